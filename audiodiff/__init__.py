@@ -1,0 +1,3 @@
+"""audiodiff: diffusion vocoders, from mel spectrograms to waveforms."""
+
+__version__ = "0.1.0"

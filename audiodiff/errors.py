@@ -1,0 +1,50 @@
+"""Every error that audiodiff raises on purpose.
+
+AudiodiffError
+├── ConfigError               values that cannot work together, found when an object is built (also a ValueError)
+├── InputError                a file or a tensor that cannot be used
+│   ├── AudioError            unreadable, empty or non-finite audio
+│   └── MelError              unreadable, empty or non-finite mel
+│       └── MelMismatchError  a good mel, but in another convention than the model was trained on
+├── OutputError               a result that cannot be written
+└── BundleError               a model folder that is missing, damaged or of an unknown version
+    └── UntrustedBundleError  a bundle that asks for code outside audiodiff
+
+A message says what was given, what was expected and what to do about it, in one or two sentences.
+"""
+
+
+class AudiodiffError(Exception):
+    """Base of all errors that audiodiff raises on purpose."""
+
+
+class ConfigError(AudiodiffError, ValueError):
+    """Values that cannot work together, found when an object is built."""
+
+
+class InputError(AudiodiffError):
+    """A file or a tensor that cannot be used."""
+
+
+class AudioError(InputError):
+    """Audio that is unreadable, empty or not finite."""
+
+
+class MelError(InputError):
+    """A mel spectrogram that is unreadable, empty or not finite."""
+
+
+class MelMismatchError(MelError):
+    """A mel spectrogram in another convention than the one expected."""
+
+
+class OutputError(AudiodiffError):
+    """A result that cannot be written."""
+
+
+class BundleError(AudiodiffError):
+    """A model folder that is missing, damaged or of an unknown version."""
+
+
+class UntrustedBundleError(BundleError):
+    """A bundle that asks for code outside audiodiff."""

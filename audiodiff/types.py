@@ -1,0 +1,17 @@
+"""Shapes and units, named once. `Float[Tensor, "..."]` documents shapes; the tests check them at run time."""
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor
+
+Hertz = int
+Samples = int
+Seconds = float
+
+Wave = Float[Tensor, "batch samples"]
+Mel = Float[Tensor, "batch n_mels frames"]
+Time = Float[Tensor, "*batch"]
+
+Noise = Callable[[Tensor], Tensor]
+"""Draws noise shaped like its argument: the one way in which randomness enters a sampler."""
