@@ -1,0 +1,19 @@
+"""Where frames lie on the waveform: half a hop between the two framings is a classic of bug reports."""
+
+from typing import Literal
+
+from audiodiff.types import Samples
+
+Framing = Literal["center", "same"]
+"""center: frame t is centred on sample t * hop, 1 + samples // hop frames (librosa, torch.stft, Tacotron 2).
+same: frame t is centred on sample (t + 1/2) * hop, samples // hop frames (HiFi-GAN, BigVGAN)."""
+
+
+def edge_padding(n_fft: Samples, hop_length: Samples, framing: Framing) -> Samples:
+    """How many samples are added to each end of the waveform before the STFT."""
+    return n_fft // 2 if framing == "center" else (n_fft - hop_length) // 2
+
+
+def frame_count(n_samples: Samples, hop_length: Samples, framing: Framing) -> int:
+    """How many frames `n_samples` give."""
+    return n_samples // hop_length + (framing == "center")

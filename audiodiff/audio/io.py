@@ -1,0 +1,93 @@
+"""Audio files in and out, and resampling."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audiodiff.audio.atomic import written_whole
+from audiodiff.errors import AudioError, OutputError
+from audiodiff.types import Hertz
+
+FULL_SCALE = 32768
+"""One, in 16-bit samples: reading divides by it and writing multiplies, so that 16-bit files survive."""
+
+
+def load_audio(path: str | os.PathLike[str], sample_rate: Hertz | None = None) -> Float[Tensor, " samples"]:
+    """Read a file as mono float32 in [-1, 1] (channels are averaged), resampled to `sample_rate` when given.
+
+    Raises `AudioError` for a file that is missing, unreadable, empty or not finite.
+    """
+    import soundfile
+
+    if not Path(path).is_file():
+        raise AudioError(f"{path} is not a file: expected an audio file such as .wav or .flac")
+    try:
+        samples, native_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(
+            f"{path} cannot be read as audio ({error}): expected .wav, .flac, .ogg or .mp3"
+        ) from error
+    if not len(samples):
+        raise AudioError(f"{path} holds no samples")
+    wave = torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
+    if not wave.isfinite().all():
+        raise AudioError(f"{path} holds {int((~wave.isfinite()).sum())} samples that are NaN or infinite")
+    return wave if sample_rate in (None, native_rate) else resample(wave, native_rate, sample_rate)
+
+
+def audio_sample_rate(path: str | os.PathLike[str]) -> Hertz:
+    """The rate at which a file was recorded, from its header; raises `AudioError` as `load_audio` does."""
+    import soundfile
+
+    try:
+        return int(soundfile.info(path).samplerate)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(f"{path} cannot be read as audio ({error})") from error
+
+
+def save_audio(
+    path: str | os.PathLike[str],
+    wave: Float[Tensor, " samples"],
+    sample_rate: Hertz,
+    encoding: Literal["PCM_16", "FLOAT"] = "PCM_16",
+) -> None:
+    """Write mono audio whole or not at all; the suffix names the format, 16-bit samples are clipped at ±1.
+
+    Raises `AudioError` for a waveform that is empty or not finite, `OutputError` when writing fails.
+    """
+    import soundfile
+
+    if wave.dim() != 1 or not len(wave):
+        raise AudioError(f"expected a waveform of shape [samples], got {tuple(wave.shape)}")
+    if not wave.isfinite().all():
+        raise AudioError(f"the waveform for {path} holds values that are NaN or infinite")
+    samples = wave.detach().cpu().numpy().astype(np.float32)
+    if encoding == "PCM_16":
+        samples = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    with written_whole(path) as scratch:
+        try:
+            soundfile.write(scratch, samples, sample_rate, subtype=encoding)
+        except (soundfile.SoundFileError, TypeError, ValueError) as error:
+            raise OutputError(f"cannot write {path} as {encoding} audio: {error}") from error
+
+
+def resample(
+    wave: Float[Tensor, "*batch samples"], from_rate: Hertz, to_rate: Hertz
+) -> Float[Tensor, "*batch resampled"]:
+    """Change the sample rate with soxr's best-known filter (HQ): n samples become ceil(n * to / from)."""
+    import soxr
+
+    if from_rate == to_rate:
+        return wave
+    n_samples = -(-wave.shape[-1] * to_rate // from_rate)
+    rows = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy()
+    resampled = np.zeros((len(rows), n_samples), dtype=np.float32)
+    for row, out in zip(rows, resampled, strict=True):
+        samples = soxr.resample(row, from_rate, to_rate)[:n_samples]
+        out[: len(samples)] = samples
+    return torch.from_numpy(resampled).reshape(*wave.shape[:-1], n_samples).to(wave.device)
