@@ -7,23 +7,24 @@ import torch
 from torch import Tensor
 
 from audiodiff.audio.mel import MelSpectrogram
-from audiodiff.audio.spec import MelSpec
+from audiodiff.errors import ConfigError
+from audiodiff.model import DiffusionModel
 from audiodiff.priors import MelInversion
 
 
 class MelFeatures:
-    """The waveform, cut to whole frames, and its mel."""
+    """The waveform, cut to whole frames, and the mel that `model` speaks from."""
 
-    def __init__(self, *, mel: MelSpec) -> None:
-        self.spec = mel
-        self.sample_rate = mel.sample_rate
-        self.hop_length = mel.hop_length
-        self.mel = MelSpectrogram(mel)
+    def __init__(self, *, model: DiffusionModel) -> None:
+        self.model = model
+        self.sample_rate = model.mel.sample_rate
+        self.hop_length = model.mel.hop_length
+        self.mel = MelSpectrogram(model.mel)
 
     @property
     def fingerprint(self) -> str:
         """The mel convention."""
-        return json.dumps(self.spec.to_dict(), sort_keys=True)
+        return json.dumps(self.model.mel.to_dict(), sort_keys=True)
 
     @torch.no_grad()
     def __call__(self, wave: Tensor) -> dict[str, Tensor]:
@@ -36,9 +37,13 @@ class MelFeatures:
 class InversionFeatures(MelFeatures):
     """Also the prior's mean, and the recording with the mean's phases that `Endpoint` regresses on."""
 
-    def __init__(self, *, mel: MelSpec, prior: MelInversion, iterations: int = 64) -> None:
-        super().__init__(mel=mel)
-        self.prior = prior
+    def __init__(self, *, model: DiffusionModel, iterations: int = 64) -> None:
+        super().__init__(model=model)
+        if not isinstance(model.prior, MelInversion):
+            raise ConfigError(
+                f"inversion features need a MelInversion prior, got {type(model.prior).__name__}: use features=mel"
+            )
+        self.prior = model.prior
         self.iterations = iterations
 
     @property

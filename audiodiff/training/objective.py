@@ -34,7 +34,7 @@ class Simple(nn.Module):
         cond = prior.condition(mel)
         x_0, eps = prior.encode(wave, cond), prior.shape(torch.randn_like(wave), cond)
         t = self._times(len(wave), wave.device)
-        x_t = diffuse(denoiser.schedule, x_0, t, eps)
+        x_t = diffuse(x_0, eps, t, denoiser.schedule)
         output = denoiser.output(x_t, t, cond)
         target = denoiser.prediction.target(x_0, eps, t, denoiser.schedule)
         return {"loss": self.distance(output, target)}
@@ -48,28 +48,28 @@ class Simple(nn.Module):
 class Endpoint(nn.Module):
     """Train the x_0 estimate itself, as a waveform and as a sound, for samplers of a few steps.
 
-    loss = |STFT(x̂_0 - target)| weighted by envelope^-`whitening` + `spectral` · multi-resolution STFT loss
-    between x̂_0 and the recording. The target has the recording's magnitudes and the mean's phases
+    loss = |STFT(estimate - target)| weighted by envelope^-`whitening` + `spectral` · multi-resolution STFT loss
+    between the estimate and the recording. The target has the recording's magnitudes and the mean's phases
     (`MelInversion.aligned`); both it and the mean come with the batch.
     """
 
     def __init__(
-        self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5, times: list[float]
+        self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5
     ) -> None:
         super().__init__()
         self.model = model
+        model.prior.requires_grad_(False)
         self.spectral_loss = MultiResolutionStft()
         self.spectral = spectral
         self.whitening = whitening
-        self.register_buffer("times", torch.tensor(times), persistent=False)
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave, target: Wave) -> Losses:
         """All waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
         denoiser, prior = self.model.denoiser, self.model.prior
         cond = Conditioning(mel=mel, mean=mean)
         x_0, eps = prior.encode(target, cond), prior.shape(torch.randn_like(wave), cond)
-        t = self.times[torch.randint(len(self.times), (len(wave),), device=wave.device)]
-        estimate = denoiser(diffuse(denoiser.schedule, x_0, t, eps), t, cond)
+        t = 1 - torch.rand(len(wave), device=wave.device)
+        estimate = denoiser(diffuse(x_0, eps, t, denoiser.schedule), t, cond)
         regression = self._distance(estimate - x_0, cond)
         spectral = self.spectral_loss(prior.decode(estimate, cond), wave)
         return {
@@ -96,6 +96,7 @@ class MagnitudeMatch(nn.Module):
     def __init__(self, *, model: DiffusionModel, peaks: float = 3.0) -> None:
         super().__init__()
         self.model = model
+        model.denoiser.requires_grad_(False)
         self.peaks = peaks
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
