@@ -1,3 +1,8 @@
 """audiodiff: diffusion vocoders, from mel spectrograms to waveforms."""
 
+from audiodiff.audio.io import load_audio
+from audiodiff.audio.spec import MelSpec
+from audiodiff.vocoder import Vocoder
+
 __version__ = "0.1.0"
+__all__ = ["MelSpec", "Vocoder", "__version__", "load_audio"]

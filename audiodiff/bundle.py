@@ -24,7 +24,13 @@ from audiodiff.model import DiffusionModel
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-CLASSES = ("audiodiff.audio", "audiodiff.diffusion", "audiodiff.model", "audiodiff.networks", "audiodiff.priors")
+CLASSES = (
+    "audiodiff.audio",
+    "audiodiff.diffusion",
+    "audiodiff.model",
+    "audiodiff.networks",
+    "audiodiff.priors",
+)
 FUNCTIONS = ("audiodiff.diffusion",)
 
 Tree = dict[str, Any]

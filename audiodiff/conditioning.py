@@ -17,9 +17,7 @@ class Conditioning:
     mel: Mel | None = None
     mean: Wave | None = None
 
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> "Conditioning":
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Conditioning":
         """Return a copy with every tensor on `device` and in `dtype`; None leaves that property alone."""
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         moved = {name: x.to(device=device, dtype=dtype) for name, x in present.items() if x is not None}

@@ -11,9 +11,7 @@ Magnitudes = Float[Tensor, "batch bins frames"]
 
 
 @torch.no_grad()
-def griffin_lim(
-    magnitudes: Magnitudes, phases: Spectrum, stft: Stft, iterations: int, momentum: float = 0.99
-) -> Wave:
+def griffin_lim(magnitudes: Magnitudes, phases: Spectrum, stft: Stft, iterations: int, momentum: float = 0.99) -> Wave:
     """Find a waveform whose STFT has these magnitudes, by fast Griffin-Lim (Perraudin et al. 2013, alg. 2).
 
     `phases` are unit-modulus complex numbers to start from. `momentum` 0 is the original algorithm of

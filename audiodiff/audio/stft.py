@@ -50,9 +50,7 @@ class Stft(nn.Module):
         """Transform; the number of samples must be a multiple of `hop_length`."""
         right = self.n_fft - self.hop_length - self.left
         padded = F.pad(wave, (self.left, right))
-        return torch.stft(
-            padded, self.n_fft, self.hop_length, window=self.window, center=False, return_complex=True
-        )
+        return torch.stft(padded, self.n_fft, self.hop_length, window=self.window, center=False, return_complex=True)
 
     def inverse(self, spectrum: Spectrum, norm: Float[Tensor, " samples"] | None = None) -> Wave:
         """Least-squares inverse (Griffin & Lim 1984, eq. 6); pass `norm` when calling often."""

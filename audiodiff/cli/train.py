@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import lightning as L  # noqa: N812
+import lightning as L
 import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -33,9 +33,7 @@ def train(config: DictConfig) -> Path:
         load_matching(model, Path(config.init_from))
     objective = build(config.objective, model=model)
     data = build(config.data, features=build(config.features, model=model))
-    module = Training(
-        objective=objective, optimizer=build(config.optimizer), lr_schedule=build(config.lr_schedule)
-    )
+    module = Training(objective=objective, optimizer=build(config.optimizer), lr_schedule=build(config.lr_schedule))
     trainer = build_trainer(config)
     trainer.fit(module, data, ckpt_path=checkpoint_to_resume(config, run))
     return write_bundle(config, model, run)
@@ -78,9 +76,7 @@ def load_matching(model: nn.Module, path: Path) -> None:
 def write_bundle(config: DictConfig, model: DiffusionModel, run: Path) -> Path:
     """Write the averaged weights of the newest checkpoint as a bundle beside the checkpoints."""
     load_matching(model, run / "checkpoints" / "last.ckpt")
-    tree: Tree = {
-        key: OmegaConf.to_container(config[key], resolve=True) for key in ("model", "sampler", "grid")
-    }
+    tree: Tree = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("model", "sampler", "grid")}
     return save_bundle(run / "bundle", config.name, tree, model, card=model_card(config))
 
 
@@ -89,7 +85,5 @@ def model_card(config: DictConfig) -> str:
     return (
         f"# {config.name}\n\nTrained by audiodiff for {config.trainer.max_steps} steps with seed {config.seed} "
         f"on the manifest folder {Path(config.data.folder).name}. Add the data's licence, the measured scores and the "
-        "model's limits before you publish it.\n\n```yaml\n"
-        + OmegaConf.to_yaml(config, resolve=True)
-        + "```\n"
+        "model's limits before you publish it.\n\n```yaml\n" + OmegaConf.to_yaml(config, resolve=True) + "```\n"
     )

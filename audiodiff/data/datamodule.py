@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import lightning as L  # noqa: N812
+import lightning as L
 from rich.progress import track
 from torch.utils.data import DataLoader
 

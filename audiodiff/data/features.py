@@ -1,7 +1,6 @@
 """What a model learns from, computed once per recording and kept on disk."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from audiodiff.audio.atomic import written_whole
 from audiodiff.audio.io import load_audio
 from audiodiff.data.manifest import Utterance
 from audiodiff.types import Hertz, Samples
@@ -55,9 +55,8 @@ class FeatureStore:
             wave = load_audio(utterance.path, self.features.sample_rate)
             tensors = {name: tensor.contiguous() for name, tensor in self.features(wave).items()}
             path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_suffix(f".{os.getpid()}.part")
-            save_file(tensors, scratch)
-            scratch.replace(path)
+            with written_whole(path) as scratch:
+                save_file(tensors, scratch)
         return path
 
     def frames(self, path: Path) -> int:

@@ -46,10 +46,6 @@ def check_grid(schedule: Schedule, times: Times) -> None:
         raise ConfigError(f"a grid is a list of at least two times, got shape {tuple(times.shape)}.")
     if not (times.diff() < 0).all() or times[0] > 1 or times[-1] != 0:
         given = [round(t, 4) for t in times.tolist()]
-        raise ConfigError(
-            f"a grid must fall strictly from at most 1 (noise) to exactly 0 (clean), got {given}."
-        )
+        raise ConfigError(f"a grid must fall strictly from at most 1 (noise) to exactly 0 (clean), got {given}.")
     if not (schedule.sigma(times[:-1]) > 0).all():
-        raise ConfigError(
-            f"{type(schedule).__name__} has no noise at some time of the grid; start where sigma > 0."
-        )
+        raise ConfigError(f"{type(schedule).__name__} has no noise at some time of the grid; start where sigma > 0.")

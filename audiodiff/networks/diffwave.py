@@ -25,7 +25,10 @@ class ResidualBlock(nn.Module):
         self.output = nn.Conv1d(channels, 2 * channels, 1)
 
     def forward(
-        self, x: Hidden, step: Float[Tensor, "batch step_channels"], mel: Float[Tensor, "batch n_mels samples"]
+        self,
+        x: Hidden,
+        step: Float[Tensor, "batch step_channels"],
+        mel: Float[Tensor, "batch n_mels samples"],
     ) -> tuple[Hidden, Hidden]:
         """Return the input of the next block and this block's share of the output."""
         h = x + self.step(step).unsqueeze(-1)

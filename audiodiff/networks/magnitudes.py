@@ -3,8 +3,8 @@
 from torch import nn
 
 from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.griffin_lim import Magnitudes
+from audiodiff.audio.spec import MelSpec
 from audiodiff.networks.gated import GatedStack
 from audiodiff.types import Mel
 
@@ -16,9 +16,7 @@ class MagnitudeNetwork(nn.Module):
     inverse leaves blurred there, the stack fills in from neighbouring frames and bands.
     """
 
-    def __init__(
-        self, *, mel: MelSpec, channels: int = 288, layers: int = 10, dilation_cycle: int = 4
-    ) -> None:
+    def __init__(self, *, mel: MelSpec, channels: int = 288, layers: int = 10, dilation_cycle: int = 4) -> None:
         super().__init__()
         self.envelope = MelEnvelope(mel)
         self.stack = GatedStack(

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.spec import MelSpec
-from audiodiff.audio.stft import Stft
 from audiodiff.audio.griffin_lim import Magnitudes, griffin_lim
-from audiodiff.audio.stft import Spectrum
+from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.stft import Spectrum, Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.types import Mel, Wave
 
@@ -21,9 +20,7 @@ class MelInversion(nn.Module):
     use the two halves of this idea.)
     """
 
-    def __init__(
-        self, *, mel: MelSpec, magnitudes: nn.Module, iterations: int = 32, noise_level: float = 0.5
-    ) -> None:
+    def __init__(self, *, mel: MelSpec, magnitudes: nn.Module, iterations: int = 32, noise_level: float = 0.5) -> None:
         super().__init__()
         self.magnitudes = magnitudes
         self.stft = Stft(mel)

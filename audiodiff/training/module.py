@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-import lightning as L  # noqa: N812
+import lightning as L
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler

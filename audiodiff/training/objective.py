@@ -53,9 +53,7 @@ class Endpoint(nn.Module):
     (`MelInversion.aligned`); both it and the mean come with the batch.
     """
 
-    def __init__(
-        self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5
-    ) -> None:
+    def __init__(self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5) -> None:
         super().__init__()
         self.model = model
         model.prior.requires_grad_(False)
@@ -105,9 +103,7 @@ class MagnitudeMatch(nn.Module):
         estimate, envelope = prior.magnitudes(mel), prior.envelope(mel)
         # Frames at the ends of a crop see zeros where the mel saw sound.
         inner = slice(2, -2)
-        truth, estimate, envelope = (
-            part[..., inner] for part in (prior.stft(wave).abs(), estimate, envelope)
-        )
+        truth, estimate, envelope = (part[..., inner] for part in (prior.stft(wave).abs(), estimate, envelope))
         difference = (estimate - truth).abs()
         ratio = (estimate.log() - truth.clamp_min(1e-5).log()).abs().mean()
         whitened = (difference / envelope).mean()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import lightning as L  # noqa: N812
+import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
@@ -56,9 +56,7 @@ class Preview(L.Callback):
             self._show(trainer, batch_idx, wave, generated, batch, model.mel.sample_rate)
 
     @staticmethod
-    def _show(
-        trainer: L.Trainer, index: int, wave: Tensor, mel: Mel, batch: dict[str, Tensor], rate: int
-    ) -> None:
+    def _show(trainer: L.Trainer, index: int, wave: Tensor, mel: Mel, batch: dict[str, Tensor], rate: int) -> None:
         board, step = trainer.logger.experiment, trainer.global_step
         board.add_audio(f"generated/{index}", wave[0].clamp(-1, 1).cpu(), step, sample_rate=rate)
         board.add_image(f"generated/{index}", picture(mel[0]), step)

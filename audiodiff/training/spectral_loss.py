@@ -24,15 +24,10 @@ class MultiResolutionStft(nn.Module):
         super().__init__()
         self.hops = [int(n_fft * hop_ratio) for n_fft in n_ffts]
         self.floor = floor
-        self.windows = nn.ParameterList(
-            nn.Parameter(torch.hann_window(n_fft), requires_grad=False) for n_fft in n_ffts
-        )
+        self.windows = nn.ParameterList(nn.Parameter(torch.hann_window(n_fft), requires_grad=False) for n_fft in n_ffts)
 
     def forward(self, wave: Wave, reference: Wave) -> Float[Tensor, ""]:
-        losses = [
-            self._one(wave, reference, window, hop)
-            for window, hop in zip(self.windows, self.hops, strict=True)
-        ]
+        losses = [self._one(wave, reference, window, hop) for window, hop in zip(self.windows, self.hops, strict=True)]
         return torch.stack(losses).mean()
 
     def _one(self, wave: Wave, reference: Wave, window: Tensor, hop: int) -> Float[Tensor, ""]:
