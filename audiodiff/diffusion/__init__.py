@@ -5,10 +5,11 @@ from audiodiff.diffusion.denoiser import Denoise, Denoiser
 from audiodiff.diffusion.grids import Times, explicit, from_betas, uniform
 from audiodiff.diffusion.predictions import EpsPrediction, Prediction, VelocityPrediction, X0Prediction
 from audiodiff.diffusion.process import Transition, diffuse
-from audiodiff.diffusion.samplers import Sampler, ancestral, ddim
+from audiodiff.diffusion.samplers import SAMPLERS, Sampler, ancestral, ddim
 from audiodiff.diffusion.schedules import Schedule, StraightPath, coefficients, log_snr, time_of_log_snr
 
 __all__ = [
+    "SAMPLERS",
     "Denoise",
     "Denoiser",
     "DiscreteBetas",
