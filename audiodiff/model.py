@@ -35,7 +35,7 @@ class Prior(Protocol):
 class DiffusionModel(nn.Module):
     """A conditional diffusion over waveforms: `denoiser` works in the units of `prior`, mels are those of `mel`."""
 
-    def __init__(self, *, mel: MelSpec, denoiser: Denoiser, prior: nn.Module) -> None:
+    def __init__(self, *, mel: MelSpec, denoiser: Denoiser, prior: Prior) -> None:
         super().__init__()
         self.mel = mel
         self.denoiser = denoiser
