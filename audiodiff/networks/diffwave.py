@@ -99,7 +99,7 @@ class DiffWave(nn.Module):
     def _mels(self, cond: Conditioning) -> Iterator[Stretched | None]:
         if self.upsampler is None:
             return repeat(None, len(self.blocks))
-        return self.upsampler.per_block(cond.mel, len(self.blocks))
+        return self.upsampler.per_block(cond.need_mel(), len(self.blocks))
 
     def _initialize(self) -> None:
         for block in self.blocks:
