@@ -46,8 +46,10 @@ class Bundle:
     grid: Callable[[Schedule], Times]
 
 
-def save_bundle(folder: Path, name: str, config: Tree, model: DiffusionModel, card: str) -> Path:
-    """Write a bundle; floating-point weights are kept in half precision.
+def save_bundle(
+    folder: Path, name: str, config: Tree, model: DiffusionModel, card: str, dtype: torch.dtype = torch.float16
+) -> Path:
+    """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
     `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
     or not at all, and replaces one of the same name.
@@ -57,7 +59,7 @@ def save_bundle(folder: Path, name: str, config: Tree, model: DiffusionModel, ca
     scratch.mkdir(parents=True)
     header = {"format": FORMAT, "audiodiff": __version__, "name": name}
     (scratch / CONFIG).write_text(json.dumps(header | canonical(config), indent=1) + "\n", encoding="utf-8")
-    weights = {key: tensor.detach().cpu().half().contiguous() for key, tensor in model.state_dict().items()}
+    weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
     save_file(weights, scratch / WEIGHTS)
     (scratch / CARD).write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -101,8 +103,8 @@ def resolve(path: str) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name, None)
     except ImportError as error:
         raise UntrustedBundleError(f"audiodiff has no module {module_name}; nothing was loaded") from error
-    own = callable(found) and found.__module__ == module_name
-    if own and (isinstance(found, type) or _inside(module_name, FUNCTIONS)):
+    kind_may_be_named = isinstance(found, type) or _inside(module_name, FUNCTIONS)
+    if callable(found) and found.__module__ == module_name and kind_may_be_named:
         return found
     raise UntrustedBundleError(f"{module_name} defines no {name!r} that a bundle may name; nothing was loaded")
 

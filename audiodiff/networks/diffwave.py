@@ -31,6 +31,9 @@ class ResidualBlock(nn.Module):
         )
         self.conditioner = nn.Conv1d(n_mels, 2 * channels, 1) if n_mels else None
         self.output = nn.Conv1d(channels, 2 * channels, 1)
+        for convolution in (self.dilated, self.conditioner, self.output):
+            if convolution is not None:
+                nn.init.kaiming_normal_(convolution.weight)
 
     def forward(
         self, x: Hidden, step: Float[Tensor, "batch step_channels"], mel: Stretched | None
@@ -83,7 +86,9 @@ class DiffWave(nn.Module):
         self.skip = nn.Conv1d(channels, channels, 1)
         self.output = nn.Conv1d(channels, 1, 1)
         self.context: Samples = sum(dilations)
-        self._initialize()
+        nn.init.kaiming_normal_(self.input.weight)
+        nn.init.kaiming_normal_(self.skip.weight)
+        nn.init.zeros_(self.output.weight)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
@@ -100,12 +105,3 @@ class DiffWave(nn.Module):
         if self.upsampler is None:
             return repeat(None, len(self.blocks))
         return self.upsampler.per_block(cond.need_mel(), len(self.blocks))
-
-    def _initialize(self) -> None:
-        for block in self.blocks:
-            for convolution in (block.dilated, block.conditioner, block.output):
-                if convolution is not None:
-                    nn.init.kaiming_normal_(convolution.weight)
-        nn.init.kaiming_normal_(self.input.weight)
-        nn.init.kaiming_normal_(self.skip.weight)
-        nn.init.zeros_(self.output.weight)
