@@ -1,6 +1,7 @@
 """Manifests, stored features and crops."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -59,11 +60,14 @@ def test_features_are_computed_once(store):
 
 
 def test_other_settings_are_other_files(store, tmp_path, tiny_model):
-    others = [MelFeatures(model=tiny_model), InversionFeatures(model=tiny_model, iterations=3)]
+    def path(features) -> Path:
+        return FeatureStore(tmp_path / "cache", features).path(UTTERANCE)
+
+    paths = {store.path(UTTERANCE), path(MelFeatures(model=tiny_model))}
+    paths.add(path(InversionFeatures(model=tiny_model, iterations=3)))
     tiny_model.mel = convention("diffwave_22k")
-    others.append(MelFeatures(model=tiny_model))
-    paths = {FeatureStore(tmp_path / "cache", features).path(UTTERANCE) for features in others}
-    assert len(paths | {store.path(UTTERANCE)}) == 4
+    paths.add(path(MelFeatures(model=tiny_model)))
+    assert len(paths) == 4
 
 
 def test_other_weights_are_other_files(store, tiny_model):

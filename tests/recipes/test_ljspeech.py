@@ -68,7 +68,7 @@ def test_the_split_is_a_function_of_the_name():
 
 
 def test_a_folder_in_another_layout_is_refused(tmp_path):
-    with pytest.raises(InputError, match="metadata.csv"):
+    with pytest.raises(InputError, match=r"metadata\.csv"):
         recipe.prepare(tmp_path, tmp_path / "out")
 
 

@@ -55,13 +55,6 @@ def config(folder, experiment, *overrides):
     return compose_config("train", [f"experiment={experiment}", *paths, *QUICK, *overrides])
 
 
-def final_losses(run: Path) -> dict[int, float]:
-    """The training loss at every logged step, as TensorBoard has it."""
-    events = EventAccumulator(str(run))
-    events.Reload()
-    return {event.step: event.value for event in events.Scalars("train/loss")}
-
-
 def trained_loss(settings: DictConfig, run: Path, clip: Tensor) -> float:
     """The objective of the bundle's weights on the whole clip, over many draws of noise."""
     model = build(settings.model)
@@ -92,7 +85,6 @@ def test_a_resumed_run_goes_on_from_the_saved_step(folder):
     train(config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *whole, "resume=last"))
     after = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
     assert (before["global_step"], after["global_step"]) == (4, 8)
-    assert sorted(final_losses(run)) == list(range(8))
     moments = after["optimizer_states"][0]["state"]
     assert {int(state["step"]) for state in moments.values()} == {8}
 
