@@ -118,8 +118,8 @@ def resolve(path: str) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name, None)
     except ImportError as error:
         raise UntrustedBundleError(f"audiodiff has no module {module_name}; nothing was loaded") from error
-    kind_may_be_named = isinstance(found, type) or _inside(module_name, FUNCTIONS)
-    if callable(found) and found.__module__ == module_name and kind_may_be_named:
+    may_be_function = _inside(module_name, FUNCTIONS)
+    if callable(found) and found.__module__ == module_name and (isinstance(found, type) or may_be_function):
         return found
     raise UntrustedBundleError(f"{module_name} defines no {name!r} that a bundle may name; nothing was loaded")
 
@@ -158,8 +158,7 @@ class _Allowance(TorchFunctionMode):
             self.left -= result.numel()
             if self.left < 0:
                 raise BundleError(
-                    f"{CONFIG} asks for more parameters than the {self.parameters} that {WEIGHTS} holds: "
-                    "they do not belong together"
+                    f"{WEIGHTS} does not fit its {CONFIG}, which asks for more than its {self.parameters} numbers"
                 )
         return result
 
