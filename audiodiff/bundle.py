@@ -17,10 +17,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from audiodiff import __version__
 from audiodiff.diffusion import Sampler, Schedule, Times
 from audiodiff.errors import BundleError, UntrustedBundleError
 from audiodiff.model import DiffusionModel
+from audiodiff.version import __version__
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from audiodiff import __version__
 from audiodiff.errors import AudiodiffError
+from audiodiff.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)

@@ -1,6 +1,7 @@
 """`audiodiff vocode`: mel or audio files in, waveforms out."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,19 +42,26 @@ def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[s
         bar = progress.add_task("steps", total=len(request.inputs) * n_steps)
         for done, path in enumerate(request.inputs, start=1):
             try:
-                target = output_path(path, request)
-                mel = load_mel(path, vocoder, request)
-                started = time.perf_counter()
-                wave = mel
-                for wave in vocoder.steps(mel, steps=request.steps, sampler=request.sampler, seed=request.seed):
-                    progress.advance(bar)
-                elapsed = time.perf_counter() - started
-                save_audio(target, wave, vocoder.sample_rate)
-                console.print(report(path, target, len(wave) / vocoder.sample_rate, elapsed), soft_wrap=True)
+                line = vocode_file(vocoder, path, request, advance=lambda: progress.advance(bar))
+                console.print(line, soft_wrap=True, markup=False)
             except AudiodiffError as error:
                 failures.append(f"{path}: {error}")
             progress.update(bar, completed=done * n_steps)
     return failures
+
+
+def vocode_file(vocoder: Vocoder, path: Path, request: Request, advance: Callable[[], None]) -> str:
+    """Vocode one file, calling `advance` after every step; return the line that reports it."""
+    target = output_path(path, request)
+    mel = load_mel(path, vocoder, request)
+    started = time.perf_counter()
+    wave = torch.empty(0)
+    for state in vocoder.steps(mel, steps=request.steps, sampler=request.sampler, seed=request.seed):
+        wave = state
+        advance()
+    elapsed = time.perf_counter() - started
+    save_audio(target, wave, vocoder.sample_rate)
+    return report(path, target, len(wave) / vocoder.sample_rate, elapsed)
 
 
 def report(path: Path, target: Path, duration: Seconds, elapsed: Seconds) -> str:

@@ -18,6 +18,7 @@ from audiodiff.diffusion.predictions import (
 )
 from audiodiff.diffusion.process import Transition, diffuse
 from audiodiff.diffusion.samplers import (
+    SAMPLERS,
     Sampler,
     ancestral,
     ddim,
@@ -53,6 +54,7 @@ from audiodiff.diffusion.weights import bound_weight, edm_weight, min_snr_weight
 
 __all__ = [
     "EDM",
+    "SAMPLERS",
     "VE",
     "VP",
     "BoundDenoiser",

@@ -1,7 +1,7 @@
 """Download LJSpeech and write its manifests.
 
-    python recipes/ljspeech/prepare.py                        # download to data/LJSpeech-1.1, manifests to data/ljspeech
-    python recipes/ljspeech/prepare.py --corpus FOLDER        # a folder with wavs/ (wav or flac) and metadata.csv
+    python recipes/ljspeech/prepare.py                      # downloads to data/LJSpeech-1.1, writes data/ljspeech
+    python recipes/ljspeech/prepare.py --corpus FOLDER      # a folder with wavs/ (wav or flac) and metadata.csv
 
 The split never moves: an utterance listed in the corpus folder's `test.txt`, where there is one, is test data;
 every other one is assigned by a hash of its name.

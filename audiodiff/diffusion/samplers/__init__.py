@@ -1,5 +1,8 @@
 """Samplers: generators of x_t along a grid, all with one signature."""
 
+from collections.abc import Mapping
+from functools import partial
+
 from audiodiff.diffusion.samplers.ddim import ancestral, ddim
 from audiodiff.diffusion.samplers.exponential import midpoint, polynomial
 from audiodiff.diffusion.samplers.heun import edm_stochastic, heun, restart
@@ -7,7 +10,21 @@ from audiodiff.diffusion.samplers.multistep import dpmpp_2m, dpmpp_3m
 from audiodiff.diffusion.samplers.unipc import unipc
 from audiodiff.diffusion.samplers.walk import Sampler
 
+SAMPLERS: Mapping[str, Sampler] = {
+    "ancestral": ancestral,
+    "ddim": ddim,
+    "euler": ddim,
+    "heun": heun,
+    "edm_stochastic": edm_stochastic,
+    "dpmpp_2m": dpmpp_2m,
+    "dpmpp_2m_sde": partial(dpmpp_2m, eta=1.0),
+    "dpmpp_3m": dpmpp_3m,
+    "unipc": unipc,
+}
+"""Samplers by the name that people type; Euler's method is the same update as DDIM."""
+
 __all__ = [
+    "SAMPLERS",
     "Sampler",
     "ancestral",
     "ddim",
