@@ -1,7 +1,6 @@
 """Data whose perfect denoiser is known in closed form, so that any error is the sampler's own."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,45 +8,41 @@ from torch import Tensor
 from audiodiff.diffusion import Denoise, Schedule, fit
 
 
-@dataclass(frozen=True)
 class Mixture:
     """Samples drawn independently from a mixture of Gaussians."""
 
-    means: Sequence[float]
-    stds: Sequence[float]
-    weights: Sequence[float]
+    def __init__(self, means: Sequence[float], stds: Sequence[float], weights: Sequence[float]):
+        self.means, self.stds, self.weights = (
+            torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1) for values in (means, stds, weights)
+        )
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        chosen = torch.multinomial(torch.tensor(self.weights), shape[0] * shape[1], True, generator=generator)
-        means, stds = torch.tensor(self.means)[chosen], torch.tensor(self.stds)[chosen]
-        return (means + stds * torch.randn(len(chosen), generator=generator)).reshape(shape)
-
-    def cdf(self, x: Tensor) -> Tensor:
-        parts = zip(self.weights, self.means, self.stds, strict=True)
-        return sum(w * torch.special.ndtr((x - m) / s) for w, m, s in parts)
+    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        chosen = torch.multinomial(self.weights.flatten(), shape[0] * shape[1], True, generator=generator)
+        unit = torch.randn(len(chosen), generator=generator, dtype=torch.float64)
+        return (self.means.flatten()[chosen] + self.stds.flatten()[chosen] * unit).reshape(shape)
 
     def log_density(self, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         """ln q(x_t): the data seen through the noise."""
-        return torch.logsumexp(self._log_parts(x_t, alpha, sigma), dim=0)
+        return self._log_parts(x_t, alpha, sigma).logsumexp(dim=0)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        return (self.weights * torch.special.ndtr((x - self.means) / self.stds)).sum(dim=0).flatten()
 
     def denoiser(self, schedule: Schedule) -> Denoise:
-        """E[x_0 | x_t]."""
+        """E[x_0 | x_t]: every part's own estimate, weighted by how likely x_t is its."""
 
         def denoise(x_t, t):
             alpha, sigma = fit(schedule.alpha(t), x_t), fit(schedule.sigma(t), x_t)
-            share = self._log_parts(x_t, alpha, sigma).softmax(dim=0)
-            pairs = zip(share, self.means, self.stds, strict=True)
-            return sum(p * (m + alpha * s**2 / (alpha**2 * s**2 + sigma**2) * (x_t - alpha * m)) for p, m, s in pairs)
+            gain = alpha * self.stds**2 / (alpha**2 * self.stds**2 + sigma**2)
+            estimates = self.means + gain * (x_t - alpha * self.means)
+            return (self._log_parts(x_t, alpha, sigma).softmax(dim=0) * estimates).sum(dim=0).to(x_t.dtype)
 
         return denoise
 
     def _log_parts(self, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        parts = []
-        for w, m, s in zip(self.weights, self.means, self.stds, strict=True):
-            variance = alpha**2 * s**2 + sigma**2
-            log_normal = -((x_t - alpha * m) ** 2 / variance + (2 * torch.pi * variance).log()) / 2
-            parts.append(torch.tensor(w).log() + log_normal)
-        return torch.stack(parts)
+        variance = alpha**2 * self.stds**2 + sigma**2
+        scale = self.weights.log() - (2 * torch.pi * variance).log() / 2
+        return scale - (x_t - alpha * self.means) ** 2 / (2 * variance)
 
 
 GAUSSIAN = Mixture(means=(0.3,), stds=(0.5,), weights=(1.0,))

@@ -142,9 +142,7 @@ def test_every_combination_walks_the_same_way(schedule, sampler):
     expected = list(sampler(GAUSSIAN.denoiser(schedule), schedule, start, times, normal(1)))
     for prediction in PREDICTIONS.values():
         try:
-            denoiser = TimedDenoiser(
-                network=Exact(schedule, prediction), schedule=schedule, prediction=prediction
-            )
+            denoiser = TimedDenoiser(network=Exact(schedule, prediction), schedule=schedule, prediction=prediction)
         except ConfigError:
             assert schedule.alpha(times[0]) < 1e-6
             continue

@@ -24,7 +24,6 @@ from audiodiff.diffusion import (
     dpmpp_3m,
     heun,
     karras,
-    polynomial,
     time_of_log_snr,
     unipc,
 )
@@ -42,7 +41,7 @@ BY_STEP = {
 }
 MULTISTEP = {
     "dpmpp_2m": dpmpp_2m,
-    "dpmpp_2m_heun_final_min": partial(dpmpp_2m, guess=polynomial),
+    "dpmpp_2m_heun_final_min": partial(dpmpp_2m, guess="polynomial"),
     "dpmpp_3m": dpmpp_3m,
     "sde_dpmpp_2m": partial(dpmpp_2m, eta=1.0),
     "unipc_bh2_o2": unipc,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from audiodiff.diffusion.samplers.ddim import ancestral, ddim
-from audiodiff.diffusion.samplers.exponential import midpoint, polynomial
 from audiodiff.diffusion.samplers.heun import edm_stochastic, heun, restart
 from audiodiff.diffusion.samplers.multistep import dpmpp_2m, dpmpp_3m
 from audiodiff.diffusion.samplers.unipc import unipc
@@ -32,8 +31,6 @@ __all__ = [
     "dpmpp_3m",
     "edm_stochastic",
     "heun",
-    "midpoint",
-    "polynomial",
     "restart",
     "unipc",
 ]

@@ -6,7 +6,7 @@ in pure noise (lambda = -inf) carry no weight, and the step to clean (lambda = i
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,9 +24,18 @@ class Estimate:
     x_0: Wave
 
 
+Rule = Callable[[Sequence[Estimate], float], Wave]
+"""(estimates, latest first; lambda at the end of the step) -> the average x_0 over it."""
+
+
 def half_log_snr(schedule: Schedule, t: Time) -> float:
     """Return lambda = ln(alpha / sigma)."""
     return log_snr(schedule, t).item() / 2
+
+
+def remember(now: Estimate, past: Sequence[Estimate], at_most: int) -> list[Estimate]:
+    """Put `now` before the past and forget the rest; estimates from pure noise have no place to stay."""
+    return [now, *(estimate for estimate in past if math.isfinite(estimate.at))][:at_most]
 
 
 def midpoint(past: Sequence[Estimate], to: float) -> Wave:
@@ -54,8 +63,8 @@ def polynomial(past: Sequence[Estimate], to: float) -> Wave:
     return average
 
 
-def third_order(past: Sequence[Estimate], to: float) -> Wave:
-    """Guess as the reference code of DPM-Solver++(3M) does, which counts the curvature half (k-diffusion too)."""
+def reference_third_order(past: Sequence[Estimate], to: float) -> Wave:
+    """Guess as the published code of DPM-Solver++(3M), which counts the curvature of the parabola half."""
     if len(past) < 3:
         return midpoint(past, to)
     now, before, first = past

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from audiodiff.diffusion.denoiser import Denoise
 from audiodiff.diffusion.grids import Times
 from audiodiff.diffusion.process import Transition
-from audiodiff.diffusion.samplers.exponential import Estimate, half_log_snr, polynomial
+from audiodiff.diffusion.samplers.exponential import Estimate, half_log_snr, polynomial, remember
 from audiodiff.diffusion.samplers.walk import sampler
 from audiodiff.diffusion.schedules import Schedule
 from audiodiff.errors import ConfigError
@@ -43,7 +43,7 @@ def unipc(
             now = Estimate(half_log_snr(schedule, t), denoise(x, t))
             if step is not None and math.isfinite(used[0].at):
                 x = step.backward(begin, _average([*used, now], now.at, variant))
-            past = [now, *(estimate for estimate in past if math.isfinite(estimate.at))][:order]
+            past = remember(now, past, order)
             begin, used, step = x, past[:steps_left], Transition.between(schedule, s, t)
             x = step.backward(x, _average(used, half_log_snr(schedule, s), variant))
             yield x
