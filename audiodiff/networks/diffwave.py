@@ -15,6 +15,7 @@ from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretch
 from audiodiff.types import Samples, Time, Wave
 
 Hidden = Float[Tensor, "batch channels samples"]
+Outputs = Float[Tensor, "batch *outputs samples"]
 PaddingMode = Literal["zeros", "reflect"]
 
 
@@ -92,7 +93,7 @@ class DiffWave(nn.Module):
         nn.init.kaiming_normal_(self.skip.weight)
         nn.init.zeros_(self.output.weight)
 
-    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.
 
         With two outputs that is [batch, 2, samples].

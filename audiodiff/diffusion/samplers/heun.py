@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.diffusion.denoiser import Denoise
@@ -89,7 +90,7 @@ def _walk(
             yield x
 
 
-def _raised(schedule: Schedule, times: Times, gamma: float, low: float, high: float) -> Times:
+def _raised(schedule: Schedule, times: Times, gamma: float, low: float, high: float) -> Float[Tensor, " steps"]:
     """Return every time but the last, moved to 1 + gamma times its noise where that lies in [low, high]."""
     level = log_snr(schedule, times[:-1])
     noise = (-level / 2).exp()
