@@ -60,11 +60,11 @@ def cdf_error(x, data):
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_sampler_recovers_two_modes(schedule, name):
     """With the exact denoiser of a mixture, any consistent sampler must return that mixture."""
-    times = log_snr_uniform(schedule, 40, sigma_min=0.02)
-    x = begin(TWO_MODES, schedule, times, (20, 200))
+    times = log_snr_uniform(schedule, 30, sigma_min=0.02)
+    x = begin(TWO_MODES, schedule, times, (20, 150))
     *_, x_0 = SAMPLERS[name](TWO_MODES.denoiser(schedule), schedule, x, times, normal(2))
     assert x_0.dtype == torch.float32
-    assert cdf_error(x_0, TWO_MODES) < 0.045
+    assert cdf_error(x_0, TWO_MODES) < 0.06
 
 
 @pytest.mark.parametrize("name", STOCHASTIC)
@@ -120,7 +120,7 @@ def solution_error(sampler, schedule, n_steps):
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
 def test_error_falls_with_the_published_order(schedule, name):
-    coarse, fine = (solution_error(DETERMINISTIC[name], schedule, n) for n in (32, 64))
+    coarse, fine = (solution_error(DETERMINISTIC[name], schedule, n) for n in (24, 48))
     assert math.log2(coarse / fine) > ORDERS[name] - 0.1
 
 
