@@ -10,6 +10,7 @@ from torch import Tensor
 from audiodiff.convert.lmnt_diffwave import foreign_name
 from audiodiff.networks import DiffWave
 
+ROOT = Path(__file__).resolve().parents[2]
 PARAMS = {
     "sample_rate": 22050,
     "n_mels": 80,
@@ -52,6 +53,13 @@ def lmnt(folder: Path, **changes: object) -> Path:
     content = {"step": 7, "model": model, "optimizer": {"state": {}}, "params": PARAMS, "scaler": {}}
     torch.save(content | changes, folder / "weights.pt")
     return folder / "weights.pt"
+
+
+def unconditional(folder: Path) -> Path:
+    """A weights.pt of lmnt's learner, trained without spectrograms."""
+    network = DiffWave(n_mels=None, hop_length=256, channels=4, layers=2, dilation_cycle=2)
+    model = {foreign_name(name): tensor for name, tensor in network.state_dict().items()}
+    return lmnt(folder, model=model, params=PARAMS | {"unconditional": True})
 
 
 def priorgrad(folder: Path, **params: object) -> Path:
