@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -126,7 +127,7 @@ def _readable(read: Callable[[], Any], path: Path) -> Any:  # noqa: ANN401, nump
         raise MelError(f"{path} cannot be read as a mel: {str(error).splitlines()[0]}") from error
 
 
-def _tensor(array: np.ndarray[Any, Any], path: Path) -> Tensor:
+def _tensor(array: npt.NDArray[Any], path: Path) -> Tensor:
     try:
         return torch.from_numpy(np.ascontiguousarray(array))
     except TypeError as error:

@@ -1,35 +1,120 @@
 """Diffusion as mathematics: x_t = alpha(t) x_0 + sigma(t) eps, independent of audio and of any network."""
 
-from audiodiff.diffusion.betas import DiscreteBetas, LinearBetas
-from audiodiff.diffusion.denoiser import Denoise, Denoiser
-from audiodiff.diffusion.grids import Times, explicit, from_betas, uniform
-from audiodiff.diffusion.predictions import EpsPrediction, Prediction, VelocityPrediction, X0Prediction
+from audiodiff.diffusion.betas import CosineBetas, DiscreteBetas, LinearBetas, SigmoidBetas, ZeroTerminalSNR
+from audiodiff.diffusion.denoiser import BoundDenoiser, Denoise, Denoiser
+from audiodiff.diffusion.grids import Times, explicit, from_betas, karras, log_snr_uniform, quadratic, uniform
+from audiodiff.diffusion.guidance import bounded, classifier, classifier_free, projection, within
+from audiodiff.diffusion.likelihood import VariationalBound, flow_bits, variational_bound
+from audiodiff.diffusion.losses import hybrid, l1, l2
+from audiodiff.diffusion.predictions import (
+    EDMPrediction,
+    EpsPrediction,
+    LearnedVariance,
+    Prediction,
+    ScorePrediction,
+    VelocityPrediction,
+    VPrediction,
+    X0Prediction,
+)
 from audiodiff.diffusion.process import Transition, diffuse
-from audiodiff.diffusion.samplers import SAMPLERS, Sampler, ancestral, ddim
-from audiodiff.diffusion.schedules import Schedule, StraightPath, coefficients, log_snr, time_of_log_snr
+from audiodiff.diffusion.samplers import (
+    SAMPLERS,
+    Sampler,
+    ancestral,
+    ddim,
+    dpmpp_2m,
+    dpmpp_3m,
+    edm_stochastic,
+    heun,
+    restart,
+    unipc,
+)
+from audiodiff.diffusion.schedules import (
+    EDM,
+    VE,
+    VP,
+    Schedule,
+    StraightPath,
+    SubVP,
+    coefficients,
+    fit,
+    log_snr,
+    time_of_log_snr,
+)
+from audiodiff.diffusion.times import (
+    ImportanceTimes,
+    log_normal_times,
+    logit_normal_times,
+    stratified_times,
+    uniform_times,
+)
+from audiodiff.diffusion.weights import bound_weight, edm_weight, min_snr_weight, p2_weight, simple_weight
 
 __all__ = [
+    "EDM",
     "SAMPLERS",
+    "VE",
+    "VP",
+    "BoundDenoiser",
+    "CosineBetas",
     "Denoise",
     "Denoiser",
     "DiscreteBetas",
+    "EDMPrediction",
     "EpsPrediction",
+    "ImportanceTimes",
+    "LearnedVariance",
     "LinearBetas",
     "Prediction",
     "Sampler",
     "Schedule",
+    "ScorePrediction",
+    "SigmoidBetas",
     "StraightPath",
+    "SubVP",
     "Times",
     "Transition",
+    "VPrediction",
+    "VariationalBound",
     "VelocityPrediction",
     "X0Prediction",
+    "ZeroTerminalSNR",
     "ancestral",
+    "bound_weight",
+    "bounded",
+    "classifier",
+    "classifier_free",
     "coefficients",
     "ddim",
     "diffuse",
+    "dpmpp_2m",
+    "dpmpp_3m",
+    "edm_stochastic",
+    "edm_weight",
     "explicit",
+    "fit",
+    "flow_bits",
     "from_betas",
+    "heun",
+    "hybrid",
+    "karras",
+    "l1",
+    "l2",
+    "log_normal_times",
     "log_snr",
+    "log_snr_uniform",
+    "logit_normal_times",
+    "min_snr_weight",
+    "p2_weight",
+    "projection",
+    "quadratic",
+    "restart",
+    "simple_weight",
+    "stratified_times",
     "time_of_log_snr",
     "uniform",
+    "uniform_times",
+    "unipc",
+    "variational_bound",
+    "within",
 ]

@@ -68,6 +68,33 @@ class LinearBetas(DiscreteBetas):
         super().__init__(torch.linspace(first, last, at_least_one(n_steps), dtype=torch.float64).tolist())
 
 
+class CosineBetas(DiscreteBetas):
+    """Betas whose alpha_bar follows a squared cosine (Nichol & Dhariwal 2021, eq. 17)."""
+
+    def __init__(self, *, n_steps: int, offset: float = 0.008, largest: float = 0.999) -> None:
+        angle = (torch.linspace(0, 1, at_least_one(n_steps) + 1, dtype=torch.float64) + offset) / (1 + offset)
+        alpha_bar = (angle * torch.pi / 2).cos() ** 2
+        super().__init__((1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=largest).tolist())
+
+
+class SigmoidBetas(DiscreteBetas):
+    """Betas that rise along a sigmoid from -6 to 6 (GeoDiff, Xu et al. 2022)."""
+
+    def __init__(self, *, first: float, last: float, n_steps: int) -> None:
+        rise = torch.linspace(-6, 6, at_least_one(n_steps), dtype=torch.float64).sigmoid()
+        super().__init__((first + (last - first) * rise).tolist())
+
+
+class ZeroTerminalSNR(DiscreteBetas):
+    """Another table, shifted and scaled so that its last step holds no signal (Lin et al. 2024, algorithm 1)."""
+
+    def __init__(self, schedule: DiscreteBetas) -> None:
+        first, last = schedule.alphas[1], schedule.alphas[-1]
+        alphas = (schedule.alphas[1:] - last) * first / (first - last)
+        before = torch.cat([torch.ones(1, dtype=torch.float64), alphas[:-1]])
+        super().__init__((1 - (alphas / before) ** 2).tolist())
+
+
 def at_least_one(n_steps: int) -> int:
     """Return `n_steps`; raise ConfigError if there is no step to take."""
     if n_steps < 1:

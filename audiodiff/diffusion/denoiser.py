@@ -1,12 +1,13 @@
 """A denoiser: network, schedule and prediction together, (x_t, t, cond) -> x_0."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion.predictions import Prediction
+from audiodiff.diffusion.predictions import LearnedVariance, Prediction
 from audiodiff.diffusion.schedules import Schedule
 from audiodiff.errors import ConfigError
 from audiodiff.types import Time, Wave
@@ -15,6 +16,7 @@ Denoise = Callable[[Wave, Time], Wave]
 """(x_t, t) -> x_0 with the condition already bound: all that a sampler needs to know of a model."""
 
 LARGEST_GAIN = 1e6
+"""How much an error of the network may be magnified in x_0 at t = 1: beyond this no float32 sampler survives."""
 
 
 class Denoiser(nn.Module):
@@ -28,7 +30,7 @@ class Denoiser(nn.Module):
         self.network = network
         self.schedule = schedule
         self.prediction = prediction
-        _check_gain(schedule, prediction)
+        _check_pair(schedule, prediction)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Return the estimate of x_0; t is one time for all or one per item of the batch."""
@@ -41,22 +43,40 @@ class Denoiser(nn.Module):
         label = label.to(device=x_t.device, dtype=precise).expand(len(x_t))
         return self.network(self.prediction.scale_input(x_t, t, self.schedule), label, cond)
 
-    def bind(self, cond: Conditioning) -> Denoise:
+    def bind(self, cond: Conditioning) -> "BoundDenoiser":
         """Fix the condition: what remains is the (x_t, t) -> x_0 that samplers take."""
-
-        def denoise(x_t: Wave, t: Time) -> Wave:
-            return self(x_t, t, cond)
-
-        return denoise
+        return BoundDenoiser(self, cond)
 
 
-def _check_gain(schedule: Schedule, prediction: Prediction) -> None:
-    """Refuse a pair in which an error of the network at t = 1 would be magnified without bound."""
-    one = torch.ones((1, 1), dtype=torch.float64)
+@dataclass(frozen=True, eq=False)
+class BoundDenoiser:
+    """A denoiser whose condition is fixed: a `Denoise`."""
+
+    denoiser: Denoiser
+    cond: Conditioning
+
+    def __call__(self, x_t: Wave, t: Time) -> Wave:
+        """Return the estimate of x_0."""
+        return self.denoiser(x_t, t, self.cond)
+
+    def with_share(self, x_t: Wave, t: Time) -> tuple[Wave, Tensor]:
+        """Return the estimate of x_0 and, from the same network call, the v of a `LearnedVariance`."""
+        prediction = self.denoiser.prediction
+        if not isinstance(prediction, LearnedVariance):
+            raise ConfigError(
+                f"the learned variance was asked of a model with {type(prediction).__name__}; "
+                "train one with LearnedVariance, or sample with variance small or large."
+            )
+        output = self.denoiser.output(x_t, t, self.cond)
+        return prediction.x0(output, x_t, t, self.denoiser.schedule), prediction.share(output)
+
+
+def _check_pair(schedule: Schedule, prediction: Prediction) -> None:
+    """Refuse a pair that fails at t = 1: an estimate magnified without bound, or a label that is not finite."""
     t = torch.ones((), dtype=torch.float64)
-    gain = (prediction.x0(one, one, t, schedule) - prediction.x0(0 * one, one, t, schedule)).abs()
-    if not gain.item() < LARGEST_GAIN:
+    gain = prediction.c_out(schedule.alpha(t), schedule.sigma(t)).abs().item()
+    if not gain < LARGEST_GAIN or not prediction.noise_label(t, schedule).isfinite():
         raise ConfigError(
-            f"{type(prediction).__name__} cannot recover x_0 at t = 1, where {type(schedule).__name__} has "
-            f"alpha = {schedule.alpha(t).item():.2g}. Predict x0, v or velocity, or keep some signal."
+            f"{type(prediction).__name__} does not work at t = 1, where {type(schedule).__name__} has "
+            f"alpha = {schedule.alpha(t).item():.2g}: predict x0, v or velocity, or let the schedule keep signal."
         )

@@ -1,11 +1,36 @@
 """Samplers: generators of x_t along a grid, all with one signature."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from audiodiff.diffusion.samplers.ddim import ancestral, ddim
+from audiodiff.diffusion.samplers.heun import edm_stochastic, heun, restart
+from audiodiff.diffusion.samplers.multistep import dpmpp_2m, dpmpp_3m
+from audiodiff.diffusion.samplers.unipc import unipc
 from audiodiff.diffusion.samplers.walk import Sampler
 
-SAMPLERS: Mapping[str, Sampler] = {"ancestral": ancestral, "ddim": ddim, "euler": ddim}
+SAMPLERS: Mapping[str, Sampler] = {
+    "ancestral": ancestral,
+    "ddim": ddim,
+    "euler": ddim,
+    "heun": heun,
+    "edm_stochastic": edm_stochastic,
+    "dpmpp_2m": dpmpp_2m,
+    "dpmpp_2m_sde": partial(dpmpp_2m, eta=1.0),
+    "dpmpp_3m": dpmpp_3m,
+    "unipc": unipc,
+}
 """Samplers by the name that people type; Euler's method is the same update as DDIM."""
 
-__all__ = ["SAMPLERS", "Sampler", "ancestral", "ddim"]
+__all__ = [
+    "SAMPLERS",
+    "Sampler",
+    "ancestral",
+    "ddim",
+    "dpmpp_2m",
+    "dpmpp_3m",
+    "edm_stochastic",
+    "heun",
+    "restart",
+    "unipc",
+]

@@ -1,0 +1,85 @@
+"""How multistep solvers guess x_0 over a whole step from the estimates at its start and before.
+
+With lambda = ln(alpha / sigma), the exact solution of a step is a DDIM step whose x_0 is the average of the true
+x_0 over the step under the weight exp(lambda) (Lu et al. 2022b, eq. 8). A method is a guess at that average. Points
+in pure noise (lambda = -inf) carry no weight, and the step to clean (lambda = inf) takes the latest x_0 alone.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from audiodiff.diffusion.schedules import Schedule, log_snr
+from audiodiff.types import Time, Wave
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """An estimate of x_0 and the lambda at which it was made."""
+
+    at: float
+    x_0: Wave
+
+
+Rule = Callable[[Sequence[Estimate], float], Wave]
+"""(estimates, latest first; lambda at the end of the step) -> the average x_0 over it."""
+
+
+def half_log_snr(schedule: Schedule, t: Time) -> float:
+    """Return lambda = ln(alpha / sigma)."""
+    return log_snr(schedule, t).item() / 2
+
+
+def remember(now: Estimate, past: Sequence[Estimate], at_most: int) -> list[Estimate]:
+    """Put `now` before the past and forget the rest; estimates from pure noise have no place to stay."""
+    return [now, *(estimate for estimate in past if math.isfinite(estimate.at))][:at_most]
+
+
+def midpoint(past: Sequence[Estimate], to: float) -> Wave:
+    """Guess with the line through the two latest estimates, taken half-way (Lu et al. 2022b, algorithm 2)."""
+    if len(past) == 1:
+        return past[0].x_0
+    now, before = past[:2]
+    return now.x_0 + (to - now.at) / (now.at - before.at) / 2 * (now.x_0 - before.x_0)
+
+
+def polynomial(past: Sequence[Estimate], to: float) -> Wave:
+    """Guess with the average of the polynomial through all estimates (Zhao et al. 2023, theorem 3.1).
+
+    The latest estimate comes first; the others lie before it, or, for a corrector, at `to` itself.
+    """
+    now, *others = past
+    if not others:
+        return now.x_0
+    h = to - now.at
+    places = torch.tensor([(other.at - now.at) / h for other in others], dtype=torch.float64)
+    powers = places ** torch.arange(1, len(others) + 1).unsqueeze(1)
+    average = now.x_0
+    for weight, other in zip(torch.linalg.solve(powers, _moments(h, len(others))), others, strict=True):
+        average = average + weight * (other.x_0 - now.x_0)
+    return average
+
+
+def reference_third_order(past: Sequence[Estimate], to: float) -> Wave:
+    """Guess as the published code of DPM-Solver++(3M), which counts the curvature of the parabola half."""
+    if len(past) < 3:
+        return midpoint(past, to)
+    now, before, first = past
+    h = to - now.at
+    r_0, r_1 = (now.at - before.at) / h, (before.at - first.at) / h
+    late, early = (now.x_0 - before.x_0) / r_0, (before.x_0 - first.x_0) / r_1
+    slope = late + r_0 / (r_0 + r_1) * (late - early)
+    curvature = (late - early) / (r_0 + r_1)
+    linear, square = _moments(h, 2).tolist()
+    return now.x_0 + linear * slope + square / 2 * curvature
+
+
+def _moments(h: float, n: int) -> Tensor:
+    """Return the averages of r, r², ... r^n over r in [0, 1] under the weight exp(h r), by parts."""
+    full, moments = -1 / math.expm1(-h), [1.0]
+    for k in range(1, n + 1):
+        moments.append(full - k / h * moments[-1])
+    return torch.tensor(moments[1:], dtype=torch.float64)
