@@ -10,7 +10,7 @@ from audiodiff.audio import CONVENTIONS, MelSpec
 from audiodiff.bundle import CARD, WEIGHTS, Tree, build, load_bundle, read_config
 from audiodiff.convert import convert
 from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave
+from audiodiff.networks import DiffWave, SpectralDiffWave
 from audiodiff.types import Samples
 from audiodiff.vocoder import bundle_folder
 
@@ -83,8 +83,11 @@ def sampling(config: Tree, model: DiffusionModel) -> str:
 def receptive_field(model: DiffusionModel) -> str:
     """How much of the waveform one sample of a network's output depends on."""
     network, spec = model.denoiser.network, model.mel
-    frames = not isinstance(network, DiffWave)
-    side: Samples = network.context * spec.hop_length + spec.n_fft if frames else network.context
+    side: Samples = 0
+    if isinstance(network, DiffWave):
+        side = network.context
+    elif isinstance(network, SpectralDiffWave):
+        side = network.context * spec.hop_length + spec.n_fft
     return f"{2 * side + 1} samples ({1000 * (2 * side + 1) / spec.sample_rate:.0f} ms) at every network call"
 
 

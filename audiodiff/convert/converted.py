@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiodiff.bundle import Tree, build, canonical, save_bundle
+from audiodiff.bundle import Bundle, Tree, build, canonical, save_bundle
 from audiodiff.convert.checkpoint import Checkpoint
 from audiodiff.convert.weights import check_fit
 from audiodiff.errors import CheckpointError, ConfigError
@@ -30,6 +30,11 @@ class Converted:
     model: DiffusionModel
     origin: dict[str, Any]
     notes: tuple[str, ...] = ()
+
+    def bundle(self) -> Bundle:
+        """The model with its sampler and grid, ready for a `Vocoder`."""
+        sampler, grid = build(self.config["sampler"]), build(self.config["grid"])
+        return Bundle(name=self.name, model=self.model, sampler=sampler, grid=grid)
 
     def save(self, folder: Path) -> Path:
         """Write the bundle with its weights in float32, bit for bit as they were loaded."""

@@ -59,7 +59,7 @@ class MelInversion(nn.Module):
     @staticmethod
     def _first_phases(magnitudes: Magnitudes) -> Spectrum:
         """Random but fixed, frame after frame, so a longer mel starts with the same phases."""
-        _, bins, frames = magnitudes.shape
+        batch, bins, frames = magnitudes.shape
         turns = torch.rand(frames, bins, generator=torch.Generator().manual_seed(0))
         angle = 2 * torch.pi * turns.mT.to(magnitudes.device)
-        return torch.polar(torch.ones_like(angle), angle)
+        return torch.polar(torch.ones_like(angle), angle).expand(batch, -1, -1)

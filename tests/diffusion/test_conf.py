@@ -84,14 +84,6 @@ def test_distances(name):
     assert_close(distance(torch.ones(2, 3), torch.zeros(2, 3)), torch.ones(2))
 
 
-def test_hybrid_distance():
-    hybrid, prediction = (
-        build(CONF / f"{name}.yaml") for name in ("objective/distance/hybrid", "prediction/eps_learned_variance")
-    )
-    output, x_0, t = torch.zeros(2, 2, 3), torch.zeros(2, 3), torch.tensor([0.5, 1.0])
-    loss = hybrid(output, x_0, torch.ones(2, 3), t, prediction=prediction, schedule=DIFFWAVE)
-    assert (loss > 1).all()
-
 
 def test_tables_are_found_by_name():
     assert isinstance(build(CONF / "schedule" / "diffwave_50_zero_snr.yaml"), DiscreteBetas)
