@@ -53,7 +53,7 @@ def bound_gap(schedule, x_0, n_steps):
 
 
 def test_bound_closes_as_the_steps_become_many(schedule):
-    """The gap falls as 1 / n_steps (Kingma et al. 2021, appendix F), so its limit is known from two bounds."""
+    """The gap falls as 1 / n_steps (Kingma et al. 2021), so its limit is known from two bounds."""
     x_0 = gaussian_data(20, 500)
     coarse, fine = bound_gap(schedule, x_0, 50), bound_gap(schedule, x_0, 100)
     assert coarse > fine > 0
