@@ -1,3 +1,8 @@
 """audiodiff: diffusion vocoders, from mel spectrograms to waveforms."""
 
-__version__ = "0.1.0"
+from audiodiff.audio.io import load_audio
+from audiodiff.audio.spec import MelSpec
+from audiodiff.version import __version__
+from audiodiff.vocoder import Vocoder
+
+__all__ = ["MelSpec", "Vocoder", "__version__", "load_audio"]

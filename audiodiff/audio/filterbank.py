@@ -40,9 +40,7 @@ def mel_filterbank(spec: MelSpec) -> Tensor:
     """Triangular filters on the STFT bins: float32 [n_mels, n_fft // 2 + 1], computed in float64."""
     edges = band_edges(spec)
     bins = np.linspace(0, spec.sample_rate / 2, spec.n_fft // 2 + 1)
-    slopes = (bins[None, :] - edges[:, None]) / np.maximum(np.diff(edges, append=edges[-1] + 1), 1e-12)[
-        :, None
-    ]
+    slopes = (bins[None, :] - edges[:, None]) / np.maximum(np.diff(edges, append=edges[-1] + 1), 1e-12)[:, None]
     filters = np.maximum(0, np.minimum(slopes[:-2], 1 - slopes[1:-1]))
     if spec.mel_norm == "slaney":
         filters *= (2 / (edges[2:] - edges[:-2]))[:, None]

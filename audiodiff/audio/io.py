@@ -29,9 +29,7 @@ def load_audio(path: str | os.PathLike[str], sample_rate: Hertz | None = None) -
     try:
         samples, native_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(
-            f"{path} cannot be read as audio ({error}): expected .wav, .flac, .ogg or .mp3"
-        ) from error
+        raise AudioError(f"{path} cannot be read as audio ({error}): expected .wav, .flac, .ogg or .mp3") from error
     if not len(samples):
         raise AudioError(f"{path} holds no samples")
     wave = torch.from_numpy(samples.mean(axis=1, dtype=np.float32))

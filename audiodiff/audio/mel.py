@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.audio.framing import edge_padding

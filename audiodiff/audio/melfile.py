@@ -23,9 +23,7 @@ class MelFile:
     spec: MelSpec | None = None
 
 
-def read_mel(
-    path: str | os.PathLike[str], spec: MelSpec | None = None, *, transposed: bool = False
-) -> MelFile:
+def read_mel(path: str | os.PathLike[str], spec: MelSpec | None = None, *, transposed: bool = False) -> MelFile:
     """Read one mel as float32 [n_mels, frames] from a .npy, .npz, .pt or .safetensors file.
 
     A batch of one is accepted. `spec` says what a plain file contains, and must agree with what the file
@@ -42,9 +40,7 @@ def read_mel(
     return MelFile(_oriented(mel, spec, transposed, str(path)), spec)
 
 
-def write_mel(
-    path: str | os.PathLike[str], mel: Float[Tensor, "n_mels frames"], spec: MelSpec | None = None
-) -> None:
+def write_mel(path: str | os.PathLike[str], mel: Float[Tensor, "n_mels frames"], spec: MelSpec | None = None) -> None:
     """Write a mel whole or not at all; .npz and .safetensors carry `spec`, .npy and .pt cannot."""
     target = Path(path)
     if target.suffix not in WRITERS:
@@ -60,13 +56,9 @@ def check_mel(mel: Tensor, name: str = "mel") -> Float[Tensor, "n_mels frames"]:
     if mel.dim() == 3 and mel.shape[0] == 1:
         mel = mel[0]
     if mel.dim() != 2:
-        raise MelError(
-            f"{name} has shape {tuple(mel.shape)}; expected [n_mels, frames] or [1, n_mels, frames]"
-        )
+        raise MelError(f"{name} has shape {tuple(mel.shape)}; expected [n_mels, frames] or [1, n_mels, frames]")
     if not mel.is_floating_point():
-        raise MelError(
-            f"{name} holds {str(mel.dtype).removeprefix('torch.')}; expected floating-point mel values"
-        )
+        raise MelError(f"{name} holds {str(mel.dtype).removeprefix('torch.')}; expected floating-point mel values")
     if not mel.numel():
         raise MelError(f"{name} is empty: shape {tuple(mel.shape)}")
     if bad := int((~mel.isfinite()).sum()):
@@ -88,12 +80,8 @@ def _oriented(mel: Tensor, spec: MelSpec | None, transposed: bool, name: str) ->
     rows, columns = reversed(mel.shape) if transposed else mel.shape
     bands = frozenset({spec.n_mels}) if spec else USUAL_BANDS
     if rows not in bands and columns in bands:
-        advice = (
-            "it is not transposed: leave out" if transposed else "it looks transposed: transpose it, or pass"
-        )
+        advice = "it is not transposed: leave out" if transposed else "it looks transposed: transpose it, or pass"
         raise MelMismatchError(f"{name} has shape {tuple(mel.shape)}; {advice} `transposed`")
     if spec and rows != spec.n_mels:
-        raise MelMismatchError(
-            f"{name} has {rows} mel bands (shape {tuple(mel.shape)}), expected {spec.n_mels}"
-        )
+        raise MelMismatchError(f"{name} has {rows} mel bands (shape {tuple(mel.shape)}), expected {spec.n_mels}")
     return mel.T.contiguous() if transposed else mel

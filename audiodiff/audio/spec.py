@@ -153,9 +153,7 @@ class MelSpec:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or a positive number, got {getattr(self, name)!r}")
         if self.floor == 0 and self.silence is None:
-            raise ConfigError(
-                "floor 0 leaves log(0) undefined: set floor, or say in `silence` what replaces it"
-            )
+            raise ConfigError("floor 0 leaves log(0) undefined: set floor, or say in `silence` what replaces it")
         if not math.isfinite(self.gain) or self.gain == 0:
             raise ConfigError(f"gain must be finite and not 0, got {self.gain}")
         for name in ("shift", "scale"):

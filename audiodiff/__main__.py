@@ -1,0 +1,5 @@
+"""`python -m audiodiff`."""
+
+from audiodiff.cli.main import main
+
+main()

@@ -1,0 +1,38 @@
+"""Mel frames stretched to waveform samples."""
+
+from math import isqrt
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiodiff.types import Mel, Samples
+
+
+def split_hop(hop_length: Samples) -> tuple[int, int]:
+    """The two factors of a hop length that lie closest together: 256 = 16·16, 300 = 15·20, 257 = 1·257."""
+    small = next(n for n in range(isqrt(hop_length), 0, -1) if hop_length % n == 0)
+    return small, hop_length // small
+
+
+class MelUpsampler(nn.Module):
+    """DiffWave's two transposed 2-D convolutions over (bands, time), for any hop length.
+
+    Each one stretches time by a factor s with a kernel of 3 bands by 2s samples (2s + 1 where s is odd) and
+    a leaky ReLU of slope 0.4 (Kong et al. 2021, appendix C, where s is 16 both times).
+    """
+
+    def __init__(self, *, hop_length: Samples) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = (self._stretch(factor) for factor in split_hop(hop_length))
+
+    @staticmethod
+    def _stretch(factor: int) -> nn.ConvTranspose2d:
+        padding = (factor + 1) // 2
+        kernel = factor + 2 * padding
+        return nn.ConvTranspose2d(1, 1, (3, kernel), stride=(1, factor), padding=(1, padding))
+
+    def forward(self, mel: Mel) -> Float[Tensor, "batch n_mels samples"]:
+        x = mel.unsqueeze(1)
+        x = F.leaky_relu(self.conv1(x), 0.4)
+        return F.leaky_relu(self.conv2(x), 0.4).squeeze(1)

@@ -1,0 +1,6 @@
+"""Priors: where sampling starts, and in which units the diffusion works."""
+
+from audiodiff.priors.inversion import MelInversion
+from audiodiff.priors.isotropic import Isotropic
+
+__all__ = ["Isotropic", "MelInversion"]

@@ -1,0 +1,65 @@
+"""A prior that starts from the mel's own inversion."""
+
+import torch
+from torch import Tensor, nn
+
+from audiodiff.audio.envelope import MelEnvelope
+from audiodiff.audio.griffin_lim import Magnitudes, griffin_lim
+from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.stft import Spectrum, Stft
+from audiodiff.conditioning import Conditioning
+from audiodiff.types import Mel, Wave
+
+
+class MelInversion(nn.Module):
+    """Mean: Griffin-Lim of the mel. Scale: the mel's spectral envelope. The diffusion works on what is left.
+
+    mean(mel) + noise_level·scale(mel)·eps is where sampling starts, so a few steps suffice and a mel that the
+    network finds hard still gives speech. `magnitudes` maps a mel to linear magnitudes: a `MagnitudeNetwork`,
+    or `NnlsMagnitudes`, which learns nothing. (GLA-Grad, Liu et al. 2024, and SpecGrad, Koizumi et al. 2022,
+    use the two halves of this idea.)
+    """
+
+    def __init__(self, *, mel: MelSpec, magnitudes: nn.Module, iterations: int = 32, noise_level: float = 0.5) -> None:
+        super().__init__()
+        self.magnitudes = magnitudes
+        self.stft = Stft(mel)
+        self.envelope = MelEnvelope(mel)
+        self.iterations = iterations
+        self.noise_level = noise_level
+
+    @torch.no_grad()
+    def condition(self, mel: Mel) -> Conditioning:
+        """Invert the mel; the same mel always gives the same mean."""
+        magnitudes = self.magnitudes(mel)
+        mean = griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations)
+        return Conditioning(mel=mel, mean=mean)
+
+    def encode(self, x: Wave, cond: Conditioning) -> Wave:
+        """From a waveform to its difference from the mean."""
+        return x - cond.need_mean()
+
+    def decode(self, r: Wave, cond: Conditioning) -> Wave:
+        """The inverse of `encode`."""
+        return r + cond.need_mean()
+
+    def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
+        """Give white noise the spectral envelope of the mel, times `noise_level`."""
+        gain = self.noise_level / self.stft.noise_magnitude * self.envelope(cond.need_mel())
+        return self.stft.inverse(self.stft(white) * gain)
+
+    def aligned(self, wave: Wave, cond: Conditioning, iterations: int) -> Wave:
+        """The recording as it would sound with the mean's phases.
+
+        Nobody can predict a recording's phase from its mel, so this is what a regression may hope to reach:
+        Griffin-Lim with the recording's magnitudes, started from the phases of the mean.
+        """
+        return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.need_mean())), self.stft, iterations)
+
+    @staticmethod
+    def _first_phases(magnitudes: Magnitudes) -> Spectrum:
+        """Random but fixed, frame after frame, so a longer mel starts with the same phases."""
+        _, bins, frames = magnitudes.shape
+        turns = torch.rand(frames, bins, generator=torch.Generator().manual_seed(0))
+        angle = 2 * torch.pi * turns.mT.to(magnitudes.device)
+        return torch.polar(torch.ones_like(angle), angle)

@@ -1,0 +1,58 @@
+"""The tensors that each kind of model learns from."""
+
+import hashlib
+import json
+
+import torch
+from torch import Tensor
+
+from audiodiff.audio.mel import MelSpectrogram
+from audiodiff.model import DiffusionModel
+from audiodiff.training.objective import inversion_prior
+
+
+class MelFeatures:
+    """The waveform, cut to whole frames, and the mel that `model` speaks from."""
+
+    def __init__(self, *, model: DiffusionModel) -> None:
+        self.model = model
+        self.sample_rate = model.mel.sample_rate
+        self.hop_length = model.mel.hop_length
+        self.mel = MelSpectrogram(model.mel)
+
+    @property
+    def fingerprint(self) -> str:
+        """The mel convention."""
+        return json.dumps(self.model.mel.to_dict(), sort_keys=True)
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave` [hop_length · frames] and `mel` [n_mels, frames]."""
+        frames = len(wave) // self.hop_length
+        mel = self.mel(wave.unsqueeze(0))[0, :, :frames]
+        return {"wave": wave[: frames * self.hop_length], "mel": mel}
+
+
+class InversionFeatures(MelFeatures):
+    """Also the prior's mean, and the recording with the mean's phases that `Endpoint` regresses on."""
+
+    def __init__(self, *, model: DiffusionModel, iterations: int = 64) -> None:
+        super().__init__(model=model)
+        self.prior = inversion_prior(model)
+        self.iterations = iterations
+
+    @property
+    def fingerprint(self) -> str:
+        """The mel convention, the prior's weights and settings, and the iterations of the target."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.prior.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {self.iterations}"
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave`, `mel`, `mean` and `target`."""
+        tensors = super().__call__(wave)
+        cond = self.prior.condition(tensors["mel"].unsqueeze(0))
+        target = self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)
+        return tensors | {"mean": cond.need_mean()[0], "target": target[0]}

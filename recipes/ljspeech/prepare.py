@@ -1,0 +1,95 @@
+"""Download LJSpeech and write its manifests.
+
+    python recipes/ljspeech/prepare.py                      # downloads to data/LJSpeech-1.1, writes data/ljspeech
+    python recipes/ljspeech/prepare.py --corpus FOLDER      # a folder with wavs/ (wav or flac) and metadata.csv
+
+The split never moves: an utterance listed in the corpus folder's `test.txt`, where there is one, is test data;
+every other one is assigned by a hash of its name.
+"""
+
+import argparse
+import csv
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import soundfile
+
+from audiodiff.data import Utterance, write_manifest
+from audiodiff.errors import InputError
+
+SPLITS = ("train", "valid", "test")
+
+
+def download(target: Path) -> Path:
+    """Download and unpack LJSpeech-1.1 (2.6 GB) below `target` unless it is there; return its folder.
+
+    torchaudio resumes nothing but checks the archive's hash.
+    """
+    corpus = target / "LJSpeech-1.1"
+    if not (corpus / "metadata.csv").is_file():
+        from torchaudio.datasets import LJSPEECH  # downloads only: torchaudio may not import here at all
+
+        target.mkdir(parents=True, exist_ok=True)
+        LJSPEECH(target, download=True)
+    return corpus
+
+
+def split_of(utterance_id: str, test_ids: frozenset[str]) -> str:
+    """Assign an utterance to a split by its name, so that the split depends on neither order nor seed."""
+    if test_ids:
+        u = _unit_hash(utterance_id)
+        return "test" if utterance_id in test_ids else "valid" if u < 0.02 else "train"
+    u = _unit_hash(utterance_id)
+    return "test" if u < 0.01 else "valid" if u < 0.02 else "train"
+
+
+def prepare(corpus: Path, out: Path) -> dict[str, int]:
+    """Write train, valid and test manifests for a folder in LJSpeech's layout; return how long each list is."""
+    if not (corpus / "metadata.csv").is_file():
+        raise InputError(f"{corpus} has no metadata.csv: give the folder that holds it and wavs/")
+    listed = corpus / "test.txt"
+    test_ids = frozenset(listed.read_text().split()) if listed.is_file() else frozenset()
+    splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
+    for utterance in utterances(corpus):
+        splits[split_of(utterance.id, test_ids)].append(utterance)
+    for split, members in splits.items():
+        write_manifest(out / f"{split}.jsonl", members)
+    return {split: len(members) for split, members in splits.items()}
+
+
+def utterances(corpus: Path) -> Iterator[Utterance]:
+    """Yield the recordings of metadata.csv (id|text|normalized text) that are there as wav or flac."""
+    with (corpus / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE):
+            found = [corpus / "wavs" / f"{row[0]}{suffix}" for suffix in (".wav", ".flac")]
+            for path in filter(Path.is_file, found):
+                info = soundfile.info(path)
+                yield Utterance(
+                    id=row[0],
+                    path=path.resolve(),
+                    duration=round(info.frames / info.samplerate, 4),
+                    sample_rate=info.samplerate,
+                    speaker="linda_johnson",
+                    text=row[-1],
+                )
+                break
+
+
+def _unit_hash(text: str) -> float:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
+
+
+def main() -> None:
+    """Download unless `--corpus` names a folder, then prepare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, help="a folder in LJSpeech's layout; without it LJSpeech is downloaded")
+    parser.add_argument("--out", type=Path, default=Path("data/ljspeech"), help="where the manifests go")
+    arguments = parser.parse_args()
+    corpus = arguments.corpus or download(Path("data"))
+    counts = prepare(corpus, arguments.out)
+    print(f"{arguments.out}: " + ", ".join(f"{n} {split}" for split, n in counts.items()))
+
+
+if __name__ == "__main__":
+    main()
