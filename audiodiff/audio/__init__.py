@@ -3,7 +3,7 @@
 from audiodiff.audio.conventions import CONVENTIONS, convention
 from audiodiff.audio.io import audio_sample_rate, load_audio, resample, save_audio
 from audiodiff.audio.mel import MelSpectrogram
-from audiodiff.audio.melfile import MelFile, read_mel, write_mel
+from audiodiff.audio.melfile import MelFile, read_mel, read_mels, write_mel
 from audiodiff.audio.spec import MelSpec
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "convention",
     "load_audio",
     "read_mel",
+    "read_mels",
     "resample",
     "save_audio",
     "write_mel",

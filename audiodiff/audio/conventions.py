@@ -11,9 +11,7 @@ from types import MappingProxyType
 from audiodiff.audio.spec import MelSpec
 from audiodiff.errors import ConfigError
 
-TACOTRON2_22K = MelSpec(
-    sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_max=8000.0
-)
+TACOTRON2_22K = MelSpec(sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_max=8000.0)
 """Natural logarithm of Slaney bands with a floor of 1e-5: the root of most conventions below."""
 
 HIFIGAN_22K = replace(TACOTRON2_22K, magnitude_epsilon=1e-9, framing="same")
@@ -40,9 +38,7 @@ WAVEGRAD_22K = replace(DIFFWAVE_22K, n_fft=2048, win_length=1200, hop_length=300
 
 VOCOS_24K = replace(TACOTRON2_22K, sample_rate=24000, n_mels=100, f_max=None, floor=1e-7, **UNNORMALIZED)
 PARALLEL_WAVEGAN_22K = replace(TACOTRON2_22K, f_min=80.0, f_max=7600.0, log_base="10", floor=1e-10)
-PARALLEL_WAVEGAN_24K = replace(
-    PARALLEL_WAVEGAN_22K, sample_rate=24000, n_fft=2048, win_length=1200, hop_length=300
-)
+PARALLEL_WAVEGAN_24K = replace(PARALLEL_WAVEGAN_22K, sample_rate=24000, n_fft=2048, win_length=1200, hop_length=300)
 NEMO_22K_BEFORE_2025_07 = replace(TACOTRON2_22K, periodic=False, framing="same")
 NEMO_44K_BEFORE_2025_07 = replace(
     NEMO_22K_BEFORE_2025_07, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, f_max=None
@@ -90,9 +86,7 @@ _NAMED = {
     "bigvgan_44k_512": BIGVGAN_44K_512,
     "vocos_24k": VOCOS_24K,
     "f5_24k": replace(VOCOS_24K, floor=1e-5),
-    "flow2gan_44k": replace(
-        VOCOS_24K, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, n_mels=128
-    ),
+    "flow2gan_44k": replace(VOCOS_24K, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, n_mels=128),
     "rfwave_24k": replace(VOCOS_24K, log_base="10"),
     "wavefm_24k": replace(VOCOS_24K, power=2, floor=1e-5),
     "parallel_wavegan_22k": PARALLEL_WAVEGAN_22K,
@@ -105,9 +99,7 @@ _NAMED = {
     "nemo_44k": replace(NEMO_44K_BEFORE_2025_07, **NEMO_2025_07),
     "nemo_44k_before_2025_07": NEMO_44K_BEFORE_2025_07,
     "cosyvoice2_24k": replace(HIFIGAN_22K, sample_rate=24000, n_fft=1920, win_length=1920, hop_length=480),
-    "coqui_22k": replace(
-        TACOTRON2_22K, f_max=None, floor=1e-8, shift=-30.0, scale=12.5, range=(-4.0, 4.0), **DECIBELS
-    ),
+    "coqui_22k": replace(TACOTRON2_22K, f_max=None, floor=1e-8, shift=-30.0, scale=12.5, range=(-4.0, 4.0), **DECIBELS),
     "speecht5_16k": replace(PARALLEL_WAVEGAN_22K, sample_rate=16000),
 }
 
@@ -123,9 +115,7 @@ def convention(name: str) -> MelSpec:
         return CONVENTIONS[name]
     near = get_close_matches(name, CONVENTIONS, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise ConfigError(
-        f"no mel convention is called {name!r}; {hint}known are {', '.join(sorted(CONVENTIONS))}"
-    )
+    raise ConfigError(f"no mel convention is called {name!r}; {hint}known are {', '.join(sorted(CONVENTIONS))}")
 
 
 def names_of(spec: MelSpec) -> tuple[str, ...]:

@@ -12,16 +12,12 @@ from torch import Tensor, nn
 from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.filterbank import band_edges, mel_filterbank
 from audiodiff.audio.inversion import ROLL_OFF, Magnitudes, MelInversion
-from audiodiff.audio.io import resample
-from audiodiff.audio.mel import MelSpectrogram, analysis_window
+from audiodiff.audio.mel import analysis_window
 from audiodiff.audio.spec import MelSpec
-from audiodiff.audio.stft import Stft
 from audiodiff.errors import MelMismatchError
 from audiodiff.types import Mel, Samples
 
-STORAGE = frozenset(
-    {"mel_norm", "stft_norm", "log_base", "gain", "floor", "silence", "shift", "scale", "range"}
-)
+STORAGE = frozenset({"mel_norm", "stft_norm", "log_base", "gain", "floor", "silence", "shift", "scale", "range"})
 """Fields that only say how a band value is written down: a formula leads from one to the other."""
 
 FINE_PRINT = frozenset({"magnitude_epsilon", "magnitude_floor", "periodic", "framing", "pad_mode", "last_frame"})

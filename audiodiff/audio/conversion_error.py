@@ -11,7 +11,7 @@ from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.conversion import Kinship, MelConverter
 from audiodiff.audio.inversion import MelInversion
 from audiodiff.audio.io import resample
-from audiodiff.audio.mel import MelSpectrogram, analysis_window
+from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.types import Mel, Wave

@@ -146,6 +146,4 @@ def test_filterbanks_equal_the_ones_that_the_projects_used(shared: Path) -> None
             mel_scale=scale,
             mel_norm=None if norm == "None" else norm,
         )
-        torch.testing.assert_close(
-            mel_filterbank(spec), torch.from_numpy(theirs), atol=2e-5, rtol=1e-5, msg=name
-        )
+        torch.testing.assert_close(mel_filterbank(spec), torch.from_numpy(theirs), atol=2e-5, rtol=1e-5, msg=name)
