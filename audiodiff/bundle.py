@@ -5,8 +5,9 @@ classes and functions that audiodiff's own packages define are built from it, an
 """
 
 import json
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -16,9 +17,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from audiodiff.diffusion import Sampler, Schedule, Times
-from audiodiff.errors import BundleError, UntrustedBundleError
+from audiodiff.errors import AudiodiffError, BundleError, UntrustedBundleError
 from audiodiff.model import DiffusionModel
 from audiodiff.version import __version__
 
@@ -32,6 +35,9 @@ CLASSES = (
     "audiodiff.priors",
 )
 FUNCTIONS = ("audiodiff.diffusion",)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""A bundle's name becomes part of file names, so it may hold no path."""
+LARGEST_CONFIG = 1 << 20
 
 Tree = dict[str, Any]
 
@@ -46,18 +52,21 @@ class Bundle:
     grid: Callable[[Schedule], Times]
 
 
-def save_bundle(folder: Path, name: str, config: Tree, model: DiffusionModel, card: str) -> Path:
-    """Write a bundle; floating-point weights are kept in half precision.
+def save_bundle(
+    folder: Path, name: str, config: Tree, model: DiffusionModel, card: str, dtype: torch.dtype = torch.float16
+) -> Path:
+    """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
     `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
     or not at all, and replaces one of the same name.
     """
+    check_name(name)
     scratch = folder.with_name(folder.name + ".part")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     header = {"format": FORMAT, "audiodiff": __version__, "name": name}
     (scratch / CONFIG).write_text(json.dumps(header | canonical(config), indent=1) + "\n", encoding="utf-8")
-    weights = {key: tensor.detach().cpu().half().contiguous() for key, tensor in model.state_dict().items()}
+    weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
     save_file(weights, scratch / WEIGHTS)
     (scratch / CARD).write_text(card, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,15 +76,23 @@ def save_bundle(folder: Path, name: str, config: Tree, model: DiffusionModel, ca
 
 def load_bundle(folder: Path) -> Bundle:
     """Read a bundle on the CPU in float32; raises `BundleError` for one that is missing, damaged or newer."""
-    config = _read_config(folder)
+    config = read_config(folder)
+    weights = _read_weights(folder / WEIGHTS)
     try:
-        model = build(config["model"])
+        with _Allowance(sum(tensor.numel() for tensor in weights.values())):
+            model = build(config["model"])
         sampler, grid = build(config["sampler"]), build(config["grid"])
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{folder / CONFIG} does not describe a model: {error}") from error
+    except AudiodiffError:
+        raise
+    except Exception as error:  # arguments from a stranger make constructors fail in every way there is
+        raise BundleError(f"{folder / CONFIG} does not describe a model: {type(error).__name__} {error}") from error
     if not isinstance(model, DiffusionModel):
         raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a DiffusionModel")
-    _load_weights(model, folder / WEIGHTS)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise BundleError(f"{folder / WEIGHTS} does not fit its {CONFIG}: {first}") from error
     return Bundle(name=config["name"], model=model.eval(), sampler=sampler, grid=grid)
 
 
@@ -101,8 +118,8 @@ def resolve(path: str) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name, None)
     except ImportError as error:
         raise UntrustedBundleError(f"audiodiff has no module {module_name}; nothing was loaded") from error
-    own = callable(found) and found.__module__ == module_name
-    if own and (isinstance(found, type) or _inside(module_name, FUNCTIONS)):
+    may_be_function = _inside(module_name, FUNCTIONS)
+    if callable(found) and found.__module__ == module_name and (isinstance(found, type) or may_be_function):
         return found
     raise UntrustedBundleError(f"{module_name} defines no {name!r} that a bundle may name; nothing was loaded")
 
@@ -126,26 +143,52 @@ def _inside(module_name: str, packages: tuple[str, ...]) -> bool:
     return any(module_name == package or module_name.startswith(package + ".") for package in packages)
 
 
-def _read_config(folder: Path) -> Tree:
+class _Allowance(TorchFunctionMode):
+    """Stop a config that asks for more parameters than its weights file holds before they fill the memory."""
+
+    def __init__(self, parameters: int) -> None:
+        super().__init__()
+        self.parameters = self.left = parameters
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Tree | None = None
+    ) -> Any:  # noqa: ANN401 (torch's own signature)
+        result = func(*args, **(kwargs or {}))
+        if func is torch.empty:  # which reserves memory and does not touch it
+            self.left -= result.numel()
+            if self.left < 0:
+                raise BundleError(
+                    f"{WEIGHTS} does not fit its {CONFIG}, which asks for more than its {self.parameters} numbers"
+                )
+        return result
+
+
+def read_config(folder: Path) -> Tree:
+    """Read the tree of constructors without building any; raises `BundleError` as `load_bundle` does."""
     path = folder / CONFIG
     try:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise BundleError(f"{path} has {path.stat().st_size} bytes, a config at most {LARGEST_CONFIG}")
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleError(f"{folder} is no bundle: {path.name} cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is damaged: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else type(config).__name__
         raise BundleError(f"{path} has format {found!r}, this audiodiff reads format {FORMAT}: update audiodiff")
+    check_name(config.get("name"))
     return config
 
 
-def _load_weights(model: DiffusionModel, path: Path) -> None:
+def check_name(name: object) -> None:
+    """Raise `BundleError` for a name that could lead out of the folder it is used in."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BundleError(f"{name!r} is no name for a bundle: expected letters, digits and . _ - only")
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
-        weights = load_file(path)
+        return {name: tensor.to(torch.float32) for name, tensor in load_file(path).items()}
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path} cannot be read as safetensors: {error}") from error
-    try:
-        model.load_state_dict({key: tensor.to(torch.float32) for key, tensor in weights.items()})
-    except RuntimeError as error:
-        raise BundleError(f"{path} does not fit its config.json: {error}") from error

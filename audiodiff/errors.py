@@ -4,6 +4,7 @@ AudiodiffError
 ├── ConfigError               values that cannot work together, found when an object is built (also a ValueError)
 ├── InputError                a file or a tensor that cannot be used
 │   ├── AudioError            unreadable, empty or non-finite audio
+│   ├── CheckpointError       another project's checkpoint that is damaged, unknown or contradicts itself
 │   └── MelError              unreadable, empty or non-finite mel
 │       └── MelMismatchError  a good mel, but in another convention than the model was trained on
 ├── OutputError               a result that cannot be written
@@ -28,6 +29,10 @@ class InputError(AudiodiffError):
 
 class AudioError(InputError):
     """Audio that is unreadable, empty or not finite."""
+
+
+class CheckpointError(InputError):
+    """Another project's checkpoint that is damaged, of an unknown kind or contradicts itself."""
 
 
 class MelError(InputError):

@@ -41,12 +41,7 @@ class Vocoder:
 
         Raises `BundleError` for a model that is not there or damaged, `ConfigError` for an unknown device.
         """
-        folder = Path(model) if (Path(model) / CONFIG).is_file() else BUNDLES / model
-        if not (folder / CONFIG).is_file():
-            raise BundleError(
-                f"no model {str(model)!r}: expected a folder with {CONFIG}, or one of {', '.join(shipped())}"
-            )
-        return cls(load_bundle(folder)).to(device)
+        return cls(load_bundle(bundle_folder(model))).to(device)
 
     @property
     def sample_rate(self) -> Hertz:
@@ -137,6 +132,14 @@ class Vocoder:
             raise MelError("the mel holds NaN or infinite values: expected finite log magnitudes")
         device = next(self.model.parameters()).device
         return mel.reshape(-1, *shape[-2:]).to(device=device, dtype=torch.float32)
+
+
+def bundle_folder(model: str | os.PathLike[str]) -> Path:
+    """The folder of a bundle that is given by its folder, or by name if it ships with audiodiff."""
+    folder = Path(model) if (Path(model) / CONFIG).is_file() else BUNDLES / model
+    if not (folder / CONFIG).is_file():
+        raise BundleError(f"no model {str(model)!r}: expected a folder with {CONFIG}, or one of {', '.join(shipped())}")
+    return folder
 
 
 def shipped() -> list[str]:

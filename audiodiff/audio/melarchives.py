@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.audio.melarrays import MEL_KEYS, SPEC_KEY, Entries, Stored, as_tensor, parse_spec, readable
@@ -68,7 +69,7 @@ def write_hdf5(path: Path, stored: Stored) -> None:
             file.attrs[SPEC_KEY] = json.dumps(stored.spec.to_dict())
 
 
-def _matrix(file: BinaryIO) -> np.ndarray[Any, Any]:
+def _matrix(file: BinaryIO) -> npt.NDArray[Any]:
     """The matrix that begins here; anything else that an archive may hold is refused."""
     from kaldiio.matio import read_ascii_mat, read_matrix_or_vector
 

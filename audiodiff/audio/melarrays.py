@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -104,7 +105,7 @@ def readable(read: Callable[[], Any], path: Path) -> Any:  # noqa: ANN401 (whate
         raise MelError(f"{path} cannot be read as a mel: {reason}") from error
 
 
-def as_tensor(array: np.ndarray[Any, Any], path: Path) -> Tensor:
+def as_tensor(array: npt.NDArray[Any], path: Path) -> Tensor:
     """The array as a tensor; text, objects and records are no mel."""
     try:
         return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))

@@ -1,6 +1,9 @@
 """DiffWave, the denoiser that works on waveform samples (Kong et al. 2021, https://arxiv.org/abs/2009.09761)."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from math import sqrt
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,31 +11,37 @@ from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.networks.embeddings import StepEmbedding
-from audiodiff.networks.upsampling import MelUpsampler
+from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretched
 from audiodiff.types import Samples, Time, Wave
 
 Hidden = Float[Tensor, "batch channels samples"]
+PaddingMode = Literal["zeros", "reflect"]
 
 
 class ResidualBlock(nn.Module):
     """One gated dilated convolution, told the step and the mel (Kong et al. 2021, figure 2)."""
 
-    def __init__(self, *, channels: int, dilation: int, n_mels: int, step_channels: int) -> None:
+    def __init__(
+        self, *, channels: int, dilation: int, n_mels: int | None, step_channels: int, padding_mode: PaddingMode
+    ) -> None:
         super().__init__()
         self.step = nn.Linear(step_channels, channels)
-        self.dilated = nn.Conv1d(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
-        self.conditioner = nn.Conv1d(n_mels, 2 * channels, 1)
+        self.dilated = nn.Conv1d(
+            channels, 2 * channels, 3, padding=dilation, dilation=dilation, padding_mode=padding_mode
+        )
+        self.conditioner = nn.Conv1d(n_mels, 2 * channels, 1) if n_mels else None
         self.output = nn.Conv1d(channels, 2 * channels, 1)
+        for convolution in (self.dilated, self.conditioner, self.output):
+            if convolution is not None:
+                nn.init.kaiming_normal_(convolution.weight)
 
     def forward(
-        self,
-        x: Hidden,
-        step: Float[Tensor, "batch step_channels"],
-        mel: Float[Tensor, "batch n_mels samples"],
+        self, x: Hidden, step: Float[Tensor, "batch step_channels"], mel: Stretched | None
     ) -> tuple[Hidden, Hidden]:
         """Return the input of the next block and this block's share of the output."""
-        h = x + self.step(step).unsqueeze(-1)
-        gate, value = (self.dilated(h) + self.conditioner(mel)).chunk(2, dim=1)
+        h = self.dilated(x + self.step(step).unsqueeze(-1))
+        h = h if self.conditioner is None else h + self.conditioner(mel)
+        gate, value = h.chunk(2, dim=1)
         residual, skip = self.output(gate.sigmoid() * value.tanh()).chunk(2, dim=1)
         return (x + residual) / sqrt(2), skip  # keeps the variance of the sum at one
 
@@ -41,48 +50,58 @@ class DiffWave(nn.Module):
     """A stack of gated dilated convolutions over the waveform; the dilation doubles and starts anew every cycle.
 
     The defaults are the paper's BASE model. `n_steps` is T, the number of training steps that the step
-    embedding counts in.
+    embedding counts in. With `n_mels` None the network is unconditional. Other people's DiffWaves differ in
+    their `embedding`, in their `upsampler`, or in what their convolutions see beyond both ends.
     """
 
     def __init__(
         self,
         *,
-        n_mels: int,
+        n_mels: int | None,
         hop_length: Samples,
         channels: int = 64,
         layers: int = 30,
         dilation_cycle: int = 10,
         n_steps: int = 50,
+        embedding: StepEmbedding | None = None,
+        upsampler: MelUpsampler | BlockUpsamplers | None = None,
+        padding_mode: PaddingMode = "zeros",
     ) -> None:
         super().__init__()
         self.hop_length = hop_length
         self.input = nn.Conv1d(1, channels, 1)
-        self.embedding = StepEmbedding(n_steps=n_steps)
-        self.upsampler = MelUpsampler(hop_length=hop_length)
+        self.embedding = embedding or StepEmbedding(n_steps=n_steps)
+        self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length)) if n_mels else None
         dilations = [2 ** (layer % dilation_cycle) for layer in range(layers)]
         self.blocks = nn.ModuleList(
-            ResidualBlock(channels=channels, dilation=dilation, n_mels=n_mels, step_channels=512)
+            ResidualBlock(
+                channels=channels,
+                dilation=dilation,
+                n_mels=n_mels,
+                step_channels=self.embedding.channels,
+                padding_mode=padding_mode,
+            )
             for dilation in dilations
         )
         self.skip = nn.Conv1d(channels, channels, 1)
         self.output = nn.Conv1d(channels, 1, 1)
         self.context: Samples = sum(dilations)
-        self._initialize()
+        nn.init.kaiming_normal_(self.input.weight)
+        nn.init.kaiming_normal_(self.skip.weight)
+        nn.init.zeros_(self.output.weight)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
         x = F.relu(self.input(x_t.unsqueeze(1)))
-        step, mel = self.embedding(t), self.upsampler(cond.need_mel())
+        step = self.embedding(t)
         total = 0.0
-        for block in self.blocks:
+        for block, mel in zip(self.blocks, self._mels(cond), strict=True):
             x, skip = block(x, step, mel)
             total = total + skip
         x = F.relu(self.skip(total / sqrt(len(self.blocks))))
         return self.output(x).squeeze(1)
 
-    def _initialize(self) -> None:
-        convolutions = [self.input, self.skip, *(block.dilated for block in self.blocks)]
-        convolutions += [c for block in self.blocks for c in (block.conditioner, block.output)]
-        for convolution in convolutions:
-            nn.init.kaiming_normal_(convolution.weight)
-        nn.init.zeros_(self.output.weight)
+    def _mels(self, cond: Conditioning) -> Iterator[Stretched | None]:
+        if self.upsampler is None:
+            return repeat(None, len(self.blocks))
+        return self.upsampler.per_block(cond.need_mel(), len(self.blocks))

@@ -7,31 +7,81 @@ from torch.nn import functional as F
 
 from audiodiff.types import Time
 
+Step = Float[Tensor, " batch"]
+Features = Float[Tensor, "batch 128"]
 
-class StepEmbedding(nn.Module):
-    """DiffWave's embedding of the diffusion step (Kong et al. 2021, section 3.1).
 
-    The step = t·n_steps - 1 becomes 64 sines and 64 cosines of step·10^(4k/63), k = 0 … 63, then passes two
-    fully connected layers with swish. Between two whole steps the sinusoids are interpolated linearly: the
-    highest frequencies turn thousands of radians per step and mean nothing in between.
+class RisingSinusoids(nn.Module):
+    """64 sines and 64 cosines of step·10^(4k/63), k = 0 … 63 (Kong et al. 2021, section 3.1).
+
+    Between two whole steps they are interpolated linearly: the highest frequencies turn thousands of radians
+    per step and mean nothing in between.
     """
 
     frequencies: Tensor
 
-    def __init__(self, *, n_steps: int, channels: int = 512) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", 10 ** (torch.arange(64) * 4.0 / 63), persistent=False)
+
+    def forward(self, step: Step) -> Features:
+        low = step.floor()
+        return torch.lerp(self._whole(low), self._whole(low + 1), (step - low).unsqueeze(-1))
+
+    def angle(self, step: Step) -> Float[Tensor, "batch 64"]:
+        """The argument of the sinusoids at a whole step."""
+        return step.unsqueeze(-1) * self.frequencies.double()
+
+    def _whole(self, step: Step) -> Features:
+        angle = self.angle(step)
+        return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+class RoundedSinusoids(RisingSinusoids):
+    """The same with angles in float32, off by up to 0.02 radians at step 50: what lmnt's DiffWave learnt from."""
+
+    def angle(self, step: Step) -> Float[Tensor, "batch 64"]:
+        """The argument of the sinusoids at a whole step, rounded."""
+        return (step.float().unsqueeze(-1) * self.frequencies).double()
+
+
+class FallingSinusoids(nn.Module):
+    """64 sines and 64 cosines of step·10^(-4k/63), for any real step: philsyn's DiffWave and BDDM."""
+
+    frequencies: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", 10 ** (torch.arange(64) * -4.0 / 63), persistent=False)
+
+    def forward(self, step: Step) -> Features:
+        angle = step.unsqueeze(-1) * self.frequencies.double()
+        return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+class StepEmbedding(nn.Module):
+    """DiffWave's embedding of the diffusion step (Kong et al. 2021, section 3.1).
+
+    The step = t·n_steps - 1 becomes 128 sinusoids, then passes two fully connected layers with swish, the
+    first to `hidden` (by default `channels`), the second to `channels` features.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_steps: int,
+        channels: int = 512,
+        hidden: int | None = None,
+        sinusoids: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.n_steps = n_steps
-        self.register_buffer("frequencies", 10 ** (torch.arange(64) * 4.0 / 63), persistent=False)
-        self.projection1 = nn.Linear(128, channels)
-        self.projection2 = nn.Linear(channels, channels)
+        self.channels = channels
+        self.sinusoids = sinusoids or RisingSinusoids()
+        self.projection1 = nn.Linear(128, hidden or channels)
+        self.projection2 = nn.Linear(hidden or channels, channels)
 
     def forward(self, t: Time) -> Float[Tensor, "batch channels"]:
         step = (t.reshape(-1).double() * self.n_steps - 1).clamp_min(0)
-        low = step.floor()
-        table = torch.lerp(self._sinusoids(low), self._sinusoids(low + 1), (step - low).unsqueeze(-1))
-        table = table.to(self.projection1.weight.dtype)
-        return F.silu(self.projection2(F.silu(self.projection1(table))))
-
-    def _sinusoids(self, step: Float[Tensor, " batch"]) -> Float[Tensor, "batch 128"]:
-        angle = step.unsqueeze(-1) * self.frequencies.double()
-        return torch.cat([angle.sin(), angle.cos()], dim=-1)
+        features = self.sinusoids(step).to(self.projection1.weight.dtype)
+        return F.silu(self.projection2(F.silu(self.projection1(features))))

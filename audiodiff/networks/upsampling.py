@@ -1,12 +1,17 @@
 """Mel frames stretched to waveform samples."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from math import isqrt
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.errors import ConfigError
 from audiodiff.types import Mel, Samples
+
+Stretched = Float[Tensor, "batch n_mels samples"]
 
 
 def split_hop(hop_length: Samples) -> tuple[int, int]:
@@ -32,7 +37,24 @@ class MelUpsampler(nn.Module):
         kernel = factor + 2 * padding
         return nn.ConvTranspose2d(1, 1, (3, kernel), stride=(1, factor), padding=(1, padding))
 
-    def forward(self, mel: Mel) -> Float[Tensor, "batch n_mels samples"]:
+    def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
+        """What each block of a network is shown: the same for all."""
+        return repeat(self(mel), blocks)
+
+    def forward(self, mel: Mel) -> Stretched:
         x = mel.unsqueeze(1)
         x = F.leaky_relu(self.conv1(x), 0.4)
         return F.leaky_relu(self.conv2(x), 0.4).squeeze(1)
+
+
+class BlockUpsamplers(nn.ModuleList):
+    """One `MelUpsampler` for each of `layers` blocks, as in philsyn's DiffWave and BDDM's score network."""
+
+    def __init__(self, *, hop_length: Samples, layers: int) -> None:
+        super().__init__(MelUpsampler(hop_length=hop_length) for _ in range(layers))
+
+    def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
+        """What each block of a network is shown, made when its turn comes: all at once would not fit in memory."""
+        if blocks != len(self):
+            raise ConfigError(f"{len(self)} upsamplers for a network of {blocks} blocks: give one for each")
+        return (upsampler(mel) for upsampler in self)

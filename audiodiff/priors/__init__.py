@@ -1,6 +1,7 @@
 """Priors: where sampling starts, and in which units the diffusion works."""
 
+from audiodiff.priors.energy import MelEnergy
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
 
-__all__ = ["Isotropic", "MelInversion"]
+__all__ = ["Isotropic", "MelEnergy", "MelInversion"]

@@ -1,0 +1,114 @@
+"""What can be said of a model before anybody uses it."""
+
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiodiff.audio import CONVENTIONS, MelSpec
+from audiodiff.bundle import CARD, WEIGHTS, Tree, build, load_bundle, read_config
+from audiodiff.convert import convert
+from audiodiff.model import DiffusionModel
+from audiodiff.networks import DiffWave
+from audiodiff.types import Samples
+from audiodiff.vocoder import bundle_folder
+
+Facts = dict[str, str]
+
+
+def facts_of(model: str) -> Facts:
+    """The facts of a bundle, by its folder or name, or of a checkpoint that could become one."""
+    return facts_of_checkpoint(Path(model)) if Path(model).is_file() else facts_of_bundle(bundle_folder(model))
+
+
+def facts_of_bundle(folder: Path) -> Facts:
+    """What a bundle says of itself, and what was computed from it."""
+    config, bundle = read_config(folder), load_bundle(folder)
+    origin = config.get("origin")
+    with (folder / WEIGHTS).open("rb") as file:
+        checksum = file_digest(file, "sha256").hexdigest()
+    return {
+        "model": f"{bundle.name}, a bundle of format {config['format']} written by audiodiff {config.get('audiodiff')}",
+        "folder": str(folder),
+        **facts_of_model(config, bundle.model),
+        "licence": str(card_header(folder / CARD).get("license", f"not stated in {CARD}")),
+        "origin": f"see {CARD}" if origin is None else ", ".join(f"{key} {value}" for key, value in origin.items()),
+        "checksum": f"sha256 {checksum} of {WEIGHTS}",
+    }
+
+
+def facts_of_checkpoint(path: Path) -> Facts:
+    """What another project's checkpoint would become."""
+    converted = convert(path)
+    return {
+        "model": f"a checkpoint of {converted.origin['project']}; audiodiff convert makes a bundle of it",
+        **facts_of_model(converted.config, converted.model),
+        "licence": "not stated in the checkpoint",
+        "checksum": f"sha256 {converted.origin['sha256']} of {path.name}",
+    }
+
+
+def facts_of_model(config: Tree, model: DiffusionModel) -> Facts:
+    """What a model is made of."""
+    denoiser = model.denoiser
+    return {
+        "mel": mel_contract(model.mel),
+        "network": f"{type(denoiser.network).__name__}, {size_of(denoiser.network)}",
+        "prior": f"{type(model.prior).__name__}, {size_of(model.prior)}",
+        "diffusion": f"{type(denoiser.prediction).__name__} on {described(config['model']['denoiser']['schedule'])}",
+        "sampling": sampling(config, model),
+        "receptive field": receptive_field(model),
+    }
+
+
+def mel_contract(spec: MelSpec) -> str:
+    """A mel convention in a line, with the names under which it is known."""
+    names = [name for name, named in CONVENTIONS.items() if named == spec]
+    logarithm = "ln" if spec.log_base == "e" else "log10"
+    scaled = "" if spec.gain == 1 and spec.shift == 0 and spec.scale == 1 else ", scaled"
+    return (
+        f"{spec.n_mels} {spec.mel_scale} bands of {spec.f_min:g} to {spec.f_top:g} Hz, {logarithm}{scaled}, "
+        f"{spec.sample_rate} Hz, n_fft {spec.n_fft}, window {spec.win_length}, hop {spec.hop_length}, "
+        f'framing "{spec.framing}" ({", ".join(names) or "no name"})'
+    )
+
+
+def sampling(config: Tree, model: DiffusionModel) -> str:
+    """The sampler and the grid that belong to a model."""
+    times = build(config["grid"])(model.denoiser.schedule)
+    return f"{described(config['sampler'])}, {len(times) - 1} steps"
+
+
+def receptive_field(model: DiffusionModel) -> str:
+    """How much of the waveform one sample of a network's output depends on."""
+    network, spec = model.denoiser.network, model.mel
+    frames = not isinstance(network, DiffWave)
+    side: Samples = network.context * spec.hop_length + spec.n_fft if frames else network.context
+    return f"{2 * side + 1} samples ({1000 * (2 * side + 1) / spec.sample_rate:.0f} ms) at every network call"
+
+
+def size_of(module: Any) -> str:  # noqa: ANN401 (a network or a prior)
+    """How many parameters a module has."""
+    return f"{sum(parameter.numel() for parameter in module.parameters()):,} parameters"
+
+
+def described(node: Tree) -> str:
+    """A constructor with its short arguments, as one would type it."""
+    arguments = {key: value for key, value in node.items() if not key.startswith("_")}
+    shown = {key: f"{len(value)} values" if isinstance(value, list) else value for key, value in arguments.items()}
+    return f"{node['_target_'].rpartition('.')[2]}({', '.join(f'{key}={value}' for key, value in shown.items())})"
+
+
+def card_header(path: Path) -> dict[str, Any]:
+    """The YAML at the head of a model card; empty where there is none."""
+    if not path.is_file():
+        return {}
+    parts = path.read_text(encoding="utf-8", errors="replace").split("---\n", 2)
+    if len(parts) < 3 or parts[0]:
+        return {}
+    try:
+        header = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return {}
+    return header if isinstance(header, dict) else {}
