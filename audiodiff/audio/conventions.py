@@ -4,11 +4,12 @@ A convention is named after its best-known user and its sample rate; `ALIASES` l
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
+from functools import cache
 from types import MappingProxyType
 
-from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.spec import FINE_PRINT, MelSpec
 from audiodiff.errors import ConfigError
 
 TACOTRON2_22K = MelSpec(sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_max=8000.0)
@@ -78,8 +79,8 @@ _NAMED = {
         last_frame="drop",
         **UNNORMALIZED,
     ),
-    "tacotron2_22k": TACOTRON2_22K,
     "hifigan_22k": HIFIGAN_22K,
+    "tacotron2_22k": TACOTRON2_22K,
     "bigvgan_22k": replace(HIFIGAN_22K, f_max=None),
     "bigvgan_24k": replace(HIFIGAN_22K, sample_rate=24000, n_mels=100, f_max=None),
     "bigvgan_44k_256": replace(BIGVGAN_44K_512, n_fft=1024, win_length=1024, hop_length=256),
@@ -121,3 +122,17 @@ def convention(name: str) -> MelSpec:
 def names_of(spec: MelSpec) -> tuple[str, ...]:
     """All names of a convention, its own first; empty for one that nobody named."""
     return tuple(name for name, named in CONVENTIONS.items() if named == spec)
+
+
+@cache
+def families() -> Mapping[str, tuple[str, ...]]:
+    """Conventions that differ in fine print and floors only, by the first of their names; aliases are left out.
+
+    Away from their floors and edges they store the same values for the same sound, at most half a hop apart, so a
+    mel cannot say which of them it is in.
+    """
+    telling = [field.name for field in fields(MelSpec) if field.name not in FINE_PRINT | {"floor", "silence"}]
+    found: dict[tuple[object, ...], list[str]] = {}
+    for name, spec in _NAMED.items():
+        found.setdefault(tuple(getattr(spec, field) for field in telling), []).append(name)
+    return MappingProxyType({names[0]: tuple(names) for names in found.values()})

@@ -11,18 +11,14 @@ from torch import Tensor, nn
 
 from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.filterbank import band_edges, mel_filterbank
-from audiodiff.audio.inversion import ROLL_OFF, Magnitudes, MelInversion
+from audiodiff.audio.inversion import ROLL_OFF, Magnitudes, MelToLinear
 from audiodiff.audio.mel import analysis_window
-from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.spec import FINE_PRINT, MelSpec
 from audiodiff.errors import MelMismatchError
 from audiodiff.types import Mel, Samples
 
 STORAGE = frozenset({"mel_norm", "stft_norm", "log_base", "gain", "floor", "silence", "shift", "scale", "range"})
 """Fields that only say how a band value is written down: a formula leads from one to the other."""
-
-FINE_PRINT = frozenset({"magnitude_epsilon", "magnitude_floor", "periodic", "framing", "pad_mode", "last_frame"})
-"""Fields that change band values a little, or at the edges only: the values are kept as they are."""
-
 
 RAYLEIGH = math.sqrt(math.pi) / 2
 """Mean over root mean square of a noise's magnitudes: what a smooth spectrum lacks when energies become magnitudes."""
@@ -73,8 +69,10 @@ class MelConverter(nn.Module):
     """Rewrites mels of one convention in another; raises `MelMismatchError` where frames lie at other times.
 
     Where only the notation differs (`Kinship.EXACT`) this is a formula. Else linear magnitudes are estimated with
-    `MelInversion` and summed again. A difference in framing keeps the frames: the sound comes `delay` samples late.
+    `MelToLinear` and summed again. A difference in framing keeps the frames: the sound comes `delay` samples late.
     """
+
+    filters: Tensor
 
     def __init__(self, have: MelSpec, want: MelSpec) -> None:
         super().__init__()
@@ -88,7 +86,7 @@ class MelConverter(nn.Module):
         self.have, self.want = have, replace(want, last_frame="keep") if both_drop else want
         self.read, self.write = MelCompression(have).double(), MelCompression(self.want).double()
         self.estimates = not set(self.relation.differences) <= STORAGE | FINE_PRINT
-        self.inversion = MelInversion(have)
+        self.inversion = MelToLinear(have)
         self.register_buffer("filters", mel_filterbank(want), persistent=False)
 
     @property

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.conversion import Kinship, MelConverter
-from audiodiff.audio.inversion import MelInversion
+from audiodiff.audio.inversion import MelToLinear
 from audiodiff.audio.io import resample
 from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.audio.spec import MelSpec
@@ -54,7 +54,7 @@ def imagined_wave(mel: Mel, spec: MelSpec) -> Wave:
     """A waveform whose mel is about the given one, as noisy as its phases are random."""
     frames = mel.shape[-1]
     mel = torch.cat([mel] * -(-8 // frames), dim=-1)
-    magnitudes = MelInversion(spec)(mel) * torch.hann_window(spec.win_length).sum()
+    magnitudes = MelToLinear(spec)(mel) * torch.hann_window(spec.win_length).sum()
     generator = torch.Generator().manual_seed(0)
     angles = 2 * math.pi * torch.rand(magnitudes.shape, generator=generator)
     return Stft(spec).inverse(torch.polar(magnitudes, angles))

@@ -17,7 +17,7 @@ ROLL_OFF = 0.5
 """The level, relative to the highest bins that a mel covers, at which the bins above them are carried on."""
 
 
-class MelInversion(nn.Module):
+class MelToLinear(nn.Module):
     """Non-negative linear magnitudes |X| whose mel is the given one, as nearly as there are any.
 
     Multiplicative updates of non-negative least squares (Lee & Seung 2001) from the smooth envelope, whose fine

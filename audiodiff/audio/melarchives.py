@@ -76,9 +76,9 @@ def _matrix(file: BinaryIO) -> npt.NDArray[Any]:
     start = file.read(3)
     file.seek(-len(start), 1)
     if start[:2] == b"\0B" and start[2:] in (b"F", b"D", b"C"):
-        return read_matrix_or_vector(file)
+        return np.asarray(read_matrix_or_vector(file))
     if start.strip()[:1] == b"[":
-        return read_ascii_mat(file)
+        return np.asarray(read_ascii_mat(file))
     raise MelError(f"{file.name} holds something else than Kaldi matrices (it begins with {start!r})")
 
 

@@ -42,7 +42,7 @@ def read_npy(path: Path) -> Entries:
 
 def read_npz(path: Path) -> Entries:
     """Key `mel` (or `feats`, or the only array), with the spec as JSON text under `mel_spec`."""
-    with readable(lambda: np.load(path, allow_pickle=False), path) as arrays:
+    with path.open("rb") as file, readable(lambda: np.load(file, allow_pickle=False), path) as arrays:
         spec = parse_spec(str(arrays[SPEC_KEY]), path) if SPEC_KEY in arrays else None
         yield path.stem, Stored(as_tensor(readable(lambda: _mel_among(arrays, path), path), path), spec)
 

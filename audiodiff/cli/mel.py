@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from audiodiff.audio import convention
+from audiodiff.audio import CONVENTIONS, MelSpec, convention
+from audiodiff.bundle import build, read_config
+from audiodiff.cli.mel_files import Outcome, Target
+from audiodiff.errors import BundleError, ConfigError
+from audiodiff.vocoder import bundle_folder
 
 app = typer.Typer(no_args_is_help=True, help="Mel spectrograms: extract, look at, check and convert them.")
 console = Console(highlight=False, soft_wrap=True)
@@ -16,7 +20,9 @@ Mels = Annotated[list[Path], typer.Argument(help="Mel files: .safetensors .npz .
 As = Annotated[str | None, typer.Option("--as", help="The convention of files that do not name their own.")]
 Transposed = Annotated[bool, typer.Option("--transposed", help="The files hold [frames, bands].")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
-Format = Annotated[str, typer.Option("--format", help="safetensors, npz or h5 carry the convention; npy, pt, ark do not.")]
+Format = Annotated[
+    str, typer.Option("--format", help="safetensors, npz, h5 (these name the convention), npy, pt, ark.")
+]
 
 
 @app.command("list")
@@ -37,11 +43,10 @@ def extract(
     overwrite: Overwrite = False,
 ) -> None:
     """Extract the mels of audio files; they are resampled to the convention's rate and mixed to mono."""
-    from audiodiff.cli.mel_files import Target
-    from audiodiff.cli.mel_extract import extract_folder
+    from audiodiff.cli.mel_extract import extract_files
 
-    target = Target(out, suffix=f".{file_format.lstrip('.')}", overwrite=overwrite)
-    _report(*extract_folder(audio, convention(name), target, jobs=jobs, console=console))
+    target = Target(out, file_format, overwrite)
+    _report(extract_files(audio, convention(name), target, jobs, console))
 
 
 @app.command()
@@ -55,7 +60,7 @@ def show(
     from audiodiff.cli.mel_show import show_file
 
     for file in files:
-        show_file(file, as_name and convention(as_name), picture, transposed, console)
+        show_file(file, named(as_name), picture, transposed, console)
 
 
 @app.command()
@@ -71,7 +76,7 @@ def check(
     """
     from audiodiff.cli.mel_check import check_files
 
-    _report(*check_files(files, wanted_spec(model), as_name and convention(as_name), transposed, console))
+    _report(check_files(files, wanted_spec(model), named(as_name), transposed, console))
 
 
 @app.command()
@@ -89,8 +94,32 @@ def convert(
 ) -> None:
     """Convert mels to another convention: exactly, or with --approximate as well as can be."""
     from audiodiff.cli.mel_convert import convert_files
-    from audiodiff.cli.mel_files import Target
 
-    target = Target(out, suffix=f".{file_format.lstrip('.')}", overwrite=overwrite)
-    spec = as_name and convention(as_name)
-    _report(*convert_files(files, wanted_spec(to), target, spec, approximate, transposed, console))
+    target = Target(out, file_format, overwrite)
+    spec = named(as_name)
+    _report(convert_files(files, wanted_spec(to), target, spec, approximate, transposed, console))
+
+
+def named(name: str | None) -> MelSpec | None:
+    """The convention of that name, if there is a name."""
+    return None if name is None else convention(name)
+
+
+def wanted_spec(name: str) -> MelSpec:
+    """The convention of that name, or the one that a model was trained on."""
+    if name in CONVENTIONS:
+        return CONVENTIONS[name]
+    try:
+        return build(read_config(bundle_folder(name))["model"]["mel"])
+    except BundleError as error:
+        raise ConfigError(
+            f"{name!r} is neither a mel convention (`audiodiff mel list`) nor a model: {error}"
+        ) from error
+
+
+def _report(outcome: Outcome) -> None:
+    """Print what failed; the exit code is 1 if something did, 2 if nothing else was done."""
+    if outcome.failures:
+        total = outcome.done + len(outcome.failures)
+        errors.print(f"{len(outcome.failures)} of {total} failed:", *outcome.failures, sep="\n  ", markup=False)
+        raise typer.Exit(1 if outcome.done else 2)
