@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.audio.compression import MelCompression
-from audiodiff.audio.conversion import Kinship, MelConverter
+from audiodiff.audio.conversion import Kinship, MelConverter, notation
 from audiodiff.audio.inversion import MelToLinear
 from audiodiff.audio.io import resample
 from audiodiff.audio.mel import MelSpectrogram
@@ -20,6 +20,9 @@ Decibels = float
 
 NEPER = 20 / math.log(10)
 """Decibels in a neper."""
+
+SPEECH = 1.4
+"""How much further off recorded speech is than the noise that stands for it (benchmarks/mel_conversion.py)."""
 
 SAMPLE = 256
 """Frames that an estimate is made from."""
@@ -47,7 +50,7 @@ def estimated_error(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: Me
     truth = MelSpectrogram(converter.want)(resample(wave, have.sample_rate, want.sample_rate))
     converted = converter(known)
     frames = min(converted.shape[-1], truth.shape[-1])
-    return mel_distance(converted[..., :frames], truth[..., :frames], want)
+    return SPEECH * mel_distance(converted[..., :frames], truth[..., :frames], want)
 
 
 def imagined_wave(mel: Mel, spec: MelSpec) -> Wave:
@@ -58,3 +61,17 @@ def imagined_wave(mel: Mel, spec: MelSpec) -> Wave:
     generator = torch.Generator().manual_seed(0)
     angles = 2 * math.pi * torch.rand(magnitudes.shape, generator=generator)
     return Stft(spec).inverse(torch.polar(magnitudes, angles))
+
+
+def floored_share(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelSpec) -> float:
+    """The share of values that lie on the floor of `have` while `want` would say how far below it they are."""
+    lowest = {spec: lowest_value(spec) - notation(spec) for spec in (have, want)}
+    below = MelCompression(have).log_bands(mel) - notation(have) <= lowest[have] + 1e-4
+    return (below & (lowest[want] < lowest[have] - 1e-4)).float().mean().item()
+
+
+def lowest_value(spec: MelSpec) -> Float[Tensor, "n_mels 1"]:
+    """The natural logarithm of what every band of silence is read as, minus infinity where nothing bounds it."""
+    compression = MelCompression(replace(spec, last_frame="keep"))
+    silence = torch.full((1, spec.n_mels, 1), -math.inf)
+    return compression.log_bands(compression.store(silence))[0]

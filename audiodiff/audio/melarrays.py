@@ -37,11 +37,16 @@ Entries = Iterator[tuple[str, Stored]]
 
 def read_npy(path: Path) -> Entries:
     """A bare numpy array."""
-    yield path.stem, Stored(as_tensor(readable(lambda: np.load(path, allow_pickle=False), path), path))
+    array = readable(lambda: np.load(path, allow_pickle=False), path)
+    if not isinstance(array, np.ndarray):
+        raise MelError(f"{path} is an archive of arrays: name it .npz")
+    yield path.stem, Stored(as_tensor(array, path))
 
 
 def read_npz(path: Path) -> Entries:
     """Key `mel` (or `feats`, or the only array), with the spec as JSON text under `mel_spec`."""
+    if not zipfile.is_zipfile(path):
+        raise MelError(f"{path} is not an archive of arrays, which .npz files are")
     with path.open("rb") as file, readable(lambda: np.load(file, allow_pickle=False), path) as arrays:
         spec = parse_spec(str(arrays[SPEC_KEY]), path) if SPEC_KEY in arrays else None
         yield path.stem, Stored(as_tensor(readable(lambda: _mel_among(arrays, path), path), path), spec)

@@ -57,10 +57,9 @@ def show(
     transposed: Transposed = False,
 ) -> None:
     """Show a mel: its convention, shape and range, and a picture."""
-    from audiodiff.cli.mel_show import show_file
+    from audiodiff.cli.mel_show import show_files
 
-    for file in files:
-        show_file(file, named(as_name), picture, transposed, console)
+    _report(show_files(files, named(as_name), picture, transposed, console))
 
 
 @app.command()

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from rich.console import Console
+from torch import Tensor
 
 from audiodiff.audio import MelFile, MelSpec, read_mels, write_mel
 from audiodiff.audio.conversion import Kinship, MelConverter
-from audiodiff.audio.conversion_error import estimated_error
+from audiodiff.audio.conversion_error import estimated_error, floored_share
 from audiodiff.audio.guess import guess
 from audiodiff.cli.mel_files import Outcome, Target
 from audiodiff.errors import AudiodiffError, MelError, MelMismatchError
@@ -41,14 +42,24 @@ def convert_one(file: MelFile, want: MelSpec, approximate: bool, target: Path) -
     if file.spec is None:
         raise MelError(f"the file does not say its convention. {guess(file.mel)}. Name it with --as")
     converter = MelConverter(file.spec, want)
-    relation = converter.relation
-    how = "the same convention" if relation.kinship is Kinship.SAME else f"exact ({relation})"
-    if relation.kinship is Kinship.APPROXIMATE:
-        how = f"approximate ({relation}), off by about {estimated_error(file.mel, file.spec, want):.2f} dB"
-        if converter.delay:
-            late = 1000 * converter.delay / want.sample_rate
-            how += f", the sound {abs(late):.1f} ms {'later' if late > 0 else 'earlier'}"
-        if not approximate:
-            raise MelMismatchError(f"{how}: pass --approximate to convert it nevertheless, or extract it from audio")
+    how = description(converter, file.mel)
+    if converter.relation.kinship is Kinship.APPROXIMATE and not approximate:
+        raise MelMismatchError(f"{how}: pass --approximate to convert it nevertheless, or extract it from audio")
     write_mel(target, converter(file.mel[None])[0], want)
+    return how
+
+
+def description(converter: MelConverter, mel: Tensor) -> str:
+    """What a conversion changes and what it costs."""
+    relation, have, want = converter.relation, converter.have, converter.want
+    if relation.kinship is Kinship.SAME:
+        return "the same convention"
+    if relation.kinship is Kinship.EXACT:
+        floored = floored_share(mel, have, want)
+        rest = f", but for {100 * floored:.1f} % of the values, which lie on its floor and stay there" * (floored > 0)
+        return f"exact ({relation}){rest}"
+    how = f"approximate ({relation}), off by about {estimated_error(mel, have, want):.2f} dB"
+    if converter.delay:
+        milliseconds = 1000 * converter.delay / want.sample_rate
+        how += f", the sound {abs(milliseconds):.1f} ms {'later' if milliseconds > 0 else 'earlier'}"
     return how

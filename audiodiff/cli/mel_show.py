@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from audiodiff.audio import ALIASES, CONVENTIONS, MelFile, MelSpec, names_of, read_mels
 from audiodiff.audio.atomic import written_whole
 from audiodiff.audio.guess import guess
-from audiodiff.errors import OutputError
+from audiodiff.cli.mel_files import Outcome
+from audiodiff.errors import AudiodiffError, OutputError
 
 SHADES = " ░▒▓█"
 PICTURE_ROWS, PICTURE_COLUMNS = 16, 96
@@ -33,14 +34,23 @@ def conventions_table() -> Table:
     return table
 
 
-def show_file(path: Path, spec: MelSpec | None, picture: Path | None, transposed: bool, console: Console) -> None:
-    """Print the contract, the figures and a sketch of every mel of a file, and draw the first one into `picture`."""
-    for number, (key, mel) in enumerate(read_mels(path, spec, transposed=transposed)):
-        console.print(facts_table(key, mel))
-        console.print(sketch(mel.mel))
-        if number == 0 and picture is not None:
-            draw(mel, key, picture)
-            console.print(f"drawn into {picture}", markup=False)
+def show_files(
+    files: list[Path], spec: MelSpec | None, picture: Path | None, transposed: bool, console: Console
+) -> Outcome:
+    """Print the contract, the figures and a sketch of every mel, and draw the first one into `picture`."""
+    outcome = Outcome()
+    for file in files:
+        try:
+            for key, mel in read_mels(file, spec, transposed=transposed):
+                console.print(facts_table(key, mel))
+                console.print(sketch(mel.mel))
+                if picture is not None and not outcome.done:
+                    draw(mel, key, picture)
+                    console.print(f"drawn into {picture}", markup=False)
+                outcome.done += 1
+        except AudiodiffError as error:
+            outcome.fail(file, error)
+    return outcome
 
 
 def facts_table(key: str, file: MelFile) -> Table:
@@ -80,7 +90,7 @@ def draw(file: MelFile, title: str, path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.add_subplot()
     extent = (0, seconds or file.mel.shape[1], 0, file.mel.shape[0])
-    image = axes.imshow(file.mel, origin="lower", aspect="auto", interpolation="nearest", extent=extent)
+    image = axes.imshow(file.mel.numpy(), origin="lower", aspect="auto", interpolation="nearest", extent=extent)
     axes.set(title=title, xlabel="seconds" if seconds else "frames", ylabel="band")
     figure.colorbar(image)
     with written_whole(path) as scratch:

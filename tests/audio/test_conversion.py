@@ -8,7 +8,7 @@ import torch
 from audiodiff.audio import CONVENTIONS, Kinship, MelSpectrogram, compare, convention, convert_mel, estimated_error
 from audiodiff.audio.conventions import families
 from audiodiff.audio.conversion import MelConverter
-from audiodiff.audio.conversion_error import mel_distance
+from audiodiff.audio.conversion_error import floored_share, mel_distance
 from audiodiff.audio.inversion import MelToLinear
 from audiodiff.errors import MelMismatchError
 
@@ -122,3 +122,12 @@ def test_conversion_of_one_frame(mel):
     one = mel(have)[..., :1]
     assert convert_mel(one, have, want).shape == (1, 80, 1)
     assert estimated_error(one[0], have, want) > 0
+
+
+def test_values_on_the_floor_are_counted(clip):
+    low, high, none = (convention(name) for name in ("vocos_24k", "f5_24k", "wavegrad_ivanvovk_22k"))
+    half_silent = torch.cat([clip[:8192], torch.zeros(16384)])[None]
+    mel = MelSpectrogram(high)(half_silent)[0]
+    assert 0.5 < floored_share(mel, high, low) < 0.7
+    assert floored_share(MelSpectrogram(low)(half_silent)[0], low, high) == 0
+    assert floored_share(MelSpectrogram(none)(half_silent)[0], none, replace(none, floor=1e-9, silence=None)) == 0

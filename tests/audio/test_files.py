@@ -142,6 +142,16 @@ def test_unreadable_file_is_refused(tmp_path, suffix, content):
         read_mel(path)
 
 
+def test_array_and_archive_are_not_mistaken_for_each_other(tmp_path, mel):
+    write_mel(tmp_path / "a.npz", mel)
+    (tmp_path / "a.npz").rename(tmp_path / "b.npy")
+    write_mel(tmp_path / "a.npy", mel)
+    (tmp_path / "a.npy").rename(tmp_path / "b.npz")
+    for name in ("b.npy", "b.npz"):
+        with pytest.raises(MelError, match="archive of arrays"):
+            read_mel(tmp_path / name)
+
+
 class Bomb:
     """An object whose unpickling has an effect."""
 
