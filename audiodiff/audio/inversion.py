@@ -28,7 +28,7 @@ class MelToLinear(nn.Module):
     covered: Tensor
     amplitude: Tensor
 
-    def __init__(self, spec: MelSpec, iterations: int = 8) -> None:
+    def __init__(self, spec: MelSpec, iterations: int = 20) -> None:
         super().__init__()
         self.spec = spec
         self.iterations = iterations
