@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from audiodiff.cli.evaluate import evaluate
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
 
@@ -75,6 +76,9 @@ def vocode(
     if failures:
         errors.print(f"{len(failures)} of {len(inputs)} failed:", *failures, sep="\n  ", markup=False)
         raise typer.Exit(2 if len(failures) == len(inputs) else 1)
+
+
+app.command()(evaluate)
 
 
 def main() -> None:
