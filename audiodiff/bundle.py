@@ -101,8 +101,8 @@ def resolve(path: str) -> Callable[..., Any]:
         found = getattr(import_module(module_name), name, None)
     except ImportError as error:
         raise UntrustedBundleError(f"audiodiff has no module {module_name}; nothing was loaded") from error
-    own = getattr(found, "__module__", None) == module_name
-    if own and (isinstance(found, type) or _inside(module_name, FUNCTIONS)):
+    may_be_function = _inside(module_name, FUNCTIONS)
+    if callable(found) and found.__module__ == module_name and (isinstance(found, type) or may_be_function):
         return found
     raise UntrustedBundleError(f"{module_name} defines no {name!r} that a bundle may name; nothing was loaded")
 

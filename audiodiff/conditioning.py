@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from audiodiff.errors import ConfigError
 from audiodiff.types import Mel, Wave
 
 
@@ -22,6 +23,18 @@ class Conditioning:
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         moved = {name: x.to(device=device, dtype=dtype) for name, x in present.items() if x is not None}
         return Conditioning(**moved)
+
+    def need_mel(self) -> Mel:
+        """Return the mel; raise ConfigError if there is none."""
+        if self.mel is None:
+            raise ConfigError("the network needs a mel, but the condition holds none: pass Conditioning(mel=...)")
+        return self.mel
+
+    def need_mean(self) -> Wave:
+        """Return the prior's mean; raise ConfigError if there is none."""
+        if self.mean is None:
+            raise ConfigError("a prior's mean is needed, but the condition holds none: use prior.condition(mel)")
+        return self.mean
 
     def unconditional(self) -> "Conditioning":
         """Return the empty condition, the other half of classifier-free guidance (Ho & Salimans 2022)."""

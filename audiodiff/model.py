@@ -35,7 +35,7 @@ class Prior(Protocol):
 class DiffusionModel(nn.Module):
     """A conditional diffusion over waveforms: `denoiser` works in the units of `prior`, mels are those of `mel`."""
 
-    def __init__(self, *, mel: MelSpec, denoiser: Denoiser, prior: nn.Module) -> None:
+    def __init__(self, *, mel: MelSpec, denoiser: Denoiser, prior: Prior) -> None:
         super().__init__()
         self.mel = mel
         self.denoiser = denoiser
@@ -43,8 +43,8 @@ class DiffusionModel(nn.Module):
 
     def start(self, cond: Conditioning, times: Times, noise: Noise) -> Wave:
         """The state at times[0], as if clean audio had unit variance: noise of variance alpha² + sigma²."""
-        frames = cond.mel.shape[-1]
-        like = torch.empty(len(cond.mel), frames * self.mel.hop_length, device=cond.mel.device)
+        batch, _, frames = cond.need_mel().shape
+        like = torch.empty(batch, frames * self.mel.hop_length, device=cond.need_mel().device)
         schedule = self.denoiser.schedule
         scale = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
         return scale * self.prior.shape(noise(like), cond)

@@ -4,8 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+from audiodiff.audio import convention, load_audio
+from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction
+from audiodiff.model import DiffusionModel
+from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
+from audiodiff.priors import MelInversion
 
 ROOT = Path(__file__).resolve().parents[1]
+CLIP = ROOT / "tests" / "clips" / "LJ001-0002.flac"
+"""1.9 s of LJSpeech, public domain; one of the utterances that are never trained on."""
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +24,25 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the developers' folder of parity arrays and corpora (set AUDIODIFF_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def clip() -> torch.Tensor:
+    """The waveform of `CLIP`, [samples]."""
+    return load_audio(CLIP)
+
+
+@pytest.fixture
+def tiny_model() -> DiffusionModel:
+    """A frame-rate model with random weights that are not zero anywhere, small enough for every test."""
+    torch.manual_seed(0)
+    mel = convention("hifigan_22k")
+    magnitudes = MagnitudeNetwork(mel=mel, channels=8, layers=2, dilation_cycle=2)
+    network = SpectralDiffWave(mel=mel, channels=8, layers=2, dilation_cycle=2, step_channels=8)
+    for stack in (magnitudes.stack, network.stack):
+        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    return DiffusionModel(
+        mel=mel,
+        denoiser=Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction()),
+        prior=MelInversion(mel=mel, magnitudes=magnitudes, iterations=2),
+    ).eval()

@@ -1,6 +1,7 @@
 """`audiodiff train`: a run from a composed config to a bundle."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import lightning as L
 import torch
@@ -36,6 +37,7 @@ def train(config: DictConfig) -> Path:
     module = Training(objective=objective, optimizer=build(config.optimizer), lr_schedule=build(config.lr_schedule))
     trainer = build_trainer(config)
     trainer.fit(module, data, ckpt_path=checkpoint_to_resume(config, run))
+    trainer.save_checkpoint(run / "checkpoints" / "last.ckpt")
     return write_bundle(config, model, run)
 
 
@@ -58,8 +60,8 @@ def checkpoint_to_resume(config: DictConfig, run: Path) -> Path | None:
 def load_matching(model: nn.Module, path: Path) -> None:
     """Load the weights of a checkpoint's model wherever name and shape agree; raise InputError if none does."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
-    except (OSError, KeyError, RuntimeError) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except (OSError, KeyError, RuntimeError, UnpicklingError) as error:
         raise InputError(f"cannot start from {path}: not a training checkpoint ({error})") from error
     prefix = "objective.model."
     ours = model.state_dict()

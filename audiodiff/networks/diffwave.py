@@ -72,7 +72,7 @@ class DiffWave(nn.Module):
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
         x = F.relu(self.input(x_t.unsqueeze(1)))
-        step, mel = self.embedding(t), self.upsampler(cond.mel)
+        step, mel = self.embedding(t), self.upsampler(cond.need_mel())
         total = 0.0
         for block in self.blocks:
             x, skip = block(x, step, mel)

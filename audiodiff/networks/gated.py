@@ -57,8 +57,8 @@ class GatedStack(nn.Module):
         self.norm = FrameNorm(channels)
         self.output = nn.Conv1d(channels, outputs, 1)
         self.context = sum(dilations)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        for parameter in self.output.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self,

@@ -48,12 +48,9 @@ class SpectralDiffWave(nn.Module):
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
         mean = torch.zeros_like(x_t) if cond.mean is None else cond.mean
-        envelope = self.envelope(cond.mel)
-        features = [
-            self._whitened(x_t, envelope),
-            self._whitened(mean, envelope),
-            self.envelope.level(cond.mel),
-        ]
+        mel = cond.need_mel()
+        envelope = self.envelope(mel)
+        features = [self._whitened(x_t, envelope), self._whitened(mean, envelope), self.envelope.level(mel)]
         out = self.stack(torch.cat(features, dim=1), self.embedding(t))
         real, imaginary = out.float().chunk(2, dim=1)
         return self.stft.inverse(torch.complex(real * envelope, imaginary * envelope))

@@ -37,15 +37,15 @@ class MelInversion(nn.Module):
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
         """From a waveform to its difference from the mean."""
-        return x - cond.mean
+        return x - cond.need_mean()
 
     def decode(self, r: Wave, cond: Conditioning) -> Wave:
         """The inverse of `encode`."""
-        return r + cond.mean
+        return r + cond.need_mean()
 
     def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
         """Give white noise the spectral envelope of the mel, times `noise_level`."""
-        gain = self.noise_level / self.stft.noise_magnitude * self.envelope(cond.mel)
+        gain = self.noise_level / self.stft.noise_magnitude * self.envelope(cond.need_mel())
         return self.stft.inverse(self.stft(white) * gain)
 
     def aligned(self, wave: Wave, cond: Conditioning, iterations: int) -> Wave:
@@ -54,7 +54,7 @@ class MelInversion(nn.Module):
         Nobody can predict a recording's phase from its mel, so this is what a regression may hope to reach:
         Griffin-Lim with the recording's magnitudes, started from the phases of the mean.
         """
-        return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.mean)), self.stft, iterations)
+        return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.need_mean())), self.stft, iterations)
 
     @staticmethod
     def _first_phases(magnitudes: Magnitudes) -> Spectrum:

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from audiodiff.audio.mel import MelSpectrogram
-from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
-from audiodiff.priors import MelInversion
+from audiodiff.training.objective import inversion_prior
 
 
 class MelFeatures:
@@ -39,11 +38,7 @@ class InversionFeatures(MelFeatures):
 
     def __init__(self, *, model: DiffusionModel, iterations: int = 64) -> None:
         super().__init__(model=model)
-        if not isinstance(model.prior, MelInversion):
-            raise ConfigError(
-                f"inversion features need a MelInversion prior, got {type(model.prior).__name__}: use features=mel"
-            )
-        self.prior = model.prior
+        self.prior = inversion_prior(model)
         self.iterations = iterations
 
     @property
@@ -60,4 +55,4 @@ class InversionFeatures(MelFeatures):
         tensors = super().__call__(wave)
         cond = self.prior.condition(tensors["mel"].unsqueeze(0))
         target = self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)
-        return tensors | {"mean": cond.mean[0], "target": target[0]}
+        return tensors | {"mean": cond.need_mean()[0], "target": target[0]}

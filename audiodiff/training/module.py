@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import lightning as L
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -34,7 +35,7 @@ class Training(L.LightningModule):
         losses = self.objective(**batch)
         self.log_dict({f"valid/{name}": value for name, value in losses.items()}, prog_bar=True)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimize what is not frozen; the learning rate follows its schedule step by step."""
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
         if self.lr_schedule is None:

@@ -7,7 +7,9 @@ from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import diffuse
+from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
+from audiodiff.priors import MelInversion
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Wave
 
@@ -56,14 +58,14 @@ class Endpoint(nn.Module):
     def __init__(self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5) -> None:
         super().__init__()
         self.model = model
-        model.prior.requires_grad_(False)
+        inversion_prior(model).requires_grad_(False)
         self.spectral_loss = MultiResolutionStft()
         self.spectral = spectral
         self.whitening = whitening
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave, target: Wave) -> Losses:
         """All waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
-        denoiser, prior = self.model.denoiser, self.model.prior
+        denoiser, prior = self.model.denoiser, inversion_prior(self.model)
         cond = Conditioning(mel=mel, mean=mean)
         x_0, eps = prior.encode(target, cond), prior.shape(torch.randn_like(wave), cond)
         t = 1 - torch.rand(len(wave), device=wave.device)
@@ -77,10 +79,10 @@ class Endpoint(nn.Module):
         }
 
     def _distance(self, error: Wave, cond: Conditioning) -> Float[Tensor, ""]:
-        prior = self.model.prior
-        weight = prior.envelope(cond.mel).pow(-self.whitening)
+        prior = inversion_prior(self.model)
+        weight = prior.envelope(cond.need_mel()).pow(-self.whitening)
         weight = weight / weight.mean(dim=(1, 2), keepdim=True)
-        size = prior.stft(cond.mean).abs().mul(weight).mean(dim=(1, 2)).clamp_min(1e-3)
+        size = prior.stft(cond.need_mean()).abs().mul(weight).mean(dim=(1, 2)).clamp_min(1e-3)
         return (prior.stft(error).abs().mul(weight).mean(dim=(1, 2)) / size).mean()
 
 
@@ -99,7 +101,7 @@ class MagnitudeMatch(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
-        prior = self.model.prior
+        prior = inversion_prior(self.model)
         estimate, envelope = prior.magnitudes(mel), prior.envelope(mel)
         # Frames at the ends of a crop see zeros where the mel saw sound.
         inner = slice(2, -2)
@@ -109,3 +111,13 @@ class MagnitudeMatch(nn.Module):
         whitened = (difference / envelope).mean()
         plain = (difference.mean(dim=(1, 2)) / truth.mean(dim=(1, 2)).clamp_min(1e-3)).mean()
         return {"loss": ratio + whitened + self.peaks * plain, "log_ratio": ratio.detach()}
+
+
+def inversion_prior(model: DiffusionModel) -> MelInversion:
+    """The model's prior, which must be one with a mean; raises `ConfigError` for another kind."""
+    if not isinstance(model.prior, MelInversion):
+        raise ConfigError(
+            f"this needs a MelInversion prior, got {type(model.prior).__name__}: choose prior=mel_inversion, "
+            "or features=mel with objective=simple"
+        )
+    return model.prior

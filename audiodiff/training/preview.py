@@ -1,18 +1,21 @@
 """Pictures and sounds of what the model says, while it trains."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 
 from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.diffusion import Sampler, Schedule, Times
+from audiodiff.model import DiffusionModel
 from audiodiff.noise import SampleNoise
 from audiodiff.training.spectral_loss import MultiResolutionStft
-from audiodiff.types import Mel
+from audiodiff.types import Hertz, Mel, Wave
 
 Grid = Callable[[Schedule], Times]
 
@@ -42,7 +45,8 @@ class Preview(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Generate one clip, measure it and, if it is among the first, show it."""
-        model: Any = pl_module.objective.model
+        objective: Any = pl_module.objective
+        model: DiffusionModel = objective.model
         times = self.grid(model.denoiser.schedule)
         noise = SampleNoise([0] * len(batch["mel"]))
         wave = model.generate(batch["mel"], sampler=self.sampler, times=times, noise=noise)
@@ -53,16 +57,25 @@ class Preview(L.Callback):
         }
         pl_module.log_dict(distances, batch_size=len(wave), prog_bar=True)
         if batch_idx < self.clips and isinstance(trainer.logger, TensorBoardLogger):
-            self._show(trainer, batch_idx, wave, generated, batch, model.mel.sample_rate)
+            first = trainer.global_step <= trainer.val_check_interval
+            board = Board(trainer.logger.experiment, trainer.global_step, model.mel.sample_rate)
+            board.show(f"generated/{batch_idx}", wave, generated)
+            if first:
+                board.show(f"recorded/{batch_idx}", batch["wave"], batch["mel"])
 
-    @staticmethod
-    def _show(trainer: L.Trainer, index: int, wave: Tensor, mel: Mel, batch: dict[str, Tensor], rate: int) -> None:
-        board, step = trainer.logger.experiment, trainer.global_step
-        board.add_audio(f"generated/{index}", wave[0].clamp(-1, 1).cpu(), step, sample_rate=rate)
-        board.add_image(f"generated/{index}", picture(mel[0]), step)
-        if step <= trainer.val_check_interval:
-            board.add_audio(f"recorded/{index}", batch["wave"][0].cpu(), step, sample_rate=rate)
-            board.add_image(f"recorded/{index}", picture(batch["mel"][0]), step)
+
+@dataclass(frozen=True)
+class Board:
+    """TensorBoard at one step of the training."""
+
+    writer: SummaryWriter
+    step: int
+    sample_rate: Hertz
+
+    def show(self, name: str, wave: Wave, mel: Mel) -> None:
+        """Log the first waveform of a batch and its mel."""
+        self.writer.add_audio(name, wave[0].clamp(-1, 1).cpu(), self.step, sample_rate=self.sample_rate)
+        self.writer.add_image(name, picture(mel[0]), self.step)
 
 
 def picture(mel: Tensor) -> Tensor:

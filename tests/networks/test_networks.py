@@ -1,0 +1,137 @@
+"""Laws that hold for every network."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from audiodiff.audio import convention
+from audiodiff.conditioning import Conditioning
+from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave
+from audiodiff.networks.embeddings import StepEmbedding
+from audiodiff.networks.upsampling import MelUpsampler, split_hop
+
+MEL = convention("hifigan_22k")
+NETWORKS = {
+    "diffwave": lambda: DiffWave(n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3),
+    "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
+}
+
+
+def made(name: str) -> torch.nn.Module:
+    """A network whose output layer is not zero, so that everything inside matters."""
+    torch.manual_seed(0)
+    network = NETWORKS[name]()
+    output = network.output if name == "diffwave" else network.stack.output
+    torch.nn.init.normal_(output.weight, std=0.1)
+    return network.eval()
+
+
+def batch(size: int, frames: int) -> tuple[torch.Tensor, Conditioning]:
+    generator = torch.Generator().manual_seed(1)
+    mel = torch.randn(size, 80, frames, generator=generator) - 5
+    x_t, mean = 0.01 * torch.randn(2, size, 256 * frames, generator=generator)  # as loud as that mel
+    return x_t, Conditioning(mel=mel, mean=mean)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("frames", [1, 2, 31])
+def test_samples_in_samples_out(name, frames):
+    x_t, cond = batch(3, frames)
+    assert made(name)(x_t, torch.rand(3), cond).shape == x_t.shape
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_items_of_a_batch_are_independent(name):
+    network = made(name)
+    x_t, cond = batch(3, 12)
+    t = torch.tensor([0.1, 0.5, 0.9])
+    alone = Conditioning(mel=cond.mel[1:2], mean=cond.mean[1:2])
+    assert_close(network(x_t, t, cond)[1:2], network(x_t[1:2], t[1:2], alone), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_input_matters(name):
+    network = made(name)
+    x_t, cond = batch(1, 12)
+    t = torch.tensor([0.5])
+    plain = network(x_t, t, cond)
+    others = [
+        network(x_t * 2, t, cond),
+        network(x_t, t + 0.2, cond),
+        network(x_t, t, Conditioning(mel=cond.mel + 0.3, mean=cond.mean)),
+    ]
+    assert all((other - plain).abs().max() > 1e-4 * plain.abs().max() for other in others)
+
+
+def test_spectral_network_sees_the_mean():
+    network = made("spectral")
+    x_t, cond = batch(1, 12)
+    without = network(x_t, torch.tensor([0.5]), Conditioning(mel=cond.mel))
+    assert (network(x_t, torch.tensor([0.5]), cond) - without).abs().max() > 1e-2 * without.abs().max()
+
+
+def test_diffwave_context_is_exact():
+    """A sample outside the computed context changes nothing, the outermost one inside it does."""
+    network = made("diffwave").double()
+    x_t, cond = batch(1, 4)
+    cond = cond.to(dtype=torch.float64)
+    x_t, t, middle = x_t.double(), torch.tensor([0.5]).double(), 512
+    plain = network(x_t, t, cond)[0, middle]
+
+    def changed(at: int) -> float:
+        other = x_t.clone()
+        other[0, at] += 10
+        return (network(other, t, cond)[0, middle] - plain).abs().item()
+
+    assert changed(middle + network.context + 1) == 0
+    assert changed(middle - network.context - 1) == 0
+    assert changed(middle + network.context) > 0
+    assert changed(middle - network.context) > 0
+
+
+def test_spectral_context_is_exact():
+    network = made("spectral")
+    x_t, cond = batch(1, 40)
+    t = torch.tensor([0.5])
+    plain = network(x_t, t, cond)
+    other = cond.mel.clone()
+    other[..., 20] += 3
+    touched = ((network(x_t, t, Conditioning(mel=other, mean=cond.mean)) - plain).abs() > 1e-9)[0].nonzero()
+    reach = network.context * 256 + 640  # and half a window, counted from the edge of the frame
+    assert touched.min() >= 20 * 256 - reach
+    assert touched.max() < 21 * 256 + reach
+    assert touched.max() - touched.min() > 2 * network.context * 256
+
+
+@pytest.mark.parametrize("hop", [1, 64, 120, 200, 240, 256, 257, 300, 441, 480, 512])
+def test_upsampler_fits_every_hop(hop):
+    a, b = split_hop(hop)
+    assert a * b == hop
+    assert MelUpsampler(hop_length=hop)(torch.randn(2, 8, 5)).shape == (2, 8, 5 * hop)
+
+
+def test_step_embedding_is_the_paper_s_at_whole_steps_and_linear_between():
+    embedding = StepEmbedding(n_steps=50)
+    step = torch.tensor([0.0, 7.0, 49.0], dtype=torch.float64)
+    k = torch.arange(64, dtype=torch.float64)
+    angle = step[:, None] * 10 ** (4 * k / 63)
+    table = torch.cat([angle.sin(), angle.cos()], dim=1)
+    slow = torch.arange(128) % 64 < 32  # float32 frequencies cannot tell the fastest angles to many digits
+    assert_close(embedding._sinusoids(step)[:, slow], table[:, slow], rtol=0, atol=1e-3)
+    seen = []
+    embedding.projection1.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    embedding((step + 1) / 50)
+    embedding(torch.tensor([8.25 / 50]))
+    low, high = embedding._sinusoids(torch.tensor([7.0, 8.0], dtype=torch.float64))
+    assert_close(seen[1][0], (0.75 * low + 0.25 * high).float(), rtol=0, atol=1e-5)
+
+
+def test_diffwave_base_has_the_paper_s_size():
+    size = sum(p.numel() for p in DiffWave(n_mels=80, hop_length=256).parameters())
+    assert size == pytest.approx(2.64e6, rel=0.01)  # Kong et al. 2021, table 1
+
+
+def test_untrained_magnitudes_are_the_envelope():
+    network = MagnitudeNetwork(mel=MEL, channels=8, layers=2)
+    mel = torch.randn(1, 80, 9) - 4
+    assert_close(network(mel), network.envelope(mel))

@@ -1,0 +1,74 @@
+"""Laws that hold for every prior."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from audiodiff.audio import MelSpectrogram, convention
+from audiodiff.networks import MagnitudeNetwork
+from audiodiff.priors import Isotropic, MelInversion
+
+MEL = convention("hifigan_22k")
+PRIORS = {
+    "isotropic": Isotropic,
+    "mel_inversion": lambda: MelInversion(
+        mel=MEL, magnitudes=MagnitudeNetwork(mel=MEL, channels=8, layers=1), iterations=8
+    ),
+}
+
+
+@pytest.fixture
+def mel(clip):
+    return MelSpectrogram(MEL)(clip[: 256 * 80].unsqueeze(0))
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_decode_inverts_encode(name, mel):
+    prior = PRIORS[name]()
+    cond = prior.condition(mel)
+    x = torch.randn(1, 256 * 80)
+    assert_close(prior.decode(prior.encode(x, cond), cond), x)
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_shaping_is_linear(name, mel):
+    prior = PRIORS[name]()
+    cond = prior.condition(mel)
+    a, b = torch.randn(2, 1, 256 * 80)
+    together = prior.shape(a + 2 * b, cond)
+    assert_close(together, prior.shape(a, cond) + 2 * prior.shape(b, cond), rtol=1e-4, atol=1e-5)
+
+
+def test_isotropic_leaves_everything_alone(mel):
+    prior = Isotropic()
+    x = torch.randn(1, 256 * 80)
+    cond = prior.condition(mel)
+    assert cond.mean is None
+    assert_close(prior.shape(x, cond), x, rtol=0, atol=0)
+
+
+def test_inversion_s_mean_has_the_mel_that_it_inverts(mel):
+    prior = PRIORS["mel_inversion"]()
+    cond = prior.condition(mel)
+    again = MelSpectrogram(MEL)(cond.mean)
+    assert (again - mel).abs().mean() < 0.45
+    assert_close(prior.condition(mel).mean, cond.mean, rtol=0, atol=0)
+
+
+def test_inversion_s_noise_has_the_mel_s_envelope(mel):
+    prior = PRIORS["mel_inversion"]()
+    cond = prior.condition(mel)
+    generator = torch.Generator().manual_seed(0)
+    draws = [prior.shape(torch.randn(1, 256 * 80, generator=generator), cond) for _ in range(40)]
+    level = torch.stack([prior.stft(draw).abs().square() for draw in draws]).mean(0).sqrt()
+    ratio = level / (prior.noise_level * prior.envelope(mel))
+    assert ratio[..., 5:-5].median().item() == pytest.approx(1, abs=0.15)
+
+
+def test_aligned_target_keeps_the_recording_s_magnitudes(mel, clip):
+    prior = PRIORS["mel_inversion"]()
+    cond = prior.condition(mel)
+    wave = clip[: 256 * 80].unsqueeze(0)
+    target = prior.aligned(wave, cond, iterations=32)
+    truth, found, start = (prior.stft(x).abs() for x in (wave, target, cond.mean))
+    assert (found - truth).norm() < 0.2 * (start - truth).norm()

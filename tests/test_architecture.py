@@ -1,0 +1,87 @@
+"""The shape of the house: imports go down, files stay short, nothing heavy comes along."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "audiodiff"
+
+LAYERS = [
+    {"errors", "types", "version"},
+    {"conditioning", "noise"},
+    {"audio", "diffusion"},
+    {"priors", "networks", "data"},
+    {"model"},
+    {"training", "evaluation"},
+    {"bundle"},
+    {"vocoder"},
+    {"convert", "export", "integrations", "compat"},
+    {"cli"},
+    {"__main__"},
+]
+DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def part(file: Path) -> str:
+    """The first name below audiodiff."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> set[str]:
+    """The dotted names of all modules that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= (
+                {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "audiodiff" else {node.module}
+            )
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_file_respects_the_layers(file):
+    used = {name.split(".")[1] for name in imports(file) if name.startswith("audiodiff.")} - {part(file)}
+    upward = {name for name in used if DEPTH[name] >= DEPTH[part(file)]}
+    assert not upward, f"{file} imports {sorted(upward)}, which lies beside or above it"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_file_keeps_the_frameworks_in_their_places(file):
+    roots = {name.split(".")[0] for name in imports(file)}
+    place = str(file.relative_to(PACKAGE))
+    if part(file) not in ("cli", "compat"):
+        assert not {"hydra", "omegaconf", "typer"} & roots
+    if not place.startswith(("training/", "cli/train")) and place != "data/datamodule.py":
+        assert not {"lightning", "pytorch_lightning"} & roots
+    assert "torchaudio" not in roots
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_file_is_short_and_has_a_name(file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 250, f"{file} is too long: split it by idea"
+    assert file.stem not in ("utils", "helpers", "common", "misc")
+
+
+def test_functions_are_short():
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert sorted(lengths)[len(lengths) // 2] <= 10
+    assert max(lengths) <= 45
+
+
+def test_import_is_light():
+    code = "import sys, audiodiff; print(*sorted(m for m in sys.modules if '.' not in m))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    heavy = {"lightning", "pytorch_lightning", "hydra", "omegaconf", "librosa", "torchaudio", "soundfile", "scipy"}
+    assert not heavy & set(result.stdout.split())

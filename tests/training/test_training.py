@@ -1,0 +1,129 @@
+"""Real trainings of a few seconds, through the real configs."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.errors import ConfigCompositionException, InstantiationException
+from omegaconf import DictConfig
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+
+from audiodiff import Vocoder
+from audiodiff.cli.config import build, compose_config
+from audiodiff.cli.train import train
+from audiodiff.data import Utterance, write_manifest
+from audiodiff.errors import InputError
+from tests.conftest import CLIP
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
+
+TINY_DIFFWAVE = ["network.channels=16", "network.layers=6", "network.dilation_cycle=6"]
+TINY_FAST = [
+    "network.channels=16",
+    "network.layers=2",
+    "network.step_channels=8",
+    "prior.magnitudes.channels=16",
+    "prior.magnitudes.layers=2",
+    "prior.iterations=4",
+]
+QUICK = [
+    "data.batch_size=4",
+    "data.segment=16",
+    "data.workers=0",
+    "data.valid_frames=32",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "+trainer.enable_progress_bar=false",
+    "+trainer.enable_model_summary=false",
+    "trainer.log_every_n_steps=1",
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One clip as training and validation set, at the paths that the configs expect."""
+    clip = [Utterance(id="clip", path=CLIP, duration=1.9, sample_rate=22050)]
+    for split in ("train", "valid"):
+        write_manifest(tmp_path / "data" / "ljspeech" / f"{split}.jsonl", clip)
+    return tmp_path
+
+
+def config(folder, experiment, *overrides):
+    paths = [f"paths.data={folder}/data", f"paths.runs={folder}/runs"]
+    return compose_config("train", [f"experiment={experiment}", *paths, *QUICK, *overrides])
+
+
+def trained_loss(settings: DictConfig, run: Path, clip: Tensor) -> float:
+    """The objective of the bundle's weights on the whole clip, over many draws of noise."""
+    model = build(settings.model)
+    weights = load_file(run / "bundle" / "model.safetensors")
+    model.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
+    features = build(settings.features, model=model)(clip)
+    objective = build(settings.objective, model=model)
+    torch.manual_seed(1)
+    batch = {name: tensor.expand(4, *tensor.shape) for name, tensor in features.items()}
+    with torch.no_grad():
+        return torch.stack([objective(**batch)["loss"] for _ in range(8)]).mean().item()
+
+
+def test_diffwave_overfits_one_clip(folder, clip):
+    """eps has unit variance, so a predictor of nothing loses 1; one that learnt the clip loses far less."""
+    steps = ["trainer.max_steps=120", "trainer.val_check_interval=120", "optimizer.lr=2e-3"]
+    settings = config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *steps, "callbacks.ema.decay=0.9")
+    train(settings)
+    assert trained_loss(settings, folder / "runs" / "ljspeech_diffwave", clip) < 0.35
+
+
+def test_a_resumed_run_goes_on_from_the_saved_step(folder):
+    half = ["trainer.max_steps=4", "trainer.val_check_interval=2"]
+    whole = ["trainer.max_steps=8", "trainer.val_check_interval=2"]
+    train(config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *half))
+    run = folder / "runs" / "ljspeech_diffwave"
+    before = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
+    train(config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *whole, "resume=last"))
+    after = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
+    assert (before["global_step"], after["global_step"]) == (4, 8)
+    moments = after["optimizer_states"][0]["state"]
+    assert {int(state["step"]) for state in moments.values()} == {8}
+
+
+def test_the_fast_voice_trains_in_two_halves(folder):
+    """Magnitudes first, then the diffusion, which leaves the magnitudes alone; the result vocodes."""
+    two = ["trainer.max_steps=2", "trainer.val_check_interval=2"]
+    train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two))
+    bundle = train(config(folder, "ljspeech_fast", *TINY_FAST, *two))
+    first = load_file(folder / "runs" / "ljspeech_magnitudes" / "bundle" / "model.safetensors")
+    second = load_file(bundle / "model.safetensors")
+    magnitudes = [key for key in first if key.startswith("prior.")]
+    assert magnitudes
+    assert all(torch.equal(first[key], second[key]) for key in magnitudes)
+    assert any(not torch.equal(first[key], second[key]) for key in first if key.startswith("denoiser."))
+    assert Vocoder.from_pretrained(bundle)(torch.zeros(80, 10) - 5).shape == (2560,)
+
+
+def test_previews_of_generated_clips_reach_tensorboard(folder):
+    two = ["trainer.max_steps=2", "trainer.val_check_interval=2", "init_from=null"]
+    train(config(folder, "ljspeech_fast", *TINY_FAST, *two))
+    events = EventAccumulator(str(folder / "runs" / "ljspeech_fast"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"generated/0", "recorded/0"} <= set(tags["audio"]) & set(tags["images"])
+    assert {"valid/log_mel", "valid/mr_stft", "train/loss"} <= set(tags["scalars"])
+
+
+def test_a_misspelt_key_is_named(folder):
+    with pytest.raises(ConfigCompositionException, match="chanels"):
+        config(folder, "ljspeech_diffwave", "network.chanels=16")
+    settings = config(folder, "ljspeech_diffwave", "+network.chanels=16")
+    with pytest.raises(InstantiationException, match="chanels"):
+        build(settings.model)
+
+
+def test_there_must_be_something_to_resume(folder):
+    with pytest.raises(InputError, match="cannot resume"):
+        train(config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, "resume=last"))
+    (folder / "wrong.ckpt").write_text("not a checkpoint")
+    with pytest.raises(InputError, match="cannot start from"):
+        train(config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, f"init_from={folder}/wrong.ckpt"))
