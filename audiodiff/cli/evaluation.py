@@ -1,4 +1,4 @@
-"""What `audiodiff evaluate` does: measure systems, print a table, write the report."""
+"""What `audiodiff evaluate` does: measure systems, print tables, write the report."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,153 +15,146 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audiodiff.cli.tables import print_systems
 from audiodiff.cli.vocode import set_threads
 from audiodiff.errors import ConfigError, OutputError
-from audiodiff.evaluation.distribution import frechet_distance, onnx_embedding
+from audiodiff.evaluation.distribution import Embed, frechet_distance, onnx_embedding
 from audiodiff.evaluation.pairs import find_pairs, load_pair, recordings_in
-from audiodiff.evaluation.record import make_record, write_record
+from audiodiff.evaluation.record import Record, make_record, write_record
 from audiodiff.evaluation.report import write_report
-from audiodiff.evaluation.spectral import F_MAX
 from audiodiff.evaluation.synthesis import Synthesis, read_mels, synthesize
 from audiodiff.evaluation.systems import Rules, System, evaluate
 from audiodiff.evaluation.timing import describe_machine
-from audiodiff.types import Hertz, Seconds
+from audiodiff.types import Hertz
 from audiodiff.vocoder import Vocoder
 
+__all__ = ["Choice", "Output", "Rules", "evaluate_folders", "evaluate_models", "set_threads"]
+
 EXTRA = ("auraloss", "matplotlib", "pesq", "pystoi", "pyworld", "scipy")
+Advance = Callable[[], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """What is wanted of an evaluation, wherever the recordings come from."""
+@dataclass(frozen=True)
+class Output:
+    """Where the results go and what they hold."""
 
-    out: Path | None
+    folder: Path | None
     examples: int
-    limit: int | None
-    resampled: bool
-    f_max: float | None
-    max_lag: Seconds
+    overwrite: bool
     embedding: Path | None
     embedding_rate: Hertz
-    overwrite: bool
-
-    @property
-    def rules(self) -> Rules:
-        """How pairs are compared."""
-        return Rules(f_max=self.f_max or F_MAX, max_lag=self.max_lag, resampled=self.resampled)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+@dataclass(frozen=True)
+class Choice:
     """Which models vocode what, with which samplers and step counts; None is the model's own."""
 
     models: Sequence[str]
     data: Path
+    limit: int | None
     samplers: Sequence[str | None]
     steps: Sequence[int | None]
     seed: int
     device: str
-    threads: int | None
 
 
-def evaluate_folders(generated: Sequence[Path], reference: Path, ask: Ask) -> None:
+def evaluate_folders(
+    generated: Sequence[Path], reference: Path, limit: int | None, rules: Rules, output: Output
+) -> None:
     """Measure every folder, manifest or file of `generated` against `reference`."""
-    check_ready(ask)
+    check_ready(output)
     found = [find_pairs(source, reference) for source in generated]
-    systems = []
-    with progress_bar(sum(len(pairs[: ask.limit]) for pairs, _ in found)) as advance:
-        for name, (pairs, excluded) in zip(distinct_names(generated), found, strict=True):
-            systems.append(evaluate(name, pairs[: ask.limit], ask.rules, excluded=excluded, advance=advance))
-    settings = {"references": reference.name, "f_max": ask.rules.f_max}
-    present(systems, ask, describe_machine(torch.device("cpu")), settings)
-
-
-def evaluate_models(request: Request, ask: Ask) -> None:
-    """Vocode the recordings with every model, sampler and step count, and measure what comes out."""
-    check_ready(ask)
-    set_threads(request.threads)
-    runs = list(planned(request))
-    references = dict(list(recordings_in(request.data).items())[: ask.limit])
-    with TemporaryDirectory() as scratch, progress_bar(2 * len(runs) * len(references)) as advance:
-        folder = Path(scratch) if ask.out is None else ask.out / "audio"
+    names = distinct_names(generated)
+    with progress_bar(sum(len(pairs[:limit]) for pairs, _ in found)) as advance:
         systems = [
-            vocoded(synthesis, n_steps, references, folder / synthesis.name, ask, advance)
-            for synthesis, n_steps in runs
+            evaluate(name, pairs[:limit], rules, excluded=excluded, advance=advance)
+            for name, (pairs, excluded) in zip(names, found, strict=True)
         ]
-        settings = {"data": request.data.name, "seed": request.seed}
-        present(systems, ask, describe_machine(torch.device(request.device)), settings)
+    settings = {"references": str(reference), "f_max": rules.f_max}
+    present(systems, rules, output, make_settings("cpu", settings))
 
 
-def planned(request: Request) -> Iterator[tuple[Synthesis, int]]:
+def evaluate_models(choice: Choice, rules: Rules, output: Output) -> None:
+    """Vocode the recordings with every model, sampler and step count, and measure what comes out."""
+    check_ready(output)
+    runs = list(planned(choice))
+    references = dict(list(recordings_in(choice.data).items())[: choice.limit])
+    settings = {"data": str(choice.data), "seed": choice.seed}
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) if output.folder is None else output.folder / "audio"
+        with progress_bar(2 * len(runs) * len(references)) as advance:
+            systems = [vocoded(run, references, folder / run.name, rules, advance) for run in runs]
+        present(systems, rules, output, make_settings(choice.device, settings))
+
+
+def planned(choice: Choice) -> Iterator[Synthesis]:
     """Every combination of model, sampler and step count that was asked for."""
-    for model in request.models:
-        vocoder = Vocoder.from_pretrained(model, device=request.device)
-        for sampler in request.samplers:
+    for model in choice.models:
+        vocoder = Vocoder.from_pretrained(model, device=choice.device)
+        for sampler in choice.samplers:
             vocoder.sampler(sampler)
-            for steps in request.steps:
-                yield synthesis_of(vocoder, sampler, steps, request), len(vocoder.times(steps)) - 1
+            for steps in choice.steps:
+                yield synthesis_of(vocoder, sampler, steps, choice)
 
 
-def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, request: Request) -> Synthesis:
+def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, choice: Choice) -> Synthesis:
     """One way of calling a vocoder, with a name that tells it from the others."""
     n_steps = len(vocoder.times(steps)) - 1
-    name = "-".join([vocoder.name, *([sampler] if sampler else []), str(n_steps)])
     return Synthesis(
-        name=name,
+        name="-".join([vocoder.name, *([sampler] if sampler else []), str(n_steps)]),
         spec=vocoder.mel_spec,
-        vocode=lambda mel: vocoder(mel, steps=steps, sampler=sampler, seed=request.seed),
-        device=torch.device(request.device),
+        vocode=lambda mel: vocoder(mel, steps=steps, sampler=sampler, seed=choice.seed),
+        n_steps=n_steps,
+        device=torch.device(choice.device),
     )
 
 
-def vocoded(
-    synthesis: Synthesis, n_steps: int, references: dict[str, Path], folder: Path, ask: Ask, advance: Callable[[], None]
-) -> System:
+def vocoded(run: Synthesis, references: dict[str, Path], folder: Path, rules: Rules, advance: Advance) -> System:
     """Copy-synthesis and its scores."""
-    mels, excluded = read_mels(references, synthesis.spec, resampled=ask.resampled)
-    copies = synthesize(synthesis, mels, references, folder, advance)
-    rules = replace(ask.rules, f_max=ask.f_max or synthesis.spec.f_top)
-    facts = {"n_steps": float(n_steps)} | copies.facts
+    mels, excluded = read_mels(references, run.spec, resampled=rules.resampled)
+    copies = synthesize(run, mels, references, folder, advance)
+    rules = replace(rules, f_max=rules.f_max or run.spec.f_top)
     return evaluate(
-        synthesis.name, copies.pairs, rules, excluded=excluded, rtf=copies.rtf, facts=facts, advance=advance
+        run.name, copies.pairs, rules, excluded=excluded, rtf=copies.rtf, facts=copies.facts, advance=advance
     )
 
 
-def present(
-    systems: Sequence[System], ask: Ask, machine: dict[str, str | int], settings: dict[str, str | float | None]
-) -> None:
+def make_settings(device: str, settings: Record) -> Record:
+    """What the results depend on: the machine and the settings."""
+    return {"machine": describe_machine(torch.device(device)), "settings": settings}
+
+
+def present(systems: Sequence[System], rules: Rules, output: Output, circumstances: Record) -> None:
     """Print the tables, and write the report if a folder was given for it."""
-    if ask.embedding is not None:
-        systems = [with_frechet_distance(system, ask) for system in systems]
-    record = make_record(systems, machine, settings)
+    if output.embedding is not None:
+        embed = onnx_embedding(output.embedding, output.embedding_rate)
+        systems = [with_frechet_distance(system, embed, rules) for system in systems]
+    record = make_record(systems, **circumstances)
     console = Console(highlight=False)
     print_systems(record, console)
-    if ask.out is not None:
-        ask.out.mkdir(parents=True, exist_ok=True)
-        write_record(ask.out / "report.json", record)
-        write_report(ask.out / "report.html", record, systems, ask.rules, examples=ask.examples)
-        console.print(f"The report is {ask.out / 'report.html'}", soft_wrap=True)
+    if output.folder is not None:
+        output.folder.mkdir(parents=True, exist_ok=True)
+        write_record(output.folder / "report.json", record)
+        write_report(output.folder / "report.html", record, systems, rules, examples=output.examples)
+        console.print(f"The report is {output.folder / 'report.html'}", soft_wrap=True)
 
 
-def with_frechet_distance(system: System, ask: Ask) -> System:
+def with_frechet_distance(system: System, embed: Embed, rules: Rules) -> System:
     """The system with one more fact: how far all its embeddings lie from those of the references."""
-    assert ask.embedding is not None
-    embed = onnx_embedding(ask.embedding, ask.embedding_rate)
     ours, theirs = [], []
     for pair in system.files.values():
-        recordings = load_pair(pair, resampled=ask.resampled)
+        recordings = load_pair(pair, resampled=rules.resampled)
         ours.append(embed(recordings.generated, recordings.sample_rate))
         theirs.append(embed(recordings.reference, recordings.sample_rate))
     distance = frechet_distance(np.concatenate(ours), np.concatenate(theirs))
     return replace(system, facts={**system.facts, "frechet": distance})
 
 
-def check_ready(ask: Ask) -> None:
+def check_ready(output: Output) -> None:
     """Raise `ConfigError` without the packages of the extra, `OutputError` where a report would be lost."""
-    wanted = [*EXTRA, *(["onnxruntime"] if ask.embedding else [])]
+    wanted = [*EXTRA, *(["onnxruntime"] if output.embedding else [])]
     missing = [name for name in wanted if find_spec(name) is None]
     if missing:
         raise ConfigError(f"evaluating needs {', '.join(missing)}: install audiodiff[eval]")
-    if ask.out is not None and (ask.out / "report.json").exists() and not ask.overwrite:
-        raise OutputError(f"{ask.out} holds a report already: pass --overwrite to replace it")
+    if output.folder is not None and (output.folder / "report.json").exists() and not output.overwrite:
+        raise OutputError(f"{output.folder} holds a report already: pass --overwrite to replace it")
 
 
 def distinct_names(sources: Sequence[Path]) -> list[str]:
@@ -171,7 +164,7 @@ def distinct_names(sources: Sequence[Path]) -> list[str]:
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator[Callable[[], None]]:
+def progress_bar(total: int) -> Iterator[Advance]:
     """A bar on the error stream; yields what moves it on by one."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -1,5 +1,8 @@
 """Pitch: how far F0 is off, whether voicing was kept, and how periodic the voice is."""
 
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float64
 
@@ -36,12 +39,11 @@ def periodicity_measures(pair: Aligned) -> Measured:
 
 def f0_track(signal: Signal, sample_rate: Hertz) -> Track:
     """F0 in hertz every 5 ms, 0 where unvoiced: WORLD's DIO refined by StoneMask (Morise et al. 2016)."""
-    from pyworld import dio, stonemask
-
+    world: Any = import_module("pyworld")  # compiled, without types
     signal = np.ascontiguousarray(signal)
     lowest, highest = F0_RANGE
-    f0, times = dio(signal, sample_rate, f0_floor=lowest, f0_ceil=highest, frame_period=1000 * FRAME_PERIOD)
-    return stonemask(signal, f0, times, sample_rate)
+    f0, times = world.dio(signal, sample_rate, f0_floor=lowest, f0_ceil=highest, frame_period=1000 * FRAME_PERIOD)
+    return world.stonemask(signal, f0, times, sample_rate)
 
 
 def f0_errors(reference: Track, generated: Track) -> Measured:

@@ -22,11 +22,12 @@ REPEATS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesis:
-    """One way to make waveforms of the mels of `spec`."""
+    """One way to make waveforms of the mels of `spec`, in `n_steps` calls of a network."""
 
     name: str
     spec: MelSpec
     vocode: Callable[[OneMel], OneWave]
+    n_steps: int
     device: torch.device
 
 
@@ -34,7 +35,7 @@ class Synthesis:
 class Copies:
     """What came out: pairs to compare, and how fast it went.
 
-    `rtf` is by recording; `facts` are the latency of one second of speech and the peak memory.
+    `rtf` is by recording; `facts` are the steps, the latency of one second of speech, the peak memory.
     """
 
     pairs: list[Pair]
@@ -88,7 +89,9 @@ def synthesize(
         rtf[name] = elapsed / (len(wave) / rate)
         advance()
     peak = memory.mebibytes()
-    facts = {"latency": latency} | ({"peak_memory": peak} if peak is not None else {})
+    facts = {"n_steps": float(synthesis.n_steps), "latency": latency} | (
+        {"peak_memory": peak} if peak is not None else {}
+    )
     return Copies(pairs=pairs, rtf=rtf, facts=facts)
 
 

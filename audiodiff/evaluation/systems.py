@@ -16,9 +16,13 @@ from audiodiff.types import Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How pairs are compared: `f_max` is where the mel ended (hertz), `max_lag` how far apart they may start."""
+    """How pairs are compared.
 
-    f_max: float = F_MAX
+    `f_max` in hertz is where the mel ended (None: at 8000), `max_lag` how far two recordings may be shifted,
+    `resampled` whether a generated one may be at another sample rate than its reference.
+    """
+
+    f_max: float | None = None
     max_lag: Seconds = MAX_LAG
     resampled: bool = False
 
@@ -59,7 +63,7 @@ def evaluate(
         try:
             recordings = load_pair(pair, resampled=rules.resampled)
             reference, generated, rate = recordings.reference, recordings.generated, recordings.sample_rate
-            scored = score(pair.id, reference, generated, rate, f_max=rules.f_max, max_lag=rules.max_lag)
+            scored = score(pair.id, reference, generated, rate, f_max=rules.f_max or F_MAX, max_lag=rules.max_lag)
             known = {"rtf": rtf[pair.id]} if pair.id in rtf else {}
             scores.append(replace(scored, values=scored.values | known))
             files[pair.id] = pair
