@@ -21,9 +21,7 @@ Out = Annotated[Path | None, Option("--out", "-o", help="A folder for report.htm
 Examples = Annotated[int, Option(min=0, help="Utterances with pictures and players in the report.")]
 Limit = Annotated[int | None, Option(min=1, help="Only the first so many utterances.")]
 Resample = Annotated[bool, Option("--resample", help="Convert recordings at another sample rate.")]
-HighestMel = Annotated[
-    float | None, Option("--f-max", help="Where the mel ended, in Hz: without it the model's or 8000.")
-]
+HighestMel = Annotated[float | None, Option("--f-max", help="Where the mel ended, in Hz; else the model's or 8000.")]
 MaxLag = Annotated[float, Option(min=0, help="By how many ms two recordings may be shifted.")]
 Embedding = Annotated[Path | None, Option(help="An ONNX model, samples to features, for the Fréchet distance.")]
 EmbeddingRate = Annotated[int, Option(min=1, help="The sample rate of that model.")]

@@ -89,9 +89,9 @@ def synthesize(
         rtf[name] = elapsed / (len(wave) / rate)
         advance()
     peak = memory.mebibytes()
-    facts = {"n_steps": float(synthesis.n_steps), "latency": latency} | (
-        {"peak_memory": peak} if peak is not None else {}
-    )
+    facts = {"n_steps": float(synthesis.n_steps), "latency": latency}
+    if peak is not None:
+        facts["peak_memory"] = peak
     return Copies(pairs=pairs, rtf=rtf, facts=facts)
 
 

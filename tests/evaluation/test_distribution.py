@@ -17,7 +17,7 @@ def test_a_set_lies_at_no_distance_from_itself(points):
 
 
 def test_a_shift_costs_its_square(points):
-    assert frechet_distance(points, points + [1, -2, 0, 0.5]) == pytest.approx(1 + 4 + 0.25)
+    assert frechet_distance(points, points + np.array([1, -2, 0, 0.5])) == pytest.approx(1 + 4 + 0.25)
 
 
 def test_a_scaling_costs_the_difference_of_the_deviations(points):
