@@ -6,8 +6,8 @@ classes and functions that audiodiff's own packages define are built from it, an
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,8 +17,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from audiodiff.diffusion import Sampler, Schedule, Times
-from audiodiff.errors import BundleError, UntrustedBundleError
+from audiodiff.audio.atomic import written_whole
+from audiodiff.diffusion import Sampler, Schedule, Times, explicit
+from audiodiff.errors import BundleError, ConfigError, UntrustedBundleError
 from audiodiff.model import DiffusionModel
 from audiodiff.version import __version__
 
@@ -38,12 +39,16 @@ Tree = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model with the sampler and the grid that it is meant to be used with."""
+    """A loaded model with the sampler and the grid that it is meant to be used with.
+
+    `grids` are those that were tuned for a number of steps.
+    """
 
     name: str
     model: DiffusionModel
     sampler: Sampler
     grid: Callable[[Schedule], Times]
+    grids: Mapping[int, Times] = field(default_factory=dict)
 
 
 def save_bundle(folder: Path, name: str, config: Tree, model: DiffusionModel, card: str) -> Path:
@@ -75,8 +80,20 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{folder / CONFIG} does not describe a model: {error}") from error
     if not isinstance(model, DiffusionModel):
         raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a DiffusionModel")
+    grids = _tuned_grids(config, model.denoiser.schedule, folder / CONFIG)
     _load_weights(model, folder / WEIGHTS)
-    return Bundle(name=config["name"], model=model.eval(), sampler=sampler, grid=grid)
+    return Bundle(name=config["name"], model=model.eval(), sampler=sampler, grid=grid, grids=grids)
+
+
+def add_grid(folder: Path, times: Sequence[float], note: str) -> None:
+    """Make `times` the bundle's grid for that number of steps, and append `note` to its model card."""
+    config = _read_config(folder)
+    config["grids"] = config.get("grids", {}) | {str(len(times) - 1): list(times)}
+    _tuned_grids(config, build(config["model"]).denoiser.schedule, folder / CONFIG)
+    card = (folder / CARD).read_text(encoding="utf-8")
+    for name, text in ((CONFIG, json.dumps(config, indent=1)), (CARD, f"{card.rstrip()}\n\n{note}")):
+        with written_whole(folder / name) as scratch:
+            scratch.write_text(text + "\n", encoding="utf-8")
 
 
 def build(node: Any) -> Any:  # noqa: ANN401 (a JSON value in, whatever it describes out)
@@ -138,6 +155,16 @@ def _read_config(folder: Path) -> Tree:
         found = config.get("format") if isinstance(config, dict) else type(config).__name__
         raise BundleError(f"{path} has format {found!r}, this audiodiff reads format {FORMAT}: update audiodiff")
     return config
+
+
+def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:
+    try:
+        grids = {int(n_steps): explicit(schedule, times) for n_steps, times in config.get("grids", {}).items()}
+    except (AttributeError, TypeError, ConfigError) as error:
+        raise BundleError(f"{path} has grids that cannot be sampled on: {error}") from error
+    if wrong := [n_steps for n_steps, times in grids.items() if len(times) != n_steps + 1]:
+        raise BundleError(f"{path} has grids of another length than their number of steps {wrong}")
+    return grids
 
 
 def _load_weights(model: DiffusionModel, path: Path) -> None:

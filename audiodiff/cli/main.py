@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from audiodiff.cli.evaluate import evaluate
+from audiodiff.cli.tune import tune
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
 
@@ -79,6 +80,7 @@ def vocode(
 
 
 app.command()(evaluate)
+app.command()(tune)
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from audiodiff.evaluation.statistics import estimate, paired_difference
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
-    estimates = [estimate(rng.exponential(size=40), seed=i) for i in range(200)]
-    assert 0.88 < np.mean([e.low < 1 < e.high for e in estimates]) < 0.99
+    estimates = [estimate(rng.exponential(size=40), seed=i) for i in range(100)]
+    assert 0.86 < np.mean([e.low < 1 < e.high for e in estimates]) < 0.99
 
 
 def test_more_utterances_make_a_narrower_interval():
