@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.diffusion import Sampler, Schedule, Times, explicit
-from audiodiff.errors import BundleError, ConfigError, UntrustedBundleError
+from audiodiff.errors import BundleError, UntrustedBundleError
 from audiodiff.model import DiffusionModel
 from audiodiff.version import __version__
 
@@ -160,7 +160,7 @@ def _read_config(folder: Path) -> Tree:
 def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:
     try:
         grids = {int(n_steps): explicit(schedule, times) for n_steps, times in config.get("grids", {}).items()}
-    except (AttributeError, TypeError, ConfigError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise BundleError(f"{path} has grids that cannot be sampled on: {error}") from error
     if wrong := [n_steps for n_steps, times in grids.items() if len(times) != n_steps + 1]:
         raise BundleError(f"{path} has grids of another length than their number of steps {wrong}")

@@ -1,6 +1,7 @@
 """What `audiodiff evaluate` does: measure systems, print tables, write the report."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -75,6 +76,7 @@ def evaluate_models(choice: Choice, rules: Rules, output: Output) -> None:
     """Vocode the recordings with every model, sampler and step count, and measure what comes out."""
     check_ready(output)
     runs = list(planned(choice))
+    check_distinct(run.name for run in runs)
     references = dict(list(recordings_in(choice.data).items())[: choice.limit])
     settings = {"data": str(choice.data), "seed": choice.seed}
     with TemporaryDirectory() as scratch:
@@ -155,6 +157,13 @@ def check_ready(output: Output) -> None:
         raise ConfigError(f"evaluating needs {', '.join(missing)}: install audiodiff[eval]")
     if output.folder is not None and (output.folder / "report.json").exists() and not output.overwrite:
         raise OutputError(f"{output.folder} holds a report already: pass --overwrite to replace it")
+
+
+def check_distinct(names: Iterable[str]) -> None:
+    """Raise `ConfigError` when two systems would have one name."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ConfigError(f"two systems would be called {twice[0]}: give different models, samplers and steps")
 
 
 def distinct_names(sources: Sequence[Path]) -> list[str]:

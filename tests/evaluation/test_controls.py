@@ -13,8 +13,8 @@ from tests.evaluation.controls import CONTROLS
 NOISES = ["noise at -60 dB", "noise at -50 dB", "noise at -40 dB", "noise at -20 dB"]
 ORDERS = {
     "pesq": [
-        ["half a sample late", *NOISES],
-        ["noise at -50 dB", "Griffin-Lim", "another speaker"],
+        ["itself", *NOISES],
+        ["half a sample late", "noise at -50 dB", "Griffin-Lim", "another speaker"],
         ["low-passed at 8 kHz", "low-passed at 3 kHz"],
     ],
     "pesq_best": [["half a sample late", *NOISES[1:]]],
@@ -44,7 +44,7 @@ ORDERS = {
         ["half a sample late", "Griffin-Lim"],
     ],
     "high_band_bias": [["half a sample late", *NOISES], ["half a sample late", "low-passed at 8 kHz"]],
-    "si_sdr": [["half a sample late", "noise at -20 dB"], ["noise at -40 dB", "low-passed at 3 kHz"]],
+    "si_sdr": [NOISES, ["noise at -40 dB", "low-passed at 3 kHz"], ["itself", "half a sample late"]],
 }
 CHAINS = [(metric, chain) for metric, chains in ORDERS.items() for chain in chains]
 

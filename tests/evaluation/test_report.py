@@ -42,13 +42,12 @@ def make_system(folder, speech, name, noise, rtf):
         path = folder / f"{name}-{clip}.wav"
         soundfile.write(path, with_noise(speech[clip], noise), SAMPLE_RATE)
         files[clip + strange] = Pair(clip + strange, path, ROOT / "tests" / "clips" / f"{clip}.flac")
-        values = {metric: noise / 10 + i for metric in METRICS} | {"rtf": rtf}
+        values = dict.fromkeys(METRICS, noise / 10 + i) | {"rtf": rtf}
         missing = {} if i else {"si_sdr": values.pop("si_sdr") and "the phases were not kept"}
         scores.append(Scores(clip + strange, 1.9, 0.0, "waveform", 1.0, values, missing))
     facts = {"latency": rtf, "n_steps": 4.0}
-    return System(
-        name=name, scores=scores, excluded=[Exclusion("mute", "it is <i>silent</i>")], files=files, facts=facts
-    )
+    excluded = [Exclusion("mute", "it is <i>silent</i>")]
+    return System(name=name, scores=scores, excluded=excluded, files=files, facts=facts)
 
 
 def test_the_page_needs_nothing_else(report):
