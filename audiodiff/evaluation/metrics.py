@@ -55,7 +55,7 @@ METRICS: Mapping[str, Metric] = {
     "rtf": Metric("", "lower", "real-time factor: seconds of computing per second of audio", 4),
 }
 
-HEADLINE = ("pesq", "stoi", "log_mel", "mr_stft", "mcd", "f0_cents", "vuv_f1", "periodicity", "high_band", "rtf")
+HEADLINE = ("rtf", "pesq", "stoi", "log_mel", "mr_stft", "mcd", "f0_cents", "high_band")
 """The columns of the tables in the terminal and at the top of the report; the others are in the details."""
 
 FACTS: Mapping[str, Metric] = {

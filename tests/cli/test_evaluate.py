@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from audiodiff.bundle import CONFIG, build, canonical, save_bundle
+from audiodiff.bundle import CONFIG, add_grid, build, canonical, save_bundle
 from audiodiff.cli.main import main
 from audiodiff.errors import BundleError
 from audiodiff.evaluation.metrics import METRICS
@@ -142,11 +142,14 @@ def test_tuning_finds_a_grid_that_is_used_from_then_on(audiodiff, recordings, bu
     assert "3 steps, 8 grids tried, log_mel" in card
 
 
-def test_tuning_the_own_step_count_changes_the_default(audiodiff, recordings, bundle):
-    assert audiodiff("tune", bundle, recordings / "reference", "--steps", 4, "--budget", 6).returncode == 0
+def test_a_grid_for_the_own_step_count_changes_the_default(bundle):
+    add_grid(bundle, [0.9, 0.5, 0.2, 0.1, 0.0], "by hand")
+    add_grid(bundle, [0.7, 0.0], "by hand")
     vocoder = Vocoder.from_pretrained(bundle)
-    assert vocoder.times().tolist() == read(bundle / CONFIG)["grids"]["4"]
     assert vocoder.n_steps == 4
+    assert vocoder.times().tolist() == vocoder.times(4).tolist() == [0.9, 0.5, 0.2, 0.1, 0.0]
+    assert vocoder.times(1).tolist() == [0.7, 0.0]
+    assert vocoder.times(2).tolist() == [1.0, 0.5, 0.0]
 
 
 def test_one_trial_leaves_the_bundle_as_it_is(audiodiff, recordings, bundle):

@@ -139,6 +139,6 @@ def test_the_best_of_each_column_is_bold_and_all_metrics_can_be_shown(page):
     few = page.run(headings)
     page.run("document.getElementById('all-metrics').click()")
     assert set(few) < set(page.run(headings))
-    bold = page.run("""[...document.querySelectorAll("#summary-table tbody tr")].map(row => row.cells[5].className)""")
+    bold = page.run("""[...document.querySelectorAll("#summary-table tbody tr")].map(row => row.cells[6].className)""")
     assert bold.count("best") == 1
     assert np.all([name in few for name in ("pesq", "log_mel", "latency")])

@@ -49,7 +49,7 @@ function showSummary() {
     if (value == null) return element("td", {}, "–");
     const { low, high, n } = system.means[name] ?? {};
     const interval = low == null ? null : element("small", {}, `${shown(name, low)} … ${shown(name, high)}`);
-    const bold = systems.length > 1 && lossOf(name, value) === best[name] ? "best" : null;
+    const bold = systems.length > 1 && name in record.metrics && lossOf(name, value) === best[name] ? "best" : null;
     return element("td", { class: bold, title: n ? `${n} utterances` : null }, shown(name, value), interval);
   };
   fillTable(
@@ -85,8 +85,8 @@ function showExamples() {
       element("figcaption", {}, caption),
       element("audio", { controls: "", preload: "metadata", src: media.audio }),
       picture(media.spectrogram, `spectrogram of ${caption}`, id),
-      media.difference && picture(media.difference, `difference of ${caption} from the reference`, id),
       picture(media.waveform, `waveform of ${caption}`, id),
+      media.difference && picture(media.difference, `difference of ${caption} from the reference`, id),
     );
   byId("example-list").replaceChildren(
     ...examples.flatMap((example) => [

@@ -19,6 +19,8 @@ from audiodiff.evaluation.report.pictures import (
     waveform_picture,
 )
 from audiodiff.evaluation.systems import Rules, System
+from audiodiff.evaluation.waveform import Signal
+from audiodiff.types import Hertz
 
 RANKED_BY = "log_mel"
 Media = dict[str, str]
@@ -63,12 +65,13 @@ def example(id: str, systems: Sequence[System], rules: Rules) -> Record:
     """The media of one utterance: of the reference, and of every system that has it."""
     pairs = {system.name: aligned(system.files[id], rules) for system in systems if id in system.files}
     reference = next(iter(pairs.values()))
+    peak = float(np.abs(reference.reference).max())
     return {
         "id": id,
-        "reference": media(reference.reference, reference.sample_rate),
+        "reference": media(reference.reference, reference.sample_rate, peak),
         "systems": [
             {"name": name}
-            | media(pair.generated, pair.sample_rate)
+            | media(pair.generated, pair.sample_rate, peak)
             | {"difference": difference_picture(pair.reference, pair.generated, pair.sample_rate)}
             for name, pair in pairs.items()
         ],
@@ -81,10 +84,10 @@ def aligned(pair: Pair, rules: Rules) -> Aligned:
     return align(recordings.reference, recordings.generated, recordings.sample_rate, rules.max_lag)
 
 
-def media(signal: np.ndarray, sample_rate: int) -> Media:
+def media(signal: Signal, sample_rate: Hertz, peak: float) -> Media:
     """Sound, spectrogram and waveform of one recording."""
     return {
         "audio": flac(signal, sample_rate),
         "spectrogram": spectrogram_picture(signal, sample_rate),
-        "waveform": waveform_picture(signal, sample_rate),
+        "waveform": waveform_picture(signal, sample_rate, peak),
     }

@@ -39,17 +39,17 @@ def spectrogram_picture(signal: Signal, sample_rate: Hertz) -> str:
 def difference_picture(reference: Signal, generated: Signal, sample_rate: Hertz) -> str:
     """Generated minus reference: red is too loud, blue too quiet."""
     difference = decibels(generated) - decibels(reference)
-    return picture_of(difference, sample_rate, "RdBu_r", (-DIFFERENCE_DB, DIFFERENCE_DB), "dB too loud")
+    return picture_of(difference, sample_rate, "RdBu_r", (-DIFFERENCE_DB, DIFFERENCE_DB), "dB")
 
 
-def waveform_picture(signal: Signal, sample_rate: Hertz) -> str:
-    """The lowest and highest sample of every column."""
+def waveform_picture(signal: Signal, sample_rate: Hertz, peak: float) -> str:
+    """The lowest and highest sample of every column; the axis reaches a little beyond `peak`."""
     figure, axes = empty_figure(height=0.5)
     edges = np.unique(np.linspace(0, len(signal), COLUMNS + 1).astype(int)[:-1])
     lowest, highest = np.minimum.reduceat(signal, edges), np.maximum.reduceat(signal, edges)
     axes.fill_between(edges / sample_rate, lowest, highest, linewidth=0.5, color="#31688e", edgecolor="#31688e")
     axes.set_xlim(0, len(signal) / sample_rate)
-    axes.set_ylim(-1, 1)
+    axes.set_ylim(-1.1 * peak, 1.1 * peak)
     axes.set_xlabel("s")
     return png(figure)
 
