@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 
 from audiodiff.audio import CONVENTIONS, MelSpec, convention
-from audiodiff.bundle import build, read_config
+from audiodiff.bundle import read_config
 from audiodiff.cli.mel_files import Outcome, Target
+from audiodiff.constructors import build
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.vocoder import bundle_folder
 
