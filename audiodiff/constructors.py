@@ -87,6 +87,6 @@ class Allowance(TorchFunctionMode):
             self.left -= result.numel()
             if self.left < 0:
                 raise BundleError(
-                    f"the config asks for more parameters than the {self.parameters} numbers of its weights"
+                    f"model.safetensors does not fit its config, which asks for more than its {self.parameters} numbers"
                 )
         return result

@@ -100,23 +100,32 @@ def load_pair(pair: Pair, *, resampled: bool = False) -> Recordings:
 
 def matching_rates(pair: Pair, *, resampled: bool) -> tuple[Hertz, Hertz]:
     """The sample rates of reference and generated, from their headers, after comparing what the headers say."""
-    reference, generated = header(pair.reference), header(pair.generated)
+    reference, generated = read_header(pair.reference), read_header(pair.generated)
     if reference.channels != generated.channels:
         raise AudioError(f"generated has {generated.channels} channels, the reference {reference.channels}")
-    if reference.samplerate != generated.samplerate and not resampled:
+    if reference.sample_rate != generated.sample_rate and not resampled:
         raise AudioError(
-            f"generated is at {generated.samplerate} Hz, the reference at {reference.samplerate} Hz; "
+            f"generated is at {generated.sample_rate} Hz, the reference at {reference.sample_rate} Hz; "
             "pass --resample to convert it"
         )
-    return reference.samplerate, generated.samplerate
+    return reference.sample_rate, generated.sample_rate
 
 
-def header(path: Path):  # noqa: ANN201 (soundfile keeps the type of its answer to itself)
-    """What a file says about itself."""
+@dataclass(frozen=True)
+class Header:
+    """What an audio file says about itself."""
+
+    sample_rate: Hertz
+    channels: int
+
+
+def read_header(path: Path) -> Header:
+    """Read a file's header; raises `AudioError` where it has none."""
     import soundfile
 
     try:
-        return soundfile.info(path)
+        info = soundfile.info(path)
+        return Header(info.samplerate, info.channels)
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path} cannot be read as audio ({error})") from error
 
