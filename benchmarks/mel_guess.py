@@ -26,7 +26,7 @@ from audiodiff.audio import CONVENTIONS, MelSpec, MelSpectrogram, audio_sample_r
 from audiodiff.audio.conventions import families
 from audiodiff.audio.fingerprint import FEWEST, fingerprint
 from audiodiff.audio.guess import UNNAMED, WEIGHTS, guess
-from audiodiff.audio.judgement import SURE, Verdict, judge
+from audiodiff.audio.judgement import SURE
 from audiodiff.errors import ConfigError
 from audiodiff.types import Hertz, Seconds
 
@@ -168,12 +168,15 @@ def measure(data: Path) -> None:
             count["pairs"] += 1
             count["family"] += bool(found.names) and family[found.names[0]] == family[name]
             count["exact"] += bool(found.names) and CONVENTIONS[found.names[0]] == front_end.spec
-            count["sure"] += found.confidence >= SURE and bool(found.names)
-            rivals = {CONVENTIONS[other] for other in found.names} - {front_end.spec}
-            count["false matches"] += any(judge(mel, None, rival).verdict is Verdict.MATCH for rival in rivals)
+            specs = {CONVENTIONS[other] for other in found.names}
+            count["sure"] += len(specs) > 0 and found.confidence >= SURE
+            count["unambiguous"] += len(specs) == 1 and found.confidence >= SURE
+            count["false matches"] += len(specs) == 1 and found.confidence >= SURE and front_end.spec not in specs
     for group, count in counts.items():
         pairs = count["pairs"]
-        shares = ", ".join(f"{key} {100 * count[key] / pairs:.1f} %" for key in ("family", "exact", "sure"))
+        shares = ", ".join(
+            f"{key} {100 * count[key] / pairs:.1f} %" for key in ("family", "exact", "sure", "unambiguous")
+        )
         print(f"{group}: {pairs} pairs, {shares}, {count['false matches']} false matches")
 
 

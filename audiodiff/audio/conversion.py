@@ -99,7 +99,7 @@ class MelConverter(nn.Module):
     @torch.no_grad()
     def forward(self, mel: Mel) -> Mel:
         """The same frames in the convention wanted."""
-        if not isinstance(self.have.last_frame, str):
+        if not isinstance(self.have.last_frame, str) and mel.shape[-1] > 1:
             mel = torch.cat([mel[..., :-1], mel[..., -2:-1]], dim=-1)
         blocks = [self._log_bands(block) for block in mel.split(BLOCK, dim=-1)]
         return self.write.store(torch.cat(blocks, dim=-1)).float()
@@ -114,7 +114,7 @@ class MelConverter(nn.Module):
     def _on_wanted_bins(self, magnitudes: Magnitudes) -> Magnitudes:
         """Interpolate between the bins of one STFT to find those of the other."""
         have_step, want_step = (spec.sample_rate / spec.n_fft for spec in (self.have, self.want))
-        place = torch.arange(self.want.n_fft // 2 + 1, dtype=torch.float64) * want_step / have_step
+        place = torch.arange(self.want.n_fft // 2 + 1, device=magnitudes.device).double() * want_step / have_step
         left = place.floor().long().clamp(max=magnitudes.shape[-2] - 1)
         right = (left + 1).clamp(max=magnitudes.shape[-2] - 1)
         weight = (place - left).clamp(0, 1).float().unsqueeze(1)
@@ -124,7 +124,7 @@ class MelConverter(nn.Module):
 
 
 def convert_mel(mel: Mel, have: MelSpec, want: MelSpec) -> Mel:
-    """Rewrite mels [..., n_mels, frames] of the convention `have` in the convention `want`; see `MelConverter`."""
+    """Rewrite mels of the convention `have` in the convention `want`; see `MelConverter`."""
     return MelConverter(have, want)(mel)
 
 

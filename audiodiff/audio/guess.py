@@ -13,7 +13,6 @@ from audiodiff.audio.conventions import CONVENTIONS, families
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.audio.fingerprint import FEWEST, Bands, fingerprint
 from audiodiff.audio.mel import analysis_window
-from audiodiff.audio.spec import MelSpec
 
 WEIGHTS = Path(__file__).with_name("fingerprints.safetensors")
 """Fitted by benchmarks/mel_guess.py, which also says how well."""
@@ -24,7 +23,7 @@ UNNAMED = "another"
 CLAMPED = 20
 """So many values that are exactly the lowest lie on a floor."""
 
-TINY = 1e-30
+TINY = 1e-15
 """Stands for silence where a convention has no floor at all."""
 
 SLACK = 0.5
@@ -45,47 +44,69 @@ class Guess:
         return f"It looks like {' or '.join(self.names)} ({100 * self.confidence:.0f} % sure: {self.reason})"
 
 
+@dataclass(frozen=True)
+class Extent:
+    """Between which values a mel lies, and whether the lowest is a floor."""
+
+    lowest: float
+    highest: float
+    clamped: bool
+
+    @classmethod
+    def of(cls, mel: Bands) -> "Extent":
+        """Look at every value."""
+        lowest = mel.min()
+        return cls(lowest.item(), mel.max().item(), int((mel == lowest).sum()) >= CLAMPED)
+
+
 def guess(mel: Bands) -> Guess:
     """Guess the convention of a mel from its bands, its range and floor, and the pattern between its bands."""
     n_mels, n_frames = mel.shape
     rivals = {name: members for name, members in families().items() if CONVENTIONS[name].n_mels == n_mels}
+    extent = Extent.of(mel)
     if not rivals:
         return Guess((), 1.0, f"none has {n_mels} bands")
-    if mel.max() - mel.min() < 1e-3:
+    if extent.highest - extent.lowest < 1e-3:
         return Guess((), 0.0, "it is silent, so there is nothing to tell it by")
     if n_frames < FEWEST:
         return Guess((), 0.0, f"{n_frames} frames are too few, it takes {FEWEST}")
-    able = {name: tuple(m for m in members if is_possible(mel, CONVENTIONS[m])) for name, members in rivals.items()}
+    able = {name: possible(mel, extent, names) for name, names in rivals.items()}
     odds = {name: p for name, p in probabilities(mel).items() if able.get(name, name == UNNAMED)}
     best = max(odds, key=lambda name: odds[name])
     confidence = odds[best] / sum(odds.values())
-    extent = f"{n_mels} bands from {mel.min():.3g} to {mel.max():.3g}"
+    seen = f"{n_mels} bands from {extent.lowest:.3g} to {extent.highest:.3g}"
     if best == UNNAMED:
-        return Guess((), confidence, f"{extent}, and no known pattern between them")
-    return Guess(able[best], confidence, extent)
+        return Guess((), confidence, f"{seen}, and no known pattern between them")
+    return Guess(able[best], confidence, seen)
 
 
-def is_possible(mel: Bands, spec: MelSpec) -> bool:
-    """Whether that front-end can give these values: they keep to its bounds, reach its floor, end as it ends."""
-    compression = MelCompression(spec)
-    slack = SLACK * abs(compression.neper) / compression.scale.abs().min().item()
-    lowest, highest = bounds(spec)
-    if mel.min() < lowest - slack or mel.max() > highest + slack:
+def possible(mel: Bands, extent: Extent, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those conventions of a family that can give this mel; a constant last frame, where there is one, decides."""
+    found = tuple(name for name in names if is_possible(mel, extent, name))
+    return tuple(name for name in found if not isinstance(CONVENTIONS[name].last_frame, str)) or found
+
+
+def is_possible(mel: Bands, extent: Extent, name: str) -> bool:
+    """Whether that front-end can give this mel: it keeps to its bounds, reaches its floor, and ends as it ends."""
+    spec, (lowest, highest, slack) = CONVENTIONS[name], bounds(name)
+    if extent.lowest < lowest - slack or extent.highest > highest + slack:
         return False
-    if (mel == mel.min()).sum() >= CLAMPED and mel.min() > lowest + slack:
+    if extent.clamped and extent.lowest > lowest + slack:
         return False
     return isinstance(spec.last_frame, str) or bool((mel[:, -1] == spec.last_frame).all())
 
 
-def bounds(spec: MelSpec) -> tuple[float, float]:
-    """The lowest and the highest value that a waveform in [-1, 1] can give; minus infinity without a floor."""
+@cache
+def bounds(name: str) -> tuple[float, float, float]:
+    """The lowest and the highest value that a waveform in [-1, 1] can give, and what `SLACK` is in that convention."""
+    spec = CONVENTIONS[name]
     filters = mel_filterbank(spec).sum(dim=1, keepdim=True)
-    quietest = max(spec.magnitude_epsilon**0.5, spec.magnitude_floor) ** spec.power
+    quietest = max(spec.magnitude_epsilon**0.5, spec.magnitude_floor, TINY) ** spec.power
     loudest = analysis_window(spec).sum().item() ** spec.power
-    if quietest == spec.floor == 0:
-        quietest = TINY
-    stored = MelCompression(replace(spec, last_frame="keep"))(filters * torch.tensor([[quietest, loudest]]))
-    return stored.min().item(), stored.max().item()
+    compression = MelCompression(replace(spec, last_frame="keep"))
+    stored = compression(filters * torch.tensor([[quietest, loudest]]))
+    slack = SLACK * abs(compression.neper) / compression.scale.abs().min().item()
+    return stored.min().item(), stored.max().item(), slack
 
 
 def probabilities(mel: Bands) -> dict[str, float]:

@@ -14,7 +14,11 @@ from audiodiff.types import Mel, Wave
 
 __all__ = ["MelSpec", "MelSpectrogram"]
 
+Spectrum = Complex[Tensor, "batch bins frames"]
 Magnitude = Float[Tensor, "batch bins frames"]
+
+BLOCK = 8192
+"""Frames that are transformed at a time, which bounds the memory that long recordings take."""
 
 
 class MelSpectrogram(nn.Module):
@@ -32,10 +36,20 @@ class MelSpectrogram(nn.Module):
 
     def forward(self, wave: Wave) -> Mel:
         """The mel of each waveform; raises `AudioError` for one that is too short to be padded."""
-        return self.compression(self.filters @ self.magnitude(self.stft(wave)))
+        padded = self.padded(wave)
+        n_frames = 1 + (padded.shape[-1] - self.spec.n_fft) // self.spec.hop_length
+        blocks = [
+            self.filters @ self.magnitude(self.transform(self.samples_of(padded, start, min(start + BLOCK, n_frames))))
+            for start in range(0, n_frames, BLOCK)
+        ]
+        return self.compression(torch.cat(blocks, dim=-1))
 
-    def stft(self, wave: Wave) -> Complex[Tensor, "batch bins frames"]:
-        """The complex STFT of the padded waveform."""
+    def stft(self, wave: Wave) -> Spectrum:
+        """The complex STFT whose magnitudes the mel is made of."""
+        return self.transform(self.padded(wave))
+
+    def padded(self, wave: Wave) -> Wave:
+        """The waveform with what the convention adds to its ends."""
         spec = self.spec
         padding = edge_padding(spec.n_fft, spec.hop_length, spec.framing)
         shortest = padding + 1 if spec.pad_mode == "reflect" else max(1, spec.n_fft - 2 * padding)
@@ -44,18 +58,21 @@ class MelSpectrogram(nn.Module):
                 f"a waveform of {wave.shape[-1]} samples is too short for a mel with n_fft {spec.n_fft}: "
                 f"at least {shortest} samples are needed"
             )
-        padded = F.pad(wave.to(self.window.dtype), (padding, padding), mode=spec.pad_mode)
+        return F.pad(wave.to(self.window.dtype), (padding, padding), mode=spec.pad_mode)
+
+    def samples_of(self, padded: Wave, start: int, end: int) -> Wave:
+        """The stretch of a padded waveform that the frames from `start` to `end` see."""
+        hop_length = self.spec.hop_length
+        return padded[:, start * hop_length : (end - 1) * hop_length + self.spec.n_fft]
+
+    def transform(self, padded: Wave) -> Spectrum:
+        """The STFT of a padded waveform."""
+        spec = self.spec
         return torch.stft(
-            padded,
-            spec.n_fft,
-            spec.hop_length,
-            spec.win_length,
-            self.window,
-            center=False,
-            return_complex=True,
+            padded, spec.n_fft, spec.hop_length, spec.win_length, self.window, center=False, return_complex=True
         )
 
-    def magnitude(self, stft: Complex[Tensor, "batch bins frames"]) -> Magnitude:
+    def magnitude(self, stft: Spectrum) -> Magnitude:
         """|X|^power; without epsilon and floor its gradient at 0 is 0, not NaN."""
         spec = self.spec
         if spec.magnitude_epsilon == spec.magnitude_floor == 0:

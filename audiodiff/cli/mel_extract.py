@@ -77,10 +77,14 @@ def run(
     with Progress(*columns, console=console, transient=True) as progress, ThreadPoolExecutor(jobs) as pool:
         bar = progress.add_task("extracting", total=len(tasks))
         waiting: dict[Future[Seconds], Path] = {pool.submit(extract, *task): task[0] for task in tasks}
-        for future in as_completed(waiting):
-            progress.advance(bar)
-            try:
-                yield future.result()
-                outcome.done += 1
-            except AudiodiffError as error:
-                outcome.fail(waiting[future], error)
+        try:
+            for future in as_completed(waiting):
+                progress.advance(bar)
+                try:
+                    yield future.result()
+                    outcome.done += 1
+                except AudiodiffError as error:
+                    outcome.fail(waiting[future], error)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # an interrupt ends after the files in hand, not after all
+            raise

@@ -41,6 +41,14 @@ def test_batch_does_not_matter(name, noise):
     torch.testing.assert_close(front_end(noise)[1], front_end(noise[1:])[0], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("name", DISTINCT)
+def test_long_waveforms_are_transformed_in_blocks(name, noise, monkeypatch):
+    front_end = MelSpectrogram(convention(name))
+    whole = front_end(noise)
+    monkeypatch.setattr("audiodiff.audio.mel.BLOCK", 7)
+    torch.testing.assert_close(front_end(noise), whole, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("name", ["hifigan_22k", "wavegrad_ivanvovk_22k"])
 def test_nan_is_not_taken_for_silence(name, noise):
     wave = noise.clone()
