@@ -84,6 +84,5 @@ def test_distances(name):
     assert_close(distance(torch.ones(2, 3), torch.zeros(2, 3)), torch.ones(2))
 
 
-
 def test_tables_are_found_by_name():
     assert isinstance(build(CONF / "schedule" / "diffwave_50_zero_snr.yaml"), DiscreteBetas)
