@@ -31,7 +31,7 @@ class Vocoder:
     def __init__(self, bundle: Bundle) -> None:
         self.name = bundle.name
         self.model = bundle.model.requires_grad_(False)
-        self._sampler, self._grid = bundle.sampler, bundle.grid
+        self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
 
     @classmethod
     def from_pretrained(
@@ -113,11 +113,12 @@ class Vocoder:
         return SAMPLERS[name]
 
     def times(self, steps: int | None = None) -> Times:
-        """The grid for a number of network steps: the model's own where that is its number, else uniform."""
+        """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
         schedule = self.model.denoiser.schedule
-        if steps is None or steps == self.n_steps:
-            return self._grid(schedule)
-        return uniform(schedule, steps)
+        steps = self.n_steps if steps is None else steps
+        if steps in self._grids:
+            return self._grids[steps]
+        return self._grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
 
     def _checked(self, mel: AnyMel) -> Float[Tensor, "batch n_mels frames"]:
         n_mels, shape = self.mel_spec.n_mels, tuple(mel.shape)
@@ -135,7 +136,7 @@ class Vocoder:
 
 
 def bundle_folder(model: str | os.PathLike[str]) -> Path:
-    """The folder of a bundle that is given by its folder, or by name if it ships with audiodiff."""
+    """Where the bundle of that path or name is; raises `BundleError` if there is none."""
     folder = Path(model) if (Path(model) / CONFIG).is_file() else BUNDLES / model
     if not (folder / CONFIG).is_file():
         raise BundleError(f"no model {str(model)!r}: expected a folder with {CONFIG}, or one of {', '.join(shipped())}")

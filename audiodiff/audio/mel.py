@@ -5,6 +5,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.audio.framing import edge_padding
 from audiodiff.audio.spec import MelSpec
@@ -21,21 +22,17 @@ class MelSpectrogram(nn.Module):
 
     window: Tensor
     filters: Tensor
-    shift: Tensor
-    scale: Tensor
 
     def __init__(self, spec: MelSpec) -> None:
         super().__init__()
         self.spec = spec
         self.register_buffer("window", analysis_window(spec), persistent=False)
         self.register_buffer("filters", mel_filterbank(spec), persistent=False)
-        self.register_buffer("shift", per_band(spec.shift), persistent=False)
-        self.register_buffer("scale", per_band(spec.scale), persistent=False)
+        self.compression = MelCompression(spec)
 
     def forward(self, wave: Wave) -> Mel:
         """The mel of each waveform; raises `AudioError` for one that is too short to be padded."""
-        mel = self.filters @ self.magnitude(self.stft(wave))
-        return self.finish(self.compress(mel))
+        return self.compression(self.filters @ self.magnitude(self.stft(wave)))
 
     def stft(self, wave: Wave) -> Complex[Tensor, "batch bins frames"]:
         """The complex STFT of the padded waveform."""
@@ -66,27 +63,6 @@ class MelSpectrogram(nn.Module):
         energy = stft.real.square() + stft.imag.square() + spec.magnitude_epsilon
         return energy.clamp(min=spec.magnitude_floor**2).pow(spec.power / 2)
 
-    def compress(self, mel: Mel) -> Mel:
-        """The logarithm, bounded below by `floor`, or with `silence` in place of log 0."""
-        spec = self.spec
-        logarithm = torch.log if spec.log_base == "e" else torch.log10
-        if spec.silence is None:
-            return spec.gain * logarithm(mel.clamp(min=spec.floor))
-        heard = mel > spec.floor
-        return torch.where(heard, spec.gain * logarithm(mel.where(heard, 1.0)), spec.silence)
-
-    def finish(self, log_mel: Mel) -> Mel:
-        """Normalise, clamp to `range` and treat the last frame."""
-        spec = self.spec
-        mel = (log_mel - self.shift) / self.scale
-        if spec.range is not None:
-            mel = mel.clamp(*spec.range)
-        if spec.last_frame == "keep":
-            return mel
-        if spec.last_frame == "drop":
-            return mel[..., :-1]
-        return torch.cat([mel[..., :-1], torch.full_like(mel[..., -1:], float(spec.last_frame))], dim=-1)
-
 
 def analysis_window(spec: MelSpec) -> Float[Tensor, " win_length"]:
     """The Hann window, already divided by the root of its energy where the convention asks for it."""
@@ -94,8 +70,3 @@ def analysis_window(spec: MelSpec) -> Float[Tensor, " win_length"]:
     if spec.stft_norm == "window":
         window = window / window.square().sum().sqrt()
     return window.float()
-
-
-def per_band(value: float | tuple[float, ...]) -> Tensor:
-    """A number or one number per band, shaped to broadcast over [batch, n_mels, frames]."""
-    return torch.tensor(value, dtype=torch.float32).reshape(-1, 1)

@@ -6,14 +6,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from audiodiff.cli import mel
 from audiodiff.cli.convert import convert
+from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.inspect import inspect
+from audiodiff.cli.tune import tune
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(convert)
-app.command()(inspect)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -79,6 +80,13 @@ def vocode(
     if failures:
         errors.print(f"{len(failures)} of {len(inputs)} failed:", *failures, sep="\n  ", markup=False)
         raise typer.Exit(2 if len(failures) == len(inputs) else 1)
+
+
+app.add_typer(mel.app, name="mel")
+app.command()(evaluate)
+app.command()(tune)
+app.command()(convert)
+app.command()(inspect)
 
 
 def main() -> None:

@@ -30,10 +30,11 @@ class MelInversion(nn.Module):
 
     @torch.no_grad()
     def condition(self, mel: Mel) -> Conditioning:
-        """Invert the mel; the same mel always gives the same mean."""
-        magnitudes = self.magnitudes(mel)
-        mean = griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations)
-        return Conditioning(mel=mel, mean=mean)
+        """Invert the mels one by one: the same mel always gives the same mean.
+
+        Griffin-Lim magnifies rounding a thousandfold, and the rounding of a batch depends on its size.
+        """
+        return Conditioning(mel=mel, mean=torch.cat([self._mean(one) for one in mel.split(1)]))
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
         """From a waveform to its difference from the mean."""
@@ -55,6 +56,10 @@ class MelInversion(nn.Module):
         Griffin-Lim with the recording's magnitudes, started from the phases of the mean.
         """
         return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.need_mean())), self.stft, iterations)
+
+    def _mean(self, mel: Mel) -> Wave:
+        magnitudes = self.magnitudes(mel)
+        return griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations)
 
     @staticmethod
     def _first_phases(magnitudes: Magnitudes) -> Spectrum:

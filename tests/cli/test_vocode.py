@@ -10,8 +10,9 @@ import soundfile
 import torch
 
 from audiodiff.audio import MelSpectrogram, convention
-from audiodiff.bundle import build, canonical, save_bundle
+from audiodiff.bundle import save_bundle
 from audiodiff.cli.main import main
+from audiodiff.constructors import build, canonical
 from tests.conftest import CLIP, ROOT
 from tests.trees import TINY_TREE
 
