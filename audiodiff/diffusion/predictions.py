@@ -25,7 +25,6 @@ from audiodiff.types import Time
 
 
 @runtime_checkable
-@runtime_checkable
 class Prediction(Protocol):
     """The meaning of a network's output, and the form in which the network sees x_t and t."""
 

@@ -15,7 +15,6 @@ from audiodiff.types import Time
 
 
 @runtime_checkable
-@runtime_checkable
 class Schedule(Protocol):
     """How much signal and how much noise x_t holds at time t; dtype, device and shape of t are kept."""
 
