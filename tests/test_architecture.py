@@ -17,7 +17,7 @@ LAYERS = [
     {"priors", "networks", "data"},
     {"model"},
     {"training", "evaluation"},
-    {"constructors"},
+    {"constructors", "contract"},
     {"bundle"},
     {"vocoder"},
     {"convert", "export", "integrations"},

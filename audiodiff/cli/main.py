@@ -1,7 +1,8 @@
 """The `audiodiff` command."""
 
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -55,11 +56,16 @@ def vocode(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
+    as_name: Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none.")] = None,
+    convert: Annotated[
+        Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
+    ] = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
     resample: Annotated[bool, typer.Option("--resample", help="Resample audio files to the model's rate.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
 ) -> None:
     """Turn mel files, or audio files by way of their mel, into waveforms."""
+    from audiodiff.audio import convention
     from audiodiff.cli.vocode import Request, set_threads, vocode_files
     from audiodiff.vocoder import DEFAULT, Vocoder
 
@@ -72,6 +78,8 @@ def vocode(
         sampler=sampler,
         steps=steps,
         seed=seed,
+        spec=None if as_name is None else convention(as_name),
+        convert=convert,
         transposed=transposed,
         resample=resample,
         overwrite=overwrite,
@@ -89,8 +97,14 @@ app.command()(convert)
 app.command()(inspect)
 
 
+def say_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Show a warning as one line, without the place in the code that gave it."""
+    errors.print(f"note: {message}", markup=False)
+
+
 def main() -> None:
     """Run the command; what audiodiff refuses on purpose is one sentence and exit code 2, not a traceback."""
+    warnings.showwarning = say_warning
     try:
         app()
     except AudiodiffError as error:
