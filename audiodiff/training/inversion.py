@@ -1,17 +1,19 @@
 """Objectives of models whose prior is the mel's inversion: first its magnitudes, then the diffusion on top."""
 
+from itertools import islice
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import diffuse, uniform_times
+from audiodiff.diffusion import ddim, diffuse, uniform, uniform_times
 from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
 from audiodiff.priors import MelInversion
 from audiodiff.training.objective import Losses
 from audiodiff.training.spectral_loss import MultiResolutionStft
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Mel, Time, Wave
 
 
 class Endpoint(nn.Module):
@@ -35,8 +37,8 @@ class Endpoint(nn.Module):
         denoiser, prior = self.model.denoiser, inversion_prior(self.model)
         cond = Conditioning(mel=mel, mean=mean)
         x_0, eps = prior.encode(target, cond), prior.shape(torch.randn_like(wave), cond)
-        t = uniform_times(denoiser.schedule, len(wave)).to(wave)
-        estimate = denoiser(diffuse(x_0, eps, t, denoiser.schedule), t, cond)
+        x_t, t = self.state(x_0, eps, cond)
+        estimate = denoiser(x_t, t, cond)
         regression = self._distance(estimate - x_0, cond)
         spectral = self.spectral_loss(prior.decode(estimate, cond), wave)
         return {
@@ -45,12 +47,40 @@ class Endpoint(nn.Module):
             "spectral": spectral.detach(),
         }
 
+    def state(self, x_0: Wave, eps: Wave, cond: Conditioning) -> tuple[Wave, Time]:
+        """Where the network is asked for x_0: on the way from the target to noise, at a time drawn uniformly."""
+        schedule = self.model.denoiser.schedule
+        t = uniform_times(schedule, len(x_0)).to(x_0)
+        return diffuse(x_0, eps, t, schedule), t
+
     def _distance(self, error: Wave, cond: Conditioning) -> Float[Tensor, ""]:
         prior = inversion_prior(self.model)
         weight = prior.envelope(cond.need_mel()).pow(-self.whitening)
         weight = weight / weight.mean(dim=(1, 2), keepdim=True)
         size = prior.stft(cond.need_mean()).abs().mul(weight).mean(dim=(1, 2)).clamp_min(1e-3)
         return (prior.stft(error).abs().mul(weight).mean(dim=(1, 2)) / size).mean()
+
+
+class Rollout(Endpoint):
+    """`Endpoint` where sampling really goes: at the states that `n_steps` steps of DDIM visit from noise.
+
+    A state made of the target holds detail that the model's own states lack; a network that has learnt to lean
+    on it leaves noise in what it samples. (InferGrad, Chen et al. 2022, trains through the whole sampler; here
+    the way to the state has no gradient.)
+    """
+
+    def __init__(self, *, model: DiffusionModel, n_steps: int, spectral: float = 1.0, whitening: float = 0.5) -> None:
+        super().__init__(model=model, spectral=spectral, whitening=whitening)
+        self.times = uniform(model.denoiser.schedule, n_steps)
+
+    def state(self, x_0: Wave, eps: Wave, cond: Conditioning) -> tuple[Wave, Time]:
+        """The state after a number of steps that is drawn uniformly for the batch, and its time."""
+        denoiser = self.model.denoiser
+        done = int(torch.randint(len(self.times) - 1, ()))
+        with torch.no_grad():
+            steps = ddim(denoiser.bind(cond), denoiser.schedule, eps, self.times, torch.randn_like)
+            *_, x_t = eps, *islice(steps, done)
+        return x_t, self.times[done].to(x_0).expand(len(x_0))
 
 
 class MagnitudeMatch(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
+from audiodiff.audio import MelSpectrogram, convention
 from audiodiff.diffusion import (
     Denoiser,
     EpsPrediction,
@@ -14,6 +14,7 @@ from audiodiff.diffusion import (
     LinearBetas,
     StraightPath,
     X0Prediction,
+    ddim,
     l1,
     min_snr_weight,
 )
@@ -21,7 +22,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic
-from audiodiff.training.inversion import Endpoint, MagnitudeMatch
+from audiodiff.training.inversion import Endpoint, MagnitudeMatch, Rollout
 from audiodiff.training.objective import Hybrid, Simple
 
 BETAS = LinearBetas(first=1e-4, last=0.05, n_steps=50)
@@ -95,9 +96,25 @@ def test_each_half_of_the_fast_voice_trains_its_own_weights(tiny_model, clip):
     assert with_gradient
     assert all(name.startswith("prior.magnitudes") for name in with_gradient)
 
-    tiny_model.zero_grad(set_to_none=True)
-    tiny_model.requires_grad_(True)
-    Endpoint(model=tiny_model)(wave, mel, mean=0.5 * wave, target=wave)["loss"].backward()
-    with_gradient = {name for name, p in tiny_model.named_parameters() if p.grad is not None}
-    assert with_gradient
-    assert all(name.startswith("denoiser.") for name in with_gradient)
+    for objective in (Endpoint(model=tiny_model), Rollout(model=tiny_model, n_steps=3)):
+        tiny_model.zero_grad(set_to_none=True)
+        tiny_model.denoiser.requires_grad_(True)
+        objective(wave, mel, mean=0.5 * wave, target=wave)["loss"].backward()
+        with_gradient = {name for name, p in tiny_model.named_parameters() if p.grad is not None}
+        assert with_gradient
+        assert all(name.startswith("denoiser.") for name in with_gradient)
+
+
+def test_rollouts_visit_what_the_sampler_visits(tiny_model, clip):
+    mel = MelSpectrogram(tiny_model.mel)(clip[: 256 * 20].unsqueeze(0))
+    cond = tiny_model.prior.condition(mel)
+    eps = torch.randn(1, 256 * 20)
+    rollout = Rollout(model=tiny_model, n_steps=4)
+    denoiser = tiny_model.denoiser
+    walk = ddim(denoiser.bind(cond), denoiser.schedule, eps, rollout.times, torch.randn_like)
+    visited = [eps, *walk][:-1]
+    torch.manual_seed(0)
+    seen = [rollout.state(torch.zeros_like(eps), eps, cond) for _ in range(20)]
+    assert len({t.item() for _, t in seen}) == 4
+    for x_t, t in seen:
+        assert_close(x_t, visited[round(4 * (1 - t.item()))], rtol=0, atol=1e-5)
