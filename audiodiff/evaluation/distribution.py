@@ -49,7 +49,10 @@ def onnx_embedding(path: Path, sample_rate: Hertz) -> Embed:
 
     def embed(signal: Signal, rate: Hertz) -> Embeddings:
         wave = resample(signal, rate, sample_rate).astype(np.float32)
-        output = np.asarray(session.run(None, {name: wave[None]})[0], dtype=np.float64)
+        try:
+            output = np.asarray(session.run(None, {name: wave[None]})[0], dtype=np.float64)
+        except Exception as error:
+            raise ConfigError(f"{path} cannot embed [1, {len(wave)}] samples: {error}") from error
         return output.reshape(-1, output.shape[-1])
 
     return embed

@@ -1,5 +1,6 @@
 """Seconds and bytes: how fast a vocoder is on this machine, and how much memory it takes."""
 
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from audiodiff.types import Seconds
 
-STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+STATUS, RESET, CPUS = Path("/proc/self/status"), Path("/proc/self/clear_refs"), Path("/proc/cpuinfo")
 MIB = 2**20
 
 
@@ -34,29 +35,27 @@ class PeakMemory:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        self.recorded = device.type == "cuda" or _reset_resident_peak()
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        elif RESET.exists():
-            RESET.write_text("5")  # man 5 proc: resets the peak resident set size
 
     def mebibytes(self) -> float | None:
-        """The peak in MiB; None where the system keeps no such record (outside Linux)."""
+        """The peak in MiB; None where the system keeps no such record, or lets nobody reset it."""
+        if not self.recorded:
+            return None
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / MIB
-        if not RESET.exists():
-            return None
         lines = STATUS.read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def describe_machine(device: torch.device) -> dict[str, str | int]:
     """What results depend on: processor, cores, threads, versions."""
-    cpus = Path("/proc/cpuinfo")
-    lines = cpus.read_text(encoding="utf-8").splitlines() if cpus.exists() else []
+    lines = CPUS.read_text(encoding="utf-8").splitlines() if CPUS.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     described = {
         "processor": names[0] if names else platform.processor(),
-        "cores": torch.get_num_threads() if not names else len(names),
+        "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -65,3 +64,12 @@ def describe_machine(device: torch.device) -> dict[str, str | int]:
     if device.type == "cuda":
         described["gpu"] = torch.cuda.get_device_name(device)
     return described
+
+
+def _reset_resident_peak() -> bool:
+    """Start the peak of the process's resident set anew (man 5 proc); False where that cannot be done."""
+    try:
+        RESET.write_text("5")
+    except OSError:
+        return False
+    return True

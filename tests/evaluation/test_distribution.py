@@ -51,6 +51,8 @@ def test_an_onnx_file_becomes_an_embedding(tmp_path):
     embed = onnx_embedding(tmp_path / "frames.onnx", 8000)
     np.testing.assert_allclose(embed(signal, 8000), signal.reshape(10, 100), rtol=1e-6)
     assert embed(signal, 16000).shape == (5, 100)
+    with pytest.raises(ConfigError, match=r"cannot embed \[1, 999\] samples"):
+        embed(signal[:999], 8000)
 
 
 def test_another_file_is_refused(tmp_path):
