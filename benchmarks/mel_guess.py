@@ -30,21 +30,26 @@ from audiodiff.audio.judgement import SURE
 from audiodiff.errors import ConfigError
 from audiodiff.types import Hertz, Seconds
 
-CORPORA = {"ljspeech/wavs": 2, "librispeech_16k": 1, "vctk_libritts": 1, "ood": 1, "fsdd": 50}
-"""Folders of recordings, and of how many one is taken."""
+CORPORA = {
+    "ljspeech/wavs": (3, 4),
+    "librispeech_16k": (1, 3),
+    "vctk_libritts": (1, 6),
+    "ood": (1, 12),
+    "fsdd": (100, 3),
+}
+"""Folders of recordings, of how many recordings one is taken, and how often the fit hears it."""
 
 SAMPLE_RATES = {spec.sample_rate for spec in CONVENTIONS.values()}
 BANDS = (80, 100, 128)
-COPIES = 4
 HIDDEN = 32
 LONGEST: Seconds = 7.0
 
 
-def recordings(data: Path) -> Iterator[tuple[str, Path, bool]]:
-    """Corpus, file, and whether the fit may see it."""
-    for corpus, step in CORPORA.items():
+def recordings(data: Path) -> Iterator[tuple[str, Path, int]]:
+    """Corpus, file, and how often the fit hears it, which is 0 for those kept out."""
+    for corpus, (step, copies) in CORPORA.items():
         for number, path in enumerate(sorted((data / corpus).glob("*.flac"))[::step]):
-            yield corpus.partition("/")[0], path, number % 3 != 0
+            yield corpus.partition("/")[0], path, copies if number % 3 else 0
 
 
 def distorted(wave: Tensor, other: Tensor, rng: random.Random) -> Tensor:
@@ -57,6 +62,9 @@ def distorted(wave: Tensor, other: Tensor, rng: random.Random) -> Tensor:
     noise = torch.randn(len(wave)) if rng.random() < 0.6 else other.repeat(-(-len(wave) // len(other)))[: len(wave)]
     color = torch.exp(-frequency * rng.uniform(0, 2))
     noise = torch.fft.irfft(torch.fft.rfft(noise) * color, len(wave))
+    if rng.random() < 0.15:  # digital silence between sounds
+        start, end = sorted(rng.randrange(len(wave)) for _ in range(2))
+        wave[start:end] = noise[start:end] = 0
     return wave + noise / noise.std().clamp_min(1e-6) * 10 ** (rng.uniform(-85, -25) / 20)
 
 
@@ -87,14 +95,14 @@ def examples(data: Path, seed: int = 0) -> Iterator[tuple[int, str, Tensor]]:
     """Bands, label and fingerprint of every mel of the fit."""
     rng, front_ends = random.Random(seed), {name: MelSpectrogram(CONVENTIONS[name]) for name in families()}
     torch.manual_seed(seed)
-    seen = [path for _, path, known in recordings(data) if known]
-    for path in seen:
+    heard = [(path, copies) for _, path, copies in recordings(data) if copies]
+    for path, copies in heard:
         rate, wave = audio_sample_rate(path), load_audio(path)
-        for copy in range(COPIES):
+        for copy in range(copies):
             start = rng.randrange(max(1, len(wave) - int(LONGEST * rate)))
             sound, heard_as = wave[start : start + int(LONGEST * rate)], rate
             if copy:
-                sound = distorted(sound, load_audio(rng.choice(seen))[: 2 * rate], rng)
+                sound = distorted(sound, load_audio(rng.choice(heard)[0])[: 2 * rate], rng)
                 heard_as = int(rate * rng.choice([0.75, 0.85, 1.0, 1.0, 1.15, 1.3]))
             unnamed = {n_mels: random_spec(n_mels, rng) for n_mels in BANDS}
             rates: dict[Hertz, Tensor] = {}
@@ -158,10 +166,10 @@ def measure(data: Path) -> None:
     front_ends = {name: MelSpectrogram(CONVENTIONS[name]) for members in families().values() for name in members}
     family = {name: first for first, members in families().items() for name in members}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for corpus, path, known in recordings(data):
+    for corpus, path, copies in recordings(data):
         rate, wave = audio_sample_rate(path), load_audio(path)
         rates = {wanted: resample(wave, rate, wanted) for wanted in SAMPLE_RATES}
-        count = counts[f"{corpus}, {'in the fit' if known else 'kept out'}"]
+        count = counts[f"{corpus}, {'in the fit' if copies else 'kept out'}"]
         for name, front_end in front_ends.items():
             mel = front_end(rates[front_end.spec.sample_rate][None])[0]
             found = guess(mel)

@@ -41,7 +41,8 @@ class Guess:
     def __str__(self) -> str:
         if not self.names:
             return f"It is in no convention known by name: {self.reason}"
-        return f"It looks like {' or '.join(self.names)} ({100 * self.confidence:.0f} % sure: {self.reason})"
+        looks = "It looks like" if self.confidence > 0.5 else "It looks like nothing known by name, the nearest is"
+        return f"{looks} {' or '.join(self.names)} ({100 * self.confidence:.0f} % sure: {self.reason})"
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,12 @@ def guess(mel: Bands) -> Guess:
     if n_frames < FEWEST:
         return Guess((), 0.0, f"{n_frames} frames are too few, it takes {FEWEST}")
     able = {name: possible(mel, extent, names) for name, names in rivals.items()}
-    odds = {name: p for name, p in probabilities(mel).items() if able.get(name, name == UNNAMED)}
-    best = max(odds, key=lambda name: odds[name])
-    confidence = odds[best] / sum(odds.values())
     seen = f"{n_mels} bands from {extent.lowest:.3g} to {extent.highest:.3g}"
-    if best == UNNAMED:
-        return Guess((), confidence, f"{seen}, and no known pattern between them")
-    return Guess(able[best], confidence, seen)
+    if not any(able.values()):
+        return Guess((), 1.0, f"none stores {seen}")
+    odds = {name: p for name, p in probabilities(mel).items() if able.get(name, name == UNNAMED)}
+    best = max(odds.keys() - {UNNAMED}, key=lambda name: odds[name])
+    return Guess(able[best], odds[best] / sum(odds.values()), seen)
 
 
 def possible(mel: Bands, extent: Extent, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class MelSpectrogram(nn.Module):
         """|X|^power; without epsilon and floor its gradient at 0 is 0, not NaN."""
         spec = self.spec
         if spec.magnitude_epsilon == spec.magnitude_floor == 0:
-            return stft.abs().pow(spec.power)
+            return stft.abs() if spec.power == 1 else stft.abs().square()
         energy = stft.real.square() + stft.imag.square() + spec.magnitude_epsilon
         return energy.clamp(min=spec.magnitude_floor**2).pow(spec.power / 2)
 
