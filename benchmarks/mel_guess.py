@@ -68,6 +68,20 @@ def distorted(wave: Tensor, other: Tensor, rng: random.Random) -> Tensor:
     return wave + noise / noise.std().clamp_min(1e-6) * 10 ** (rng.uniform(-85, -25) / 20)
 
 
+def melody(n_samples: int, rate: Hertz, rng: random.Random) -> Tensor:
+    """Notes of a made-up instrument, with few or many partials, with or without vibrato."""
+    wave, start, n_partials = torch.zeros(n_samples), 0, rng.randint(1, 25)
+    slope, vibrato = rng.uniform(0.5, 2.0), rng.choice([0.0, 0.003, 0.01])
+    while start < n_samples:
+        time = torch.arange(min(int(rng.uniform(0.1, 1.5) * rate), n_samples - start)) / rate
+        pitch = 110 * 2 ** rng.uniform(0, 4)
+        phase = 2 * math.pi * pitch * (time + vibrato / 35 * torch.sin(35 * time))
+        partials = [torch.sin(k * phase) / k**slope for k in range(1, n_partials + 1) if k * pitch < rate / 2]
+        wave[start : start + len(time)] = sum(partials, torch.zeros(len(time))) * torch.exp(-time * rng.uniform(0, 5))
+        start += len(time)
+    return wave
+
+
 def random_spec(n_mels: int, rng: random.Random) -> MelSpec:
     """A convention that nobody named, built from the usual parts."""
     parent = rng.choice([spec for spec in CONVENTIONS.values() if spec.n_mels == n_mels])
@@ -93,7 +107,7 @@ def random_spec(n_mels: int, rng: random.Random) -> MelSpec:
 
 def examples(data: Path, seed: int = 0) -> Iterator[tuple[int, str, Tensor]]:
     """Bands, label and fingerprint of every mel of the fit."""
-    rng, front_ends = random.Random(seed), {name: MelSpectrogram(CONVENTIONS[name]) for name in families()}
+    rng, front_ends = random.Random(seed), {name: MelSpectrogram(spec) for name, spec in CONVENTIONS.items()}
     torch.manual_seed(seed)
     heard = [(path, copies) for _, path, copies in recordings(data) if copies]
     for path, copies in heard:
@@ -102,11 +116,12 @@ def examples(data: Path, seed: int = 0) -> Iterator[tuple[int, str, Tensor]]:
             start = rng.randrange(max(1, len(wave) - int(LONGEST * rate)))
             sound, heard_as = wave[start : start + int(LONGEST * rate)], rate
             if copy:
+                sound = melody(len(sound), rate, rng) if rng.random() < 0.15 else sound
                 sound = distorted(sound, load_audio(rng.choice(heard)[0])[: 2 * rate], rng)
                 heard_as = int(rate * rng.choice([0.75, 0.85, 1.0, 1.0, 1.15, 1.3]))
             unnamed = {n_mels: random_spec(n_mels, rng) for n_mels in BANDS}
             rates: dict[Hertz, Tensor] = {}
-            specs = list(front_ends.items())
+            specs = [(first, front_ends[rng.choice(names)]) for first, names in families().items()]
             for name, front_end in specs + [(UNNAMED, MelSpectrogram(spec)) for spec in unnamed.values()]:
                 spec = front_end.spec
                 if spec.sample_rate not in rates:

@@ -44,7 +44,12 @@ class Relation:
     differences: Mapping[str, tuple[object, object]]
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {have} -> {want}" for name, (have, want) in self.differences.items())
+        return ", ".join(f"{name} {_short(a)} -> {_short(b)}" for name, (a, b) in self.differences.items())
+
+
+def _short(value: object) -> str:
+    """A value for a message; one number per band is only counted."""
+    return f"{len(value)} values" if isinstance(value, tuple) and len(value) > 2 else str(value)
 
 
 def compare(have: MelSpec, want: MelSpec) -> Relation:
