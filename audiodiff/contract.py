@@ -13,7 +13,7 @@ Convert = Literal["exact", "approximate"]
 """Which conversions are made without asking: those by a formula, or also those by estimation."""
 
 
-SAY_SO = "spec=vocoder.mel_spec, or --as on the command line"
+SAY_SO = "spec=vocoder.mel_spec, or --as model on the command line"
 
 
 class MelContractWarning(UserWarning):

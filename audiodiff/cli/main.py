@@ -56,7 +56,9 @@ def vocode(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
-    as_name: Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none.")] = None,
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")
+    ] = None,
     convert: Annotated[
         Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
     ] = "exact",
@@ -72,13 +74,14 @@ def vocode(
     set_threads(threads)
     vocoder = Vocoder.from_pretrained(model or DEFAULT, device=device)
     vocoder.sampler(sampler)
+    declared = vocoder.mel_spec if as_name == "model" else None if as_name is None else convention(as_name)
     request = Request(
         inputs=inputs,
         out=out,
         sampler=sampler,
         steps=steps,
         seed=seed,
-        spec=None if as_name is None else convention(as_name),
+        spec=declared,
         convert=convert,
         transposed=transposed,
         resample=resample,
