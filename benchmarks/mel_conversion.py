@@ -46,7 +46,7 @@ def pesq_wb(wave: Tensor, recording: Tensor, sample_rate: int) -> float:
 
 def sound_of(vocoder: Vocoder, mel: Tensor, delay: int) -> Tensor:
     """The vocoded mel, moved back by `delay` samples."""
-    wave = vocoder(mel)
+    wave = vocoder(mel, spec=vocoder.mel_spec)
     return wave[delay:] if delay >= 0 else torch.cat([torch.zeros(-delay), wave])
 
 
