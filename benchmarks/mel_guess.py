@@ -1,7 +1,7 @@
 """Fit and measure the guesser of mel conventions on recordings.
 
-    python benchmarks/mel_guess.py fit ../shared/data
-    python benchmarks/mel_guess.py measure ../shared/data
+    python benchmarks/mel_guess.py fit CORPORA
+    python benchmarks/mel_guess.py measure CORPORA
 
 At least every third recording of each corpus is kept out of the fit. Its mels come from the recordings as they are
 and from distorted copies (other speed, equalisation, noise, mixtures), in every family of conventions and in random
