@@ -67,7 +67,8 @@ def test_griffin_lim_with_a_mel_keeps_it_better_than_without(clip):
     mel, magnitudes, constraint = heard("hifigan_22k", clip)
     spec, front_end = CONVENTIONS["hifigan_22k"], MelSpectrogram(CONVENTIONS["hifigan_22k"])
     blurred = constraint(torch.ones_like(magnitudes), constraint.bands(mel))
-    phases = torch.polar(torch.ones_like(blurred), 6.28 * torch.rand(blurred.shape, generator=torch.Generator().manual_seed(0)))
+    turns = torch.rand(blurred.shape, generator=torch.Generator().manual_seed(0))
+    phases = torch.polar(torch.ones_like(blurred), 6.28 * turns)
 
     def error(revise):
         wave = griffin_lim(blurred, phases, Stft(spec), 24, revise=revise)
