@@ -77,6 +77,7 @@ def test_the_text_to_speech_pipeline_takes_the_vocoder(speecht5):
     assert said["audio"].size > 0
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")  # by a network without speakers
 def test_fastspeech2_conformer_speaks_through_the_vocoder():
     config = transformers.FastSpeech2ConformerWithHifiGanConfig(
         model_config={
