@@ -19,6 +19,7 @@ LAYERS = [
     {"training", "evaluation"},
     {"constructors", "contract"},
     {"bundle"},
+    {"card", "hub"},
     {"vocoder"},
     {"convert", "export", "integrations"},
     {"compat"},

@@ -4,10 +4,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from audiodiff.audio import CONVENTIONS, MelSpec
 from audiodiff.bundle import CARD, WEIGHTS, load_bundle, read_config
+from audiodiff.card import split_card
 from audiodiff.constructors import Tree, build
 from audiodiff.convert import convert
 from audiodiff.model import DiffusionModel
@@ -108,11 +107,4 @@ def card_header(path: Path) -> dict[str, Any]:
     """The YAML at the head of a model card; empty where there is none."""
     if not path.is_file():
         return {}
-    parts = path.read_text(encoding="utf-8", errors="replace").split("---\n", 2)
-    if len(parts) < 3 or parts[0]:
-        return {}
-    try:
-        header = yaml.safe_load(parts[1])
-    except yaml.YAMLError:
-        return {}
-    return header if isinstance(header, dict) else {}
+    return split_card(path.read_text(encoding="utf-8", errors="replace"))[0]
