@@ -17,7 +17,7 @@ LAYERS = [
     {"priors", "networks", "data"},
     {"model"},
     {"training", "evaluation"},
-    {"constructors", "contract"},
+    {"constructors", "contract", "streaming"},
     {"bundle"},
     {"card", "hub"},
     {"vocoder"},
