@@ -69,7 +69,8 @@ def vocode(
     """Turn mel files, or audio files by way of their mel, into waveforms."""
     from audiodiff.audio import convention
     from audiodiff.cli.vocode import Request, set_threads, vocode_files
-    from audiodiff.vocoder import DEFAULT, Vocoder
+    from audiodiff.shelf import DEFAULT
+    from audiodiff.vocoder import Vocoder
 
     set_threads(threads)
     vocoder = Vocoder.from_pretrained(model or DEFAULT, device=device)
