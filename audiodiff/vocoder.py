@@ -13,6 +13,7 @@ from audiodiff.bundle import CONFIG, Bundle, load_bundle
 from audiodiff.contract import Convert, fit_mel
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
 from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
+from audiodiff.model import DiffusionModel
 from audiodiff.noise import SampleNoise
 from audiodiff.types import Hertz, Mel, Wave
 
@@ -30,6 +31,8 @@ class Vocoder:
     """
 
     def __init__(self, bundle: Bundle) -> None:
+        if not isinstance(bundle.model, DiffusionModel):
+            raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
         self.name = bundle.name
         self.model = bundle.model.requires_grad_(False)
         self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
