@@ -7,7 +7,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from audiodiff.conditioning import Embedding, Label
+from audiodiff.conditioning import NOTHING, Embedding, Label
 from audiodiff.errors import ConfigError
 
 Choice = int | str | Sequence[int | str] | None
@@ -16,12 +16,16 @@ Choice = int | str | Sequence[int | str] | None
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Told:
-    """What holds for the clips that are asked for; with `unconditional` nothing may be given."""
+    """What holds for the clips that are asked for; with `unconditional` nothing may be given.
+
+    A label or a speaker that is not given is drawn, or with `draw` False left untold.
+    """
 
     label: Choice = None
     speaker: Choice = None
     embedding: Tensor | None = None
     unconditional: bool = False
+    draw: bool = True
 
     def check_nothing(self) -> None:
         """Raise `ConfigError` if anything is given."""
@@ -42,8 +46,10 @@ def how_many(n: int | None, label: Choice, speaker: Choice, embedding: Tensor | 
     return lengths.pop() if lengths else 1
 
 
-def chosen(choice: Choice, names: Sequence[str], kind: str, seeds: Sequence[int]) -> Label | None:
-    """Ids [batch] of what was chosen among `names`, drawn by the seeds if nothing was; None where there are no names.
+def chosen(choice: Choice, names: Sequence[str], kind: str, seeds: Sequence[int], draw: bool = True) -> Label | None:
+    """Ids [batch] of what was chosen among `names`; None where there are no names.
+
+    If nothing was chosen the ids are drawn by the seeds, or without `draw` are `NOTHING`.
 
     Raises `ConfigError` for one that is not among them.
     """
@@ -51,6 +57,8 @@ def chosen(choice: Choice, names: Sequence[str], kind: str, seeds: Sequence[int]
         if choice is not None:
             raise ConfigError(f"got {kind} {choice!r}, but the model was trained without {kind}s: leave it out")
         return None
+    if choice is None and not draw:
+        return torch.full((len(seeds),), NOTHING)
     if choice is None:
         return torch.tensor([Random(f"{kind} {seed}").randrange(len(names)) for seed in seeds])
     one_each = [choice] * len(seeds) if isinstance(choice, int | str) else list(choice)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -46,7 +46,7 @@ class Editor:
     steps: int = 50
     seed: int = 0
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def denoise(self, waves: Wave, *, start: float = 0.3) -> Wave:
         """Noise the mel up to the time `start` and walk back; what the new mel lacks is filtered out of `waves`.
 
@@ -56,7 +56,7 @@ class Editor:
         state = self._noised(self._encode(clips), start)
         return clips.restored(self._prior.attenuated(self._walk(state, start), clips.waves))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def interpolate(self, first: Wave, second: Wave, shares: Sequence[float], *, start: float = 0.6) -> list[Wave]:
         """Between two batches of clips: one batch for every share of the second, mixed in noise at the time `start`.
 
@@ -67,7 +67,7 @@ class Editor:
         mixed = [self._walk(torch.lerp(*ends, share), start) for share in shares]
         return [self.generator.model.decode(state) for state in mixed]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def inpaint(self, waves: Wave, *, begin: Samples, end: Samples) -> Wave:
         """Replace the samples from `begin` to `end` by what the generator thinks fits in between."""
         if not 0 <= begin < end <= waves.shape[-1]:
@@ -83,7 +83,7 @@ class Editor:
         share = F.avg_pool1d(F.pad(inside[None, None], (FADE, FADE)), 2 * FADE + 1, 1)[0, 0].clamp(max=0.5) * 2
         return clips.restored(torch.lerp(clips.waves, made, share))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def extend_band(self, waves: Wave, *, cutoff: Hertz) -> Wave:
         """Add what lies above `cutoff` to clips of which only the band below is right."""
         spec = self.generator.model.mel
@@ -110,9 +110,8 @@ class Editor:
     def _noised(self, x_0: Tensor, t: float) -> Tensor:
         if not 0 < t < 1:
             raise ConfigError(f"start {t:g}: expected a time between 0, where nothing changes, and 1, where all is new")
-        return diffuse(
-            x_0, self._noise()(x_0[:1]), torch.tensor(t, dtype=torch.float64), self.generator.model.denoiser.schedule
-        )
+        eps = SampleNoise([self.seed])(x_0[:1])
+        return diffuse(x_0, eps, torch.tensor(t, dtype=torch.float64), self.generator.model.denoiser.schedule)
 
     def _walk(self, state: Tensor, start: float, project: Project | None = None) -> Tensor:
         """Walk from the time `start` to clean; with `project` every estimate of x_0 passes it."""
@@ -124,10 +123,10 @@ class Editor:
         *_, x_0 = generator.sampler()(denoise, schedule, state, times, SampleNoise(seeds))
         return x_0
 
-    def _completed(self, clips: "Clips", known: Float[Tensor, "n_mels frames"]) -> Wave:
+    def _completed(self, clips: "Clips", known: Bool[Tensor, "n_mels frames"]) -> Wave:
         """Draw a mel that agrees with the clips where `known`, and make it sound with the clips' phases."""
         x_0 = self._encode(clips)
-        mask = self._prior.rows(known.unsqueeze(0))
+        mask = known.mT.flatten()
 
         def keep(estimate: Tensor) -> Tensor:
             return torch.where(mask, x_0, estimate)

@@ -68,7 +68,7 @@ class Generator:
         """How many steps the sampler takes unless the caller says otherwise."""
         return len(self._grid(self.model.denoiser.schedule)) - 1
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(
         self,
         *,
@@ -97,7 +97,7 @@ class Generator:
         cond = self.condition(told, seeds)
         return self.waves(self.denoise(cond, guidance, guide), seeds, steps=steps, sampler=sampler)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def waves(
         self, denoise: Denoise, seeds: Sequence[int], *, steps: int | None = None, sampler: str | None = None
     ) -> Wave:
@@ -114,9 +114,11 @@ class Generator:
             told.check_nothing()
             self._check_dropout("an unconditional clip")
             return Conditioning()
+        if not told.draw and None in (told.label, told.speaker):
+            self._check_dropout("a label or a speaker left untold")
         return Conditioning(
-            label=chosen(told.label, model.labels, "label", seeds),
-            speaker=chosen(told.speaker, model.speakers, "speaker", seeds),
+            label=chosen(told.label, model.labels, "label", seeds, told.draw),
+            speaker=chosen(told.speaker, model.speakers, "speaker", seeds, told.draw),
             embedding=embeddings(told.embedding, model.embedding_size, len(seeds)),
         ).to(next(model.parameters()).device)
 

@@ -24,7 +24,7 @@ class Desk:
         cls, model: str | None, label: str | None, speaker: str | None, guidance: float, steps: int, seed: int
     ) -> "Desk":
         """Load the generator; it is told what is known, and nothing where nothing is."""
-        told = Told(label=label, speaker=speaker, unconditional=label is None and speaker is None)
+        told = Told(label=label, speaker=speaker, unconditional=label is None and speaker is None, draw=False)
         generator = Generator.from_pretrained(model or DEFAULT)
         return cls(Editor(generator=generator, told=told, guidance=guidance, steps=steps, seed=seed))
 

@@ -41,7 +41,7 @@ def contact_sheet(
     figure = Figure(figsize=size, dpi=100, layout="constrained")
     for index, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         axes = figure.add_subplot(rows, columns, index + 1)
-        axes.imshow(picture, origin="lower", aspect="auto", cmap="magma", vmin=top - RANGE_DB, vmax=top)
+        axes.imshow(picture.numpy(), origin="lower", aspect="auto", cmap="magma", vmin=top - RANGE_DB, vmax=top)
         axes.set_title(title, fontsize=6, pad=2)
         axes.set_axis_off()
     return figure

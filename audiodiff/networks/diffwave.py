@@ -53,8 +53,8 @@ class DiffWave(nn.Module):
 
     The defaults are the paper's BASE model. `n_steps` is T, the number of training steps that the step
     embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None there is no mel, and
-    without `clip` as well the network is unconditional. Other people's DiffWaves differ in their `embedding`, in their `upsampler`, or in what their
-    convolutions see beyond both ends.
+    without `clip` as well the network is unconditional. Other people's DiffWaves differ in their `embedding`, in
+    their `upsampler`, or in what their convolutions see beyond both ends.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """A prior that is the mel itself: the diffusion draws a mel, its inversion makes the sound."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.audio.compression import MelCompression
@@ -10,6 +11,8 @@ from audiodiff.audio.spec import MelSpec
 from audiodiff.conditioning import Conditioning
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.types import Mel, Wave
+
+Rows = Float[Tensor, "batch values"]
 
 
 class MelLatent(MelInversion):
@@ -26,11 +29,11 @@ class MelLatent(MelInversion):
         compression = MelCompression(mel)
         self.lowest = compression.store(torch.full((1, mel.n_mels, 1), compression.lowest)).amin().item()
 
-    def encode(self, x: Wave, cond: Conditioning) -> Wave:
+    def encode(self, x: Wave, cond: Conditioning) -> Rows:
         """From waveforms of whole frames to the values of their mels."""
         return self.rows(self.front_end(x)[..., : x.shape[-1] // self.hop_length])
 
-    def decode(self, r: Wave, cond: Conditioning) -> Wave:
+    def decode(self, r: Rows, cond: Conditioning) -> Wave:
         """The sound of the mels, by inversion."""
         return self.condition(self.mel(r)).need_mean()
 
@@ -38,20 +41,20 @@ class MelLatent(MelInversion):
         """From white noise to this prior's noise: here the same."""
         return white
 
-    def rows(self, mel: Mel) -> Wave:
+    def rows(self, mel: Mel) -> Rows:
         """Lay the frames of every mel one after the other."""
         return mel.mT.flatten(1)
 
-    def mel(self, r: Wave) -> Mel:
+    def mel(self, r: Rows) -> Mel:
         """The mels of flat rows, with nothing below what counts as silence."""
         return r.unflatten(1, (-1, self.n_mels)).mT.clamp_min(self.lowest)
 
-    def decode_near(self, r: Wave, wave: Wave) -> Wave:
+    def decode_near(self, r: Rows, wave: Wave) -> Wave:
         """The sound of the mels with phases that start from those of `wave`."""
         magnitudes = self.magnitudes(self.mel(r))
         return griffin_lim(magnitudes, torch.sgn(self.stft(wave)), self.stft, self.iterations)
 
-    def attenuated(self, r: Wave, wave: Wave) -> Wave:
+    def attenuated(self, r: Rows, wave: Wave) -> Wave:
         """`wave` with every band made as quiet as the mels say, and nothing made louder: a Wiener filter's work."""
         ours, theirs = self.mel(r), self.front_end(wave)[..., : wave.shape[-1] // self.hop_length]
         gain = self.envelope(ours) / self.envelope(theirs)
