@@ -8,6 +8,7 @@ AudiodiffError
 │   └── MelError              unreadable, empty or non-finite mel
 │       └── MelMismatchError  a good mel, but in another convention than the model was trained on
 ├── OutputError               a result that cannot be written
+├── TrainingError             a training that cannot go on
 └── BundleError               a model folder that is missing, damaged or of an unknown version
     └── UntrustedBundleError  a bundle that asks for code outside audiodiff
 
@@ -45,6 +46,10 @@ class MelMismatchError(MelError):
 
 class OutputError(AudiodiffError):
     """A result that cannot be written."""
+
+
+class TrainingError(AudiodiffError):
+    """A training that cannot go on."""
 
 
 class BundleError(AudiodiffError):

@@ -31,7 +31,12 @@ class SampleNoise:
         return torch.cat(blocks)[:samples]
 
 
+def seed_of(*parts: int) -> int:
+    """A seed for torch that depends on every one of `parts`; near parts give unrelated seeds."""
+    digest = hashlib.sha256(" ".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
+
+
 def _block(seed: int, draw: int, index: int) -> Tensor:
-    digest = hashlib.sha256(f"{seed} {draw} {index}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8]) >> 1)
+    generator = torch.Generator().manual_seed(seed_of(seed, draw, index))
     return torch.randn(BLOCK, generator=generator)

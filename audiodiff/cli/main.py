@@ -40,11 +40,19 @@ def train(
     overrides: Annotated[
         list[str], typer.Argument(help="Settings such as experiment=ljspeech_fast trainer.max_steps=100.")
     ],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's newest checkpoint: resume=last.")
+    ] = False,
+    multirun: Annotated[
+        bool, typer.Option("--multirun", "-m", help="Train every combination of settings such as schedule=vp,cosine.")
+    ] = False,
 ) -> None:
     """Train a model; every setting in conf/ can be overridden by its name."""
     from audiodiff.cli.train import run_training
+    from audiodiff.cli.train_sweep import run_sweep
 
-    run_training(overrides)
+    settings = [*overrides, "resume=last"] if resume else overrides
+    (run_sweep if multirun else run_training)(settings)
 
 
 @app.command()

@@ -96,6 +96,12 @@ class DiffWave(nn.Module):
         nn.init.kaiming_normal_(self.skip.weight)
         nn.init.zeros_(self.output.weight)
 
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the output depends on."""
+        spill = 0 if self.upsampler is None else self.upsampler.spill
+        return -(-(self.context + spill) // self.hop_length)
+
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.
 

@@ -48,6 +48,11 @@ class SpectralDiffWave(nn.Module):
         )
         self.context = self.stack.context
 
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the output depends on."""
+        return self.context + 2 * self.stft.reach
+
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
         mean = torch.zeros_like(x_t) if cond.mean is None else cond.mean
