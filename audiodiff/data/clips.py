@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 import lightning as L
+import torch
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -62,3 +63,8 @@ class ClipData(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """All clips of the validation set in order."""
         return DataLoader(self.valid_set, batch_size=self.batch_size)
+
+
+def stacked(items: MemoryDataset) -> dict[str, Tensor]:
+    """All items as one batch."""
+    return {name: torch.stack([item[name] for item in items.items]) for name in items[0]}
