@@ -11,17 +11,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from audiodiff.audio.spec import MelSpec
-from audiodiff.bundle import CONFIG, Bundle, load_bundle
+from audiodiff.bundle import Bundle, load_bundle
 from audiodiff.contract import Convert, fit_mel
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
 from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
+from audiodiff.hub import push_bundle, write_bundle
+from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
 from audiodiff.noise import SampleNoise
+from audiodiff.shelf import DEFAULT, bundle_folder
 from audiodiff.types import Hertz, Mel, Samples, Wave
-
-BUNDLES = Path(__file__).parent / "bundles"
-DEFAULT = "ljspeech-fast"
 
 OneMel = Float[Tensor, "n_mels frames"]
 AnyMel = OneMel | Float[Tensor, "batch n_mels frames"]
@@ -56,7 +56,9 @@ class Vocoder:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self.name = bundle.name
+        if not isinstance(bundle.model, DiffusionModel):
+            raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
+        self.name, self._bundle = bundle.name, bundle
         self.model = bundle.model.requires_grad_(False)
         self._dtype = torch.float32
         self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
@@ -65,11 +67,19 @@ class Vocoder:
     def from_pretrained(
         cls, model: str | os.PathLike[str] = DEFAULT, *, device: torch.device | str = "cpu"
     ) -> "Vocoder":
-        """Load a bundle by its folder, or by name one that ships with audiodiff.
+        """Load a bundle by its folder, by name one that ships with audiodiff, or one of the hub as `hub:user/repo`.
 
         Raises `BundleError` for a model that is not there or damaged, `ConfigError` for an unknown device.
         """
         return cls(load_bundle(bundle_folder(model))).to(device)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the bundle to a folder that is new or holds one; raises `OutputError` otherwise."""
+        return write_bundle(self._bundle, Path(folder))
+
+    def push_to_hub(self, repo: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the bundle and its model card to `user/repo`; return the commit's address. See `audiodiff.hub`."""
+        return push_bundle(self._bundle, repo, private=private, token=token)
 
     @property
     def sample_rate(self) -> Hertz:
@@ -206,19 +216,6 @@ class Vocoder:
             raise MelError("the mel holds NaN or infinite values: expected finite log magnitudes")
         batch = mel.detach().float().reshape(-1, *shape[-2:]).cpu()
         return fit_mel(batch, spec, self.mel_spec, convert).to(next(self.model.parameters()).device)
-
-
-def bundle_folder(model: str | os.PathLike[str]) -> Path:
-    """Where the bundle of that path or name is; raises `BundleError` if there is none."""
-    folder = Path(model) if (Path(model) / CONFIG).is_file() else BUNDLES / model
-    if not (folder / CONFIG).is_file():
-        raise BundleError(f"no model {str(model)!r}: expected a folder with {CONFIG}, or one of {', '.join(shipped())}")
-    return folder
-
-
-def shipped() -> list[str]:
-    """The names of the bundles inside the package."""
-    return sorted(path.parent.name for path in BUNDLES.glob(f"*/{CONFIG}"))
 
 
 def seeds_for(seed: int | Sequence[int], batch: int) -> list[int]:
