@@ -1,6 +1,6 @@
 """The mean of a `MelInversion` prior, for a mel that comes in pieces."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,8 @@ BLOCK = 32
 """Mel frames whose magnitudes are estimated at a time: whole blocks of Griffin-Lim, and no more to wait for."""
 
 
-class Magnitudes(Protocol):
+@runtime_checkable
+class MagnitudeEstimator(Protocol):
     """Estimates the linear magnitudes of a mel, from `context` frames to either side of each."""
 
     context: int
@@ -28,10 +29,11 @@ class Magnitudes(Protocol):
         ...
 
 
+@runtime_checkable
 class BlockwiseMagnitudes(Protocol):
     """Estimates the magnitudes of one mel that comes block by block."""
 
-    def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "frames bins"]:
+    def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "_ bins"]:
         """Take the next frames, return the magnitudes of those that are ready."""
         ...
 
@@ -43,7 +45,7 @@ class MeanStream:
     a single bit. The first block is longer by the `context` of the magnitudes, and whole blocks come out of it.
     """
 
-    def __init__(self, magnitudes: Magnitudes, griffin_lim: RunningGriffinLim) -> None:
+    def __init__(self, magnitudes: MagnitudeEstimator, griffin_lim: RunningGriffinLim) -> None:
         self.magnitudes = magnitudes.blockwise()
         self.griffin_lim = griffin_lim
         self.wanted = magnitudes.context + BLOCK
