@@ -38,7 +38,6 @@ def train(config: DictConfig) -> Path:
     """Run the experiment that `config` describes and return the folder of its bundle."""
     trainer = fit(config)
     run = Path(config.paths.run)
-    trainer.save_checkpoint(run / "checkpoints" / "last.ckpt")
     if trainer.is_global_zero and best_score(trainer) == float("inf"):
         write_bundle(config, run / "checkpoints" / "last.ckpt")
     trainer.strategy.barrier()
