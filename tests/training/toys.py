@@ -4,12 +4,12 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from audiodiff.data.order import ResumableLoader, SegmentOrder
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from audiodiff.data.order import ResumableLoader, SegmentOrder
 from audiodiff.training.average import WeightAverage
 from audiodiff.training.checkpoints import WholeCheckpoints
 from audiodiff.training.module import Training
