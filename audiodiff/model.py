@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from audiodiff.audio.spec import MelSpec
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, Sampler, Times
+from audiodiff.errors import ConfigError
 from audiodiff.types import Mel, Noise, Wave
 
 
@@ -41,6 +42,14 @@ class DiffusionModel(nn.Module):
         self.mel = mel
         self.denoiser = denoiser
         self.prior = prior
+
+    @property
+    def reach(self) -> int:
+        """How many frames to either side the network sees at every call; `ConfigError` if it does not say."""
+        reach = getattr(self.denoiser.network, "reach", None)
+        if not isinstance(reach, int):
+            raise ConfigError(f"{type(self.denoiser.network).__name__} does not say how far it sees: give it a `reach`")
+        return reach
 
     def start(self, cond: Conditioning, times: Times, noise: Noise) -> Wave:
         """The state at times[0], as if clean audio had unit variance: noise of variance alpha² + sigma²."""

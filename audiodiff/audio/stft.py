@@ -42,6 +42,11 @@ class Stft(nn.Module):
         return self.n_fft // 2 + 1
 
     @property
+    def reach(self) -> int:
+        """How many hops to either side of its own a frame sees, and a sample is made of frames from."""
+        return -(-max(self.left, self.n_fft - self.hop_length - self.left) // self.hop_length)
+
+    @property
     def noise_magnitude(self) -> float:
         """Root mean square magnitude of a bin when the input is standard normal noise."""
         return self.window.square().sum().sqrt().item()

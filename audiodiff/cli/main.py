@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from audiodiff.cli import mel
+from audiodiff.cli import edit, mel
 from audiodiff.cli.convert import convert
 from audiodiff.cli.evaluate import evaluate
+from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
 from audiodiff.cli.tune import tune
 from audiodiff.errors import AudiodiffError
@@ -77,7 +78,8 @@ def vocode(
     """Turn mel files, or audio files by way of their mel, into waveforms."""
     from audiodiff.audio import convention
     from audiodiff.cli.vocode import Request, set_threads, vocode_files
-    from audiodiff.vocoder import DEFAULT, Vocoder
+    from audiodiff.shelf import DEFAULT
+    from audiodiff.vocoder import Vocoder
 
     set_threads(threads)
     vocoder = Vocoder.from_pretrained(model or DEFAULT, device=device)
@@ -102,6 +104,8 @@ def vocode(
 
 
 app.add_typer(mel.app, name="mel")
+app.add_typer(edit.app, name="edit")
+app.command()(generate)
 app.command()(evaluate)
 app.command()(tune)
 app.command()(convert)
