@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from audiodiff.cli import mel
+from audiodiff.cli import data, mel
 from audiodiff.cli.convert import convert
 from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.inspect import inspect
@@ -94,6 +94,7 @@ def vocode(
 
 
 app.add_typer(mel.app, name="mel")
+app.add_typer(data.app, name="data")
 app.command()(evaluate)
 app.command()(tune)
 app.command()(convert)
