@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from audiodiff.cli import edit, mel
+from audiodiff.cli import data, edit, mel
 from audiodiff.cli.convert import convert
 from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.generate import generate
@@ -104,6 +104,7 @@ def vocode(
 
 
 app.add_typer(mel.app, name="mel")
+app.add_typer(data.app, name="data")
 app.add_typer(edit.app, name="edit")
 app.command()(generate)
 app.command()(evaluate)
