@@ -49,9 +49,7 @@ class GenerativeModel(nn.Module):
         self.embedding_size = embedding_size
         self.p_uncond = p_uncond
 
-    def steps(
-        self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise
-    ) -> Iterator[Wave]:
+    def steps(self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
         """Walk the grid from pure noise with `denoise`, guided or not; yield the waveforms after every step."""
         like = torch.empty(batch, self.length, device=next(self.parameters()).device)
         schedule = self.denoiser.schedule

@@ -85,8 +85,7 @@ class ClipData(L.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Read all recordings of `train.jsonl` and `valid.jsonl`."""
         self.train_set, self.valid_set = (
-            MemoryDataset(read_manifest(self.folder / f"{split}.jsonl"), self.features)
-            for split in ("train", "valid")
+            MemoryDataset(read_manifest(self.folder / f"{split}.jsonl"), self.features) for split in ("train", "valid")
         )
 
     def train_dataloader(self) -> DataLoader:

@@ -1,0 +1,89 @@
+"""The work shared among devices and machines by Lightning's predict loop."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+
+import lightning as L
+import torch.distributed as dist
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from torch.utils.data import DataLoader, Dataset
+
+from audiodiff.bulk.jobs import Job
+from audiodiff.bulk.marks import sweep
+from audiodiff.errors import AudiodiffError, ConfigError
+from audiodiff.model import DiffusionModel
+
+
+class JobList(Dataset[Job]):
+    """The jobs, the largest sources first: dealt out in turn, they leave every process about the same work."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        sizes = {job.source: job.source.stat().st_size if job.source.is_file() else 0 for job in jobs}
+        self.jobs = sorted(jobs, key=lambda job: (-sizes[job.source], job.source))
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, index: int) -> Job:
+        return self.jobs[index]
+
+
+class Vocoding(L.LightningModule):
+    """Does one job after the other, and gathers what failed from all processes."""
+
+    def __init__(self, model: DiffusionModel, jobs: Sequence[Job], work: Callable[[Job], None]) -> None:
+        super().__init__()
+        self.model = model
+        self.jobs, self.work = jobs, work
+        self.failures: list[str] = []
+
+    def on_predict_start(self) -> None:
+        """Clear away what a killed run has left, once, before anybody writes."""
+        if self.trainer.is_global_zero:
+            sweep(self.jobs)
+        self.trainer.strategy.barrier()
+
+    def predict_step(self, job: Job, _: int) -> None:
+        """Vocode one file; what audiodiff refuses on purpose is noted and ends nothing."""
+        try:
+            self.work(job)
+        except AudiodiffError as error:
+            self.failures.append(f"{job.source}: {error}")
+
+    def on_predict_end(self) -> None:
+        """Tell every process what failed in all of them."""
+        if dist.is_available() and dist.is_initialized():
+            everywhere: list[list[str] | None] = [None] * dist.get_world_size()
+            dist.all_gather_object(everywhere, self.failures)
+            self.failures = [failure for failures in everywhere for failure in failures or ()]
+
+
+def vocode_everywhere(
+    model: DiffusionModel, jobs: Sequence[Job], work: Callable[[Job], None], *, device: str, devices: int, nodes: int
+) -> list[str] | None:
+    """Do the jobs on `devices` devices of each of `nodes` machines; `work` vocodes one with `model`, wherever it is.
+
+    Lightning starts a process for every device of this machine; on several machines start the command on each, as
+    its documentation says (torchrun, SLURM, or MASTER_ADDR and NODE_RANK). Returns a sentence for each job that
+    failed, and None in all processes but the first, which alone has to report. Raises `ConfigError` for devices that
+    are not there.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers")  # reading is little beside vocoding
+    try:
+        trainer = L.Trainer(
+            accelerator=device,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp",
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise ConfigError(f"cannot use {devices} devices of kind {device!r} on {nodes} machines: {error}") from error
+    module = Vocoding(model, jobs, work)
+    trainer.predict(module, DataLoader(JobList(jobs), batch_size=None), return_predictions=False)
+    return module.failures if trainer.is_global_zero else None
