@@ -3,30 +3,17 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import lightning as L
 import torch.distributed as dist
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from audiodiff.bulk.jobs import Job
 from audiodiff.bulk.marks import sweep
 from audiodiff.errors import AudiodiffError, ConfigError
 from audiodiff.model import DiffusionModel
-
-
-class JobList(Dataset[Job]):
-    """The jobs, the largest sources first: dealt out in turn, they leave every process about the same work."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        sizes = {job.source: job.source.stat().st_size if job.source.is_file() else 0 for job in jobs}
-        self.jobs = sorted(jobs, key=lambda job: (-sizes[job.source], job.source))
-
-    def __len__(self) -> int:
-        return len(self.jobs)
-
-    def __getitem__(self, index: int) -> Job:
-        return self.jobs[index]
 
 
 class Vocoding(L.LightningModule):
@@ -35,7 +22,7 @@ class Vocoding(L.LightningModule):
     def __init__(self, model: DiffusionModel, jobs: Sequence[Job], work: Callable[[Job], None]) -> None:
         super().__init__()
         self.model = model
-        self.jobs, self.work = jobs, work
+        self.jobs, self.work = balanced(jobs), work
         self.failures: list[str] = []
 
     def on_predict_start(self) -> None:
@@ -44,8 +31,9 @@ class Vocoding(L.LightningModule):
             sweep(self.jobs)
         self.trainer.strategy.barrier()
 
-    def predict_step(self, job: Job, _: int) -> None:
+    def predict_step(self, index: int, _: int) -> None:
         """Vocode one file; what audiodiff refuses on purpose is noted and ends nothing."""
+        job = self.jobs[index]
         try:
             self.work(job)
         except AudiodiffError as error:
@@ -69,8 +57,10 @@ def vocode_everywhere(
     failed, and None in all processes but the first, which alone has to report. Raises `ConfigError` for devices that
     are not there.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for library in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers")  # reading is little beside vocoding
+    warnings.filterwarnings("ignore", message=".*treespec")  # Lightning's use of torch
     try:
         trainer = L.Trainer(
             accelerator=device,
@@ -85,5 +75,12 @@ def vocode_everywhere(
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise ConfigError(f"cannot use {devices} devices of kind {device!r} on {nodes} machines: {error}") from error
     module = Vocoding(model, jobs, work)
-    trainer.predict(module, DataLoader(JobList(jobs), batch_size=None), return_predictions=False)
+    indices: Any = range(len(jobs))  # which is a data set to torch, though not by its type
+    trainer.predict(module, DataLoader(indices, batch_size=None), return_predictions=False)
     return module.failures if trainer.is_global_zero else None
+
+
+def balanced(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs in an order in which, dealt out in turn, they are about the same work for everybody: the longest first."""
+    sizes = {job.source: job.source.stat().st_size if job.source.is_file() else 0 for job in jobs}
+    return sorted(jobs, key=lambda job: (-sizes[job.source], job.source))
