@@ -20,6 +20,7 @@ from audiodiff.audio.atomic import written_whole
 from audiodiff.constructors import Allowance, Tree, build, canonical
 from audiodiff.diffusion import Sampler, Schedule, Times, explicit
 from audiodiff.errors import AudiodiffError, BundleError
+from audiodiff.generative import GenerativeModel
 from audiodiff.model import DiffusionModel
 from audiodiff.version import __version__
 
@@ -32,6 +33,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LARGEST_CONFIG = 1 << 20
 
 
+AnyModel = DiffusionModel | GenerativeModel
+"""A vocoder or a generator."""
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A loaded model with the sampler and the grid that it is meant to be used with.
@@ -41,7 +46,7 @@ class Bundle:
     """
 
     name: str
-    model: DiffusionModel
+    model: AnyModel
     sampler: Sampler
     grid: Callable[[Schedule], Times]
     grids: Mapping[int, Times] = field(default_factory=dict)
@@ -51,7 +56,7 @@ class Bundle:
 
 
 def save_bundle(
-    folder: Path, name: str, config: Tree, model: DiffusionModel, card: str, dtype: torch.dtype = torch.float16
+    folder: Path, name: str, config: Tree, model: AnyModel, card: str, dtype: torch.dtype = torch.float16
 ) -> Path:
     """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
@@ -84,8 +89,8 @@ def load_bundle(folder: Path) -> Bundle:
         raise
     except Exception as error:  # arguments from a stranger make constructors fail in every way there is
         raise BundleError(f"{folder / CONFIG} does not describe a model: {type(error).__name__} {error}") from error
-    if not isinstance(model, DiffusionModel):
-        raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a DiffusionModel")
+    if not isinstance(model, AnyModel):
+        raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a vocoder or a generator")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.audio.spec import MelSpec
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoise, Denoiser, Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.model import Prior
-from audiodiff.types import Noise, Samples, Wave
+from audiodiff.priors import MelLatent
+from audiodiff.types import Mel, Noise, Samples, Wave
 
 
 class GenerativeModel(nn.Module):
-    """`denoiser` works on waveforms of `length` samples in the units of `prior`.
+    """`denoiser` works on what `prior` makes of waveforms of `length` samples, rows of `size` numbers.
 
     `labels` and `speakers` name what the ids of the condition stand for, `embedding_size` is 0 without one.
     `p_uncond` is the chance with which training dropped them (see `Conditioning.dropped`). `mel` gives the sample
@@ -40,6 +42,7 @@ class GenerativeModel(nn.Module):
         if not 0 <= p_uncond < 1:
             raise ConfigError(f"p_uncond {p_uncond}: expected a chance from 0 to below 1")
         self.mel = mel
+        self.front_end = MelSpectrogram(mel)
         self.denoiser = denoiser
         self.prior = prior
         self.length = length
@@ -48,19 +51,23 @@ class GenerativeModel(nn.Module):
         self.speakers = tuple(speakers)
         self.embedding_size = embedding_size
         self.p_uncond = p_uncond
+        self.size = self.encode(torch.zeros(1, length)).shape[-1]
 
-    def steps(self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
-        """Walk the grid from pure noise with `denoise`, guided or not; yield the waveforms after every step."""
-        like = torch.empty(batch, self.length, device=next(self.parameters()).device)
+    def steps(self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Tensor]:
+        """Walk the grid from pure noise with `denoise`, guided or not; yield the state after every step."""
+        like = torch.empty(batch, self.size, device=next(self.parameters()).device)
         schedule = self.denoiser.schedule
         x = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0])) * noise(like)
-        for state in sampler(denoise, schedule, x, times, noise):
-            yield self.decode(state)
+        return sampler(denoise, schedule, x, times, noise)
 
-    def encode(self, wave: Wave) -> Wave:
+    def encode(self, wave: Wave) -> Tensor:
         """From waveforms to what the diffusion works on."""
         return self.prior.encode(wave, Conditioning())
 
     def decode(self, x: Tensor) -> Wave:
         """The inverse of `encode`."""
         return self.prior.decode(x, Conditioning())
+
+    def mels(self, x: Tensor) -> Mel:
+        """The mels of states, noisy or not, in the convention `mel`: what a classifier looks at."""
+        return self.prior.mel(x) if isinstance(self.prior, MelLatent) else self.front_end(self.decode(x))

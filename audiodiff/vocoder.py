@@ -14,8 +14,9 @@ from audiodiff.audio.spec import MelSpec
 from audiodiff.bundle import Bundle, load_bundle
 from audiodiff.contract import Convert, fit_mel
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
-from audiodiff.errors import ConfigError, MelError, MelMismatchError
+from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
 from audiodiff.hub import push_bundle, write_bundle
+from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
 from audiodiff.noise import SampleNoise
@@ -55,6 +56,8 @@ class Vocoder:
     """
 
     def __init__(self, bundle: Bundle) -> None:
+        if not isinstance(bundle.model, DiffusionModel):
+            raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
         self.name, self._bundle = bundle.name, bundle
         self.model = bundle.model.requires_grad_(False)
         self._dtype = torch.float32

@@ -21,13 +21,18 @@ def word_clip(wave: Clip, *, length: Samples, level: float, block: Samples = 80)
     loudest `length` samples stay. `level` gives way where peaks would pass 0.95. Raises `AudioError` for silence.
     """
     word = _loudest(_trimmed(wave - wave.mean(), block), length)
-    loudness = word.square().mean().sqrt()
-    if not loudness > 0:
-        raise AudioError(f"the clip of {len(wave)} samples is silent: expected a spoken word")
-    word = word * (level / loudness)
+    word = word * (level / loudness(word, block=block))
     word = word * (PEAK / word.abs().max()).clamp(max=1)
     missing = length - len(word)
     return F.pad(word, (missing // 2, missing - missing // 2))
+
+
+def loudness(wave: Clip, *, block: Samples = 80) -> Float[Tensor, ""]:
+    """The root mean square of what `word_clip` takes for the word; raises `AudioError` for silence."""
+    level = _trimmed(wave, block).square().mean().sqrt()
+    if not level > 0:
+        raise AudioError(f"the clip of {len(wave)} samples is silent: expected a spoken word")
+    return level
 
 
 def _trimmed(wave: Clip, block: Samples) -> Clip:

@@ -81,6 +81,6 @@ def vocode_everywhere(
 
 
 def balanced(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs in an order in which, dealt out in turn, they are about the same work for everybody: the longest first."""
+    """The jobs with the longest first: dealt out in turn, they are about the same work for everybody."""
     sizes = {job.source: job.source.stat().st_size if job.source.is_file() else 0 for job in jobs}
     return sorted(jobs, key=lambda job: (-sizes[job.source], job.source))

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import torch
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -35,3 +36,8 @@ class MemoryDataset(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         return self.items[index]
+
+
+def stacked(items: MemoryDataset) -> dict[str, Tensor]:
+    """All items as one batch."""
+    return {name: torch.stack([item[name] for item in items.items]) for name in items[0]}

@@ -3,7 +3,7 @@
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.magnitudes import MagnitudeNetwork
+from audiodiff.networks.mel_generator import MelGenerator
 from audiodiff.networks.spectral import SpectralDiffWave
-from audiodiff.networks.spectral_generator import SpectralGenerator
 
-__all__ = ["ClipEmbedding", "DiffWave", "MagnitudeNetwork", "SpectralDiffWave", "SpectralGenerator"]
+__all__ = ["ClipEmbedding", "DiffWave", "MagnitudeNetwork", "MelGenerator", "SpectralDiffWave"]

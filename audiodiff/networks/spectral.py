@@ -8,6 +8,7 @@ from audiodiff.audio.envelope import MelEnvelope
 from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
+from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.gated import GatedStack
 from audiodiff.types import Time, Wave
@@ -30,11 +31,13 @@ class SpectralDiffWave(nn.Module):
         dilation_cycle: int = 4,
         n_steps: int = 1000,
         step_channels: int = 128,
+        clip: ClipEmbedding | None = None,
     ) -> None:
         super().__init__()
         self.stft = Stft(mel)
         self.envelope = MelEnvelope(mel)
         self.embedding = StepEmbedding(n_steps=n_steps, channels=step_channels)
+        self.clip = clip
         self.stack = GatedStack(
             inputs=4 * self.stft.bins + mel.n_mels,
             outputs=2 * self.stft.bins,
@@ -56,7 +59,8 @@ class SpectralDiffWave(nn.Module):
         mel = cond.need_mel()
         envelope = self.envelope(mel)
         features = [self._whitened(x_t, envelope), self._whitened(mean, envelope), self.envelope.level(mel)]
-        out = self.stack(torch.cat(features, dim=1), self.embedding(t))
+        step = self.embedding(t)
+        out = self.stack(torch.cat(features, dim=1), step if self.clip is None else self.clip(step, cond))
         real, imaginary = out.float().chunk(2, dim=1)
         return self.stft.inverse(torch.complex(real * envelope, imaginary * envelope))
 

@@ -52,6 +52,7 @@ class Generative(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
+        model.prior.requires_grad_(False)
         self.distance = distance
         self.weight = weight
         self.times = times
@@ -62,7 +63,8 @@ class Generative(nn.Module):
         """`wave` is [batch, length]; each of the others is there if the model has it."""
         denoiser = self.model.denoiser
         cond = Conditioning(label=label, speaker=speaker, embedding=embedding).dropped(self.model.p_uncond)
-        x_0, eps = self.model.encode(wave), torch.randn_like(wave)
+        x_0 = self.model.encode(wave)
+        eps = torch.randn_like(x_0)
         t = self.times(denoiser.schedule, len(wave)).to(wave)
         output = denoiser.output(diffuse(x_0, eps, t, denoiser.schedule), t, cond)
         target = denoiser.prediction.target(x_0, eps, t, denoiser.schedule)
