@@ -33,7 +33,8 @@ def test_clip_is_the_same_alone_and_in_a_batch(generator, guidance):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"label": 1}, {"speaker": "bob"}, {"guidance": 3.0}, {"seed": 1}, {"steps": 5}, {"sampler": "ancestral"}]
+    "changed",
+    [{"label": 1}, {"speaker": "bob"}, {"guidance": 3.0}, {"seed": 1}, {"steps": 5}, {"sampler": "ancestral"}],
 )
 def test_everything_asked_for_changes_the_clip(generator, changed):
     asked = {"label": 0, "speaker": "ann"}
