@@ -7,12 +7,14 @@ import typer
 from rich.console import Console
 
 from audiodiff.cli.convert import convert
+from audiodiff.cli.export import export
 from audiodiff.cli.inspect import inspect
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(convert)
+app.command()(export)
 app.command()(inspect)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 

@@ -1,0 +1,54 @@
+"""`audiodiff export`: a bundle becomes a file that other runtimes run."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Target(str, Enum):
+    """What a model can be exported to."""
+
+    onnx = "onnx"
+    torch_export = "torch-export"
+
+
+class Part(str, Enum):
+    """How much of a model is exported."""
+
+    sampler = "sampler"
+    network = "network"
+
+
+SUFFIX = {Target.onnx: ".onnx", Target.torch_export: ".pt2"}
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A bundle's folder or name.")],
+    to: Annotated[Target, typer.Option(help="onnx runs without PyTorch, torch-export without audiodiff.")] = Target.onnx,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; else named after the bundle.")] = None,
+    part: Annotated[Part, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")] = Part.sampler,
+    sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; else the model's own.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Network steps; else the model's own number.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
+    from audiodiff.errors import ConfigError, OutputError
+    from audiodiff.export.onnx import export_network, export_sampler
+    from audiodiff.export.torch_program import export_program
+    from audiodiff.vocoder import Vocoder
+
+    vocoder = Vocoder.from_pretrained(model)
+    path = out or Path(vocoder.name + SUFFIX[to])
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} is there already: pass --overwrite to replace it")
+    bundle, walk, times = vocoder.bundle, vocoder.sampler(sampler), vocoder.times(steps)
+    if part is Part.sampler:
+        write = {Target.onnx: export_sampler, Target.torch_export: export_program}[to]
+        write(path, bundle, walk, times)
+    elif to is Target.onnx:
+        export_network(path, bundle)
+    else:
+        raise ConfigError("the network alone is exported to ONNX only: leave out --to, or --part")
+    typer.echo(f"{vocoder.name} -> {path} ({path.stat().st_size / 1e6:.1f} MB)")

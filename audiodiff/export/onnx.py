@@ -1,0 +1,126 @@
+"""Models as ONNX graphs, of operators that every runtime has."""
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from audiodiff.audio.atomic import written_whole
+from audiodiff.bundle import Bundle
+from audiodiff.diffusion import Sampler, Times
+from audiodiff.errors import ConfigError
+from audiodiff.export.example import Example, network_example, sampler_example
+from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
+from audiodiff.priors import MelInversion
+from audiodiff.version import __version__
+
+OPSET = 18
+METADATA = "audiodiff"
+"""The key under which a graph says, as JSON, what it is and what it wants."""
+
+def export_sampler(path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times) -> None:
+    """Write the whole model with its sampler unrolled: mel and noise in, waveform out, for any batch and length.
+
+    Inputs are `mel` [batch, n_mels, frames], `noise` [draws, batch, samples], standard normal, and for a
+    `MelInversion` prior `turns` [frames, bins], uniform in 0 … 1. Raises `ConfigError` for a sampler that
+    cannot be unrolled, `OutputError` when writing fails.
+    """
+    model = UnrolledSampler(bundle, sampler, times).eval()
+    example = sampler_example(bundle, model)
+    facts = {"part": "sampler", "draws": model.n_draws, "network_calls": model.n_calls}
+    write_graph(path, model, example, "wave", described(bundle) | facts)
+
+
+def export_network(path: str | os.PathLike[str], bundle: Bundle) -> None:
+    """Write the network alone, as a function of `x_t`, `t`, `mel` and, where the prior has one, its `mean`."""
+    facts = described(bundle) | {"part": "network"}
+    write_graph(path, NetworkAlone(bundle).eval(), network_example(bundle), "output", facts)
+
+
+def described(bundle: Bundle) -> dict[str, Any]:
+    """What a graph says of itself, whatever part of the model it is."""
+    spec = bundle.model.mel
+    prior = bundle.model.prior
+    return {
+        "audiodiff": __version__,
+        "name": bundle.name,
+        "sample_rate": spec.sample_rate,
+        "hop_length": spec.hop_length,
+        "mel": spec.to_dict(),
+        "turns": prior.stft.bins if isinstance(prior, MelInversion) else 0,
+    }
+
+
+def write_graph(
+    path: str | os.PathLike[str], model: nn.Module, example: Example, output: str, facts: dict[str, Any]
+) -> None:
+    """Trace a module and write it as one self-contained file."""
+    onnx = require_onnx()
+    with torch.no_grad(), _quietly():
+        program = torch.onnx.export(
+            model,
+            kwargs=example.inputs,
+            dynamic_shapes=example.axes,
+            input_names=list(example.inputs),
+            output_names=[output],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    graph = program.model_proto
+    halve_what_loses_nothing(graph)
+    graph.metadata_props.add(key=METADATA, value=json.dumps(facts))
+    with written_whole(path) as scratch:
+        onnx.save(graph, scratch)
+
+
+def halve_what_loses_nothing(graph: Any) -> None:  # noqa: ANN401 (an onnx.ModelProto; onnx has no types)
+    """Store weights in 16 bits where that is exact, as for those of most bundles; runtimes widen them on loading."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    kept, casts = [], []
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        halved = values.astype(np.float16) if values.dtype == np.float32 and values.size > 1024 else None
+        if halved is None or not np.array_equal(halved.astype(np.float32), values):
+            kept.append(tensor)
+            continue
+        kept.append(numpy_helper.from_array(halved, tensor.name + "_half"))
+        casts.append(helper.make_node("Cast", [tensor.name + "_half"], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.graph.node]
+    for field, values in (("initializer", kept), ("node", nodes)):
+        graph.graph.ClearField(field)
+        getattr(graph.graph, field).extend(values)
+
+
+def require_onnx() -> Any:  # noqa: ANN401 (a module)
+    """The onnx package; raises `ConfigError` where the extra is not installed."""
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 (torch's exporter needs it)
+    except ImportError as error:
+        raise ConfigError(f"exporting to ONNX needs {error.name}: pip install 'audiodiff[onnx]'") from error
+    return onnx
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the exporter's notes about its own insides from the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
