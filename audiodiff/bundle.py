@@ -8,48 +8,40 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from audiodiff.diffusion import Sampler, Schedule, Times
-from audiodiff.errors import AudiodiffError, BundleError, UntrustedBundleError
+from audiodiff.audio.atomic import written_whole
+from audiodiff.constructors import Allowance, Tree, build, canonical
+from audiodiff.diffusion import Sampler, Schedule, Times, explicit
+from audiodiff.errors import AudiodiffError, BundleError
 from audiodiff.model import DiffusionModel
 from audiodiff.version import __version__
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-CLASSES = (
-    "audiodiff.audio",
-    "audiodiff.diffusion",
-    "audiodiff.model",
-    "audiodiff.networks",
-    "audiodiff.priors",
-)
-FUNCTIONS = ("audiodiff.diffusion",)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """A bundle's name becomes part of file names, so it may hold no path."""
 LARGEST_CONFIG = 1 << 20
 
-Tree = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model with the sampler and the grid that it is meant to be used with."""
+    """A loaded model with the sampler and the grid that it is meant to be used with.
+
+    `grids` are those that were tuned for a number of steps.
+    """
 
     name: str
     model: DiffusionModel
     sampler: Sampler
     grid: Callable[[Schedule], Times]
+    grids: Mapping[int, Times] = field(default_factory=dict)
 
 
 def save_bundle(
@@ -79,7 +71,7 @@ def load_bundle(folder: Path) -> Bundle:
     config = read_config(folder)
     weights = _read_weights(folder / WEIGHTS)
     try:
-        with _Allowance(sum(tensor.numel() for tensor in weights.values())):
+        with Allowance(sum(tensor.numel() for tensor in weights.values())):
             model = build(config["model"])
         sampler, grid = build(config["sampler"]), build(config["grid"])
     except AudiodiffError:
@@ -93,74 +85,19 @@ def load_bundle(folder: Path) -> Bundle:
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise BundleError(f"{folder / WEIGHTS} does not fit its {CONFIG}: {first}") from error
-    return Bundle(name=config["name"], model=model.eval(), sampler=sampler, grid=grid)
+    grids = _tuned_grids(config, model.denoiser.schedule, folder / CONFIG)
+    return Bundle(name=config["name"], model=model.eval(), sampler=sampler, grid=grid, grids=grids)
 
 
-def build(node: Any) -> Any:  # noqa: ANN401 (a JSON value in, whatever it describes out)
-    """Build a tree of constructors, refusing everything that audiodiff does not define itself."""
-    if isinstance(node, list):
-        return [build(item) for item in node]
-    if not isinstance(node, Mapping):
-        return node
-    arguments = {key: build(value) for key, value in node.items() if not key.startswith("_")}
-    if "_target_" not in node:
-        return arguments
-    target = resolve(node["_target_"])
-    return partial(target, **arguments) if node.get("_partial_") else target(**arguments)
-
-
-def resolve(path: str) -> Callable[..., Any]:
-    """Find a class or a function by its dotted path, if it is defined at that very place inside audiodiff."""
-    module_name, _, name = str(path).rpartition(".")
-    if not _inside(module_name, CLASSES):
-        raise UntrustedBundleError(f"{path} is not a part of audiodiff that a bundle may name; nothing was loaded")
-    try:
-        found = getattr(import_module(module_name), name, None)
-    except ImportError as error:
-        raise UntrustedBundleError(f"audiodiff has no module {module_name}; nothing was loaded") from error
-    may_be_function = _inside(module_name, FUNCTIONS)
-    if callable(found) and found.__module__ == module_name and (isinstance(found, type) or may_be_function):
-        return found
-    raise UntrustedBundleError(f"{module_name} defines no {name!r} that a bundle may name; nothing was loaded")
-
-
-def canonical(node: Any) -> Any:  # noqa: ANN401 (a JSON value in, a JSON value out)
-    """Replace every `_target_` by the path of the module that defines it."""
-    if isinstance(node, list | tuple):
-        return [canonical(item) for item in node]
-    if not isinstance(node, Mapping):
-        return node
-    plain = {key: canonical(value) for key, value in node.items()}
-    if "_target_" in plain:
-        module_name, _, name = plain["_target_"].rpartition(".")
-        found = getattr(import_module(module_name), name)
-        plain["_target_"] = f"{found.__module__}.{found.__qualname__}"
-        resolve(plain["_target_"])
-    return plain
-
-
-def _inside(module_name: str, packages: tuple[str, ...]) -> bool:
-    return any(module_name == package or module_name.startswith(package + ".") for package in packages)
-
-
-class _Allowance(TorchFunctionMode):
-    """Stop a config that asks for more parameters than its weights file holds before they fill the memory."""
-
-    def __init__(self, parameters: int) -> None:
-        super().__init__()
-        self.parameters = self.left = parameters
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Tree | None = None
-    ) -> Any:  # noqa: ANN401 (torch's own signature)
-        result = func(*args, **(kwargs or {}))
-        if func is torch.empty:  # which reserves memory and does not touch it
-            self.left -= result.numel()
-            if self.left < 0:
-                raise BundleError(
-                    f"{WEIGHTS} does not fit its {CONFIG}, which asks for more than its {self.parameters} numbers"
-                )
-        return result
+def add_grid(folder: Path, times: Sequence[float], note: str) -> None:
+    """Make `times` the bundle's grid for that number of steps, and append `note` to its model card."""
+    config = read_config(folder)
+    config["grids"] = config.get("grids", {}) | {str(len(times) - 1): list(times)}
+    _tuned_grids(config, build(config["model"]).denoiser.schedule, folder / CONFIG)
+    card = (folder / CARD).read_text(encoding="utf-8")
+    for name, text in ((CONFIG, json.dumps(config, indent=1)), (CARD, f"{card.rstrip()}\n\n{note}")):
+        with written_whole(folder / name) as scratch:
+            scratch.write_text(text + "\n", encoding="utf-8")
 
 
 def read_config(folder: Path) -> Tree:
@@ -185,6 +122,16 @@ def check_name(name: object) -> None:
     """Raise `BundleError` for a name that could lead out of the folder it is used in."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BundleError(f"{name!r} is no name for a bundle: expected letters, digits and . _ - only")
+
+
+def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:
+    try:
+        grids = {int(n_steps): explicit(schedule, times) for n_steps, times in config.get("grids", {}).items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BundleError(f"{path} has grids that cannot be sampled on: {error}") from error
+    if wrong := [n_steps for n_steps, times in grids.items() if len(times) != n_steps + 1]:
+        raise BundleError(f"{path} has grids of another length than their number of steps {wrong}")
+    return grids
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """A denoiser and its prior together: what is trained, kept in a bundle and sampled from."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.types import Mel, Noise, Wave
 
 
+@runtime_checkable
 class Prior(Protocol):
     """Where sampling starts, and in which units the diffusion works."""
 

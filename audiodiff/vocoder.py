@@ -10,10 +10,11 @@ from torch import Tensor
 
 from audiodiff.audio.spec import MelSpec
 from audiodiff.bundle import CONFIG, Bundle, load_bundle
+from audiodiff.contract import Convert, fit_mel
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
 from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
 from audiodiff.noise import SampleNoise
-from audiodiff.types import Hertz, Wave
+from audiodiff.types import Hertz, Mel, Wave
 
 BUNDLES = Path(__file__).parent / "bundles"
 DEFAULT = "ljspeech-fast"
@@ -31,7 +32,7 @@ class Vocoder:
     def __init__(self, bundle: Bundle) -> None:
         self.name = bundle.name
         self.model = bundle.model.requires_grad_(False)
-        self._sampler, self._grid = bundle.sampler, bundle.grid
+        self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
 
     @classmethod
     def from_pretrained(
@@ -74,14 +75,22 @@ class Vocoder:
         steps: int | None = None,
         sampler: str | None = None,
         seed: int | Sequence[int] = 0,
+        spec: MelSpec | None = None,
+        convert: Convert = "exact",
     ) -> Float[Tensor, " samples"] | Wave:
         """Vocode one mel [n_mels, frames] to [samples], or a batch to [batch, samples]; samples = hop · frames.
 
         `steps` is the number of network steps, `sampler` one of `audiodiff.diffusion.SAMPLERS`; None takes the
         model's own. The same seed gives the same waveform, alone and in a batch; a list seeds each item.
-        Raises `MelMismatchError` for a mel of another shape, `MelError` for one that is empty or not finite.
+
+        `spec` is the convention that the mel is in. It is converted to the model's where a formula does that,
+        with a warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is
+        guessed from the values, which takes time and refuses what looks like anything else;
+        `spec=vocoder.mel_spec` says that you know.
+
+        Raises `MelMismatchError` for a mel in another convention, `MelError` for one that is empty or not finite.
         """
-        *_, wave = self.steps(mel, steps=steps, sampler=sampler, seed=seed)
+        *_, wave = self.steps(mel, steps=steps, sampler=sampler, seed=seed, spec=spec, convert=convert)
         return wave
 
     @torch.inference_mode()
@@ -92,9 +101,11 @@ class Vocoder:
         steps: int | None = None,
         sampler: str | None = None,
         seed: int | Sequence[int] = 0,
+        spec: MelSpec | None = None,
+        convert: Convert = "exact",
     ) -> Iterator[Float[Tensor, " samples"] | Wave]:
         """Yield the waveform after every network step; the last one is the result of calling the vocoder."""
-        batch = self._checked(mel)
+        batch = self._checked(mel, spec, convert)
         waves = self.model.steps(
             batch,
             sampler=self.sampler(sampler),
@@ -113,14 +124,15 @@ class Vocoder:
         return SAMPLERS[name]
 
     def times(self, steps: int | None = None) -> Times:
-        """The grid for a number of network steps: the model's own where that is its number, else uniform."""
+        """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
         schedule = self.model.denoiser.schedule
-        if steps is None or steps == self.n_steps:
-            return self._grid(schedule)
-        return uniform(schedule, steps)
+        steps = self.n_steps if steps is None else steps
+        if steps in self._grids:
+            return self._grids[steps]
+        return self._grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
 
-    def _checked(self, mel: AnyMel) -> Float[Tensor, "batch n_mels frames"]:
-        n_mels, shape = self.mel_spec.n_mels, tuple(mel.shape)
+    def _checked(self, mel: AnyMel, spec: MelSpec | None, convert: Convert) -> Mel:
+        n_mels, shape = (spec or self.mel_spec).n_mels, tuple(mel.shape)
         if mel.ndim not in (2, 3):
             raise MelError(f"got a mel of shape {shape}: expected [{n_mels}, frames] or [batch, {n_mels}, frames]")
         if shape[-2] != n_mels:
@@ -130,12 +142,12 @@ class Vocoder:
             raise MelError(f"got an empty mel of shape {shape}: expected at least one frame")
         if not mel.isfinite().all():
             raise MelError("the mel holds NaN or infinite values: expected finite log magnitudes")
-        device = next(self.model.parameters()).device
-        return mel.reshape(-1, *shape[-2:]).to(device=device, dtype=torch.float32)
+        batch = mel.detach().float().reshape(-1, *shape[-2:]).cpu()
+        return fit_mel(batch, spec, self.mel_spec, convert).to(next(self.model.parameters()).device)
 
 
 def bundle_folder(model: str | os.PathLike[str]) -> Path:
-    """The folder of a bundle that is given by its folder, or by name if it ships with audiodiff."""
+    """Where the bundle of that path or name is; raises `BundleError` if there is none."""
     folder = Path(model) if (Path(model) / CONFIG).is_file() else BUNDLES / model
     if not (folder / CONFIG).is_file():
         raise BundleError(f"no model {str(model)!r}: expected a folder with {CONFIG}, or one of {', '.join(shipped())}")

@@ -17,6 +17,7 @@ LAYERS = [
     {"priors", "networks", "data"},
     {"model"},
     {"training", "evaluation"},
+    {"constructors", "contract"},
     {"bundle"},
     {"vocoder"},
     {"convert", "export", "integrations"},

@@ -7,7 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.audio import MelSpec
-from audiodiff.bundle import CONFIG, WEIGHTS, build, canonical, load_bundle, resolve, save_bundle
+from audiodiff.bundle import CONFIG, WEIGHTS, load_bundle, save_bundle
+from audiodiff.constructors import build, canonical, resolve
 from audiodiff.diffusion import StraightPath
 from audiodiff.errors import BundleError, UntrustedBundleError
 from tests.trees import TINY_TREE

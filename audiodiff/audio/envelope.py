@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.audio.spec import MelSpec
 from audiodiff.types import Mel
@@ -20,17 +21,14 @@ class MelEnvelope(nn.Module):
 
     area: Tensor
     spread: Tensor
-    shift: Tensor
-    scale: Tensor
 
     def __init__(self, mel: MelSpec) -> None:
         super().__init__()
         self.spec = mel
+        self.compression = MelCompression(mel)
         filters = mel_filterbank(mel)
         self.register_buffer("area", filters.sum(dim=1).clamp_min(1e-8).unsqueeze(1), persistent=False)
         self.register_buffer("spread", band_spread(filters), persistent=False)
-        self.register_buffer("shift", torch.tensor(mel.shift).float().reshape(-1, 1), persistent=False)
-        self.register_buffer("scale", torch.tensor(mel.scale).float().reshape(-1, 1), persistent=False)
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch bins frames"]:
         """Magnitudes of the envelope, in units of an STFT with a plain Hann window."""
@@ -38,8 +36,7 @@ class MelEnvelope(nn.Module):
 
     def bands(self, mel: Mel) -> Mel:
         """Mean STFT magnitude of every band, at least `QUIETEST`."""
-        exponent = (mel.float() * self.scale + self.shift) / self.spec.gain
-        linear = exponent.exp() if self.spec.log_base == "e" else 10**exponent
+        linear = self.compression.log_bands(mel.float()).exp()
         magnitude = (linear / self.area).pow(1 / self.spec.power)
         if self.spec.stft_norm == "window":
             magnitude = magnitude * torch.hann_window(self.spec.win_length).square().sum().sqrt()

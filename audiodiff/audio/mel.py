@@ -5,6 +5,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.audio.framing import edge_padding
 from audiodiff.audio.spec import MelSpec
@@ -13,7 +14,11 @@ from audiodiff.types import Mel, Wave
 
 __all__ = ["MelSpec", "MelSpectrogram"]
 
+Spectrum = Complex[Tensor, "batch bins frames"]
 Magnitude = Float[Tensor, "batch bins frames"]
+
+BLOCK = 8192
+"""Frames that are transformed at a time, which bounds the memory that long recordings take."""
 
 
 class MelSpectrogram(nn.Module):
@@ -21,24 +26,30 @@ class MelSpectrogram(nn.Module):
 
     window: Tensor
     filters: Tensor
-    shift: Tensor
-    scale: Tensor
 
     def __init__(self, spec: MelSpec) -> None:
         super().__init__()
         self.spec = spec
         self.register_buffer("window", analysis_window(spec), persistent=False)
         self.register_buffer("filters", mel_filterbank(spec), persistent=False)
-        self.register_buffer("shift", per_band(spec.shift), persistent=False)
-        self.register_buffer("scale", per_band(spec.scale), persistent=False)
+        self.compression = MelCompression(spec)
 
     def forward(self, wave: Wave) -> Mel:
         """The mel of each waveform; raises `AudioError` for one that is too short to be padded."""
-        mel = self.filters @ self.magnitude(self.stft(wave))
-        return self.finish(self.compress(mel))
+        padded = self.padded(wave)
+        n_frames = 1 + (padded.shape[-1] - self.spec.n_fft) // self.spec.hop_length
+        blocks = [
+            self.filters @ self.magnitude(self.transform(self.samples_of(padded, start, min(start + BLOCK, n_frames))))
+            for start in range(0, n_frames, BLOCK)
+        ]
+        return self.compression(torch.cat(blocks, dim=-1))
 
-    def stft(self, wave: Wave) -> Complex[Tensor, "batch bins frames"]:
-        """The complex STFT of the padded waveform."""
+    def stft(self, wave: Wave) -> Spectrum:
+        """The complex STFT whose magnitudes the mel is made of."""
+        return self.transform(self.padded(wave))
+
+    def padded(self, wave: Wave) -> Wave:
+        """The waveform with what the convention adds to its ends."""
         spec = self.spec
         padding = edge_padding(spec.n_fft, spec.hop_length, spec.framing)
         shortest = padding + 1 if spec.pad_mode == "reflect" else max(1, spec.n_fft - 2 * padding)
@@ -47,45 +58,27 @@ class MelSpectrogram(nn.Module):
                 f"a waveform of {wave.shape[-1]} samples is too short for a mel with n_fft {spec.n_fft}: "
                 f"at least {shortest} samples are needed"
             )
-        padded = F.pad(wave.to(self.window.dtype), (padding, padding), mode=spec.pad_mode)
+        return F.pad(wave.to(self.window.dtype), (padding, padding), mode=spec.pad_mode)
+
+    def samples_of(self, padded: Wave, start: int, end: int) -> Wave:
+        """The stretch of a padded waveform that the frames from `start` to `end` see."""
+        hop_length = self.spec.hop_length
+        return padded[:, start * hop_length : (end - 1) * hop_length + self.spec.n_fft]
+
+    def transform(self, padded: Wave) -> Spectrum:
+        """The STFT of a padded waveform."""
+        spec = self.spec
         return torch.stft(
-            padded,
-            spec.n_fft,
-            spec.hop_length,
-            spec.win_length,
-            self.window,
-            center=False,
-            return_complex=True,
+            padded, spec.n_fft, spec.hop_length, spec.win_length, self.window, center=False, return_complex=True
         )
 
-    def magnitude(self, stft: Complex[Tensor, "batch bins frames"]) -> Magnitude:
+    def magnitude(self, stft: Spectrum) -> Magnitude:
         """|X|^power; without epsilon and floor its gradient at 0 is 0, not NaN."""
         spec = self.spec
         if spec.magnitude_epsilon == spec.magnitude_floor == 0:
-            return stft.abs().pow(spec.power)
+            return stft.abs() if spec.power == 1 else stft.abs().square()
         energy = stft.real.square() + stft.imag.square() + spec.magnitude_epsilon
         return energy.clamp(min=spec.magnitude_floor**2).pow(spec.power / 2)
-
-    def compress(self, mel: Mel) -> Mel:
-        """The logarithm, bounded below by `floor`, or with `silence` in place of log 0."""
-        spec = self.spec
-        logarithm = torch.log if spec.log_base == "e" else torch.log10
-        if spec.silence is None:
-            return spec.gain * logarithm(mel.clamp(min=spec.floor))
-        heard = mel > spec.floor
-        return torch.where(heard, spec.gain * logarithm(mel.where(heard, 1.0)), spec.silence)
-
-    def finish(self, log_mel: Mel) -> Mel:
-        """Normalise, clamp to `range` and treat the last frame."""
-        spec = self.spec
-        mel = (log_mel - self.shift) / self.scale
-        if spec.range is not None:
-            mel = mel.clamp(*spec.range)
-        if spec.last_frame == "keep":
-            return mel
-        if spec.last_frame == "drop":
-            return mel[..., :-1]
-        return torch.cat([mel[..., :-1], torch.full_like(mel[..., -1:], float(spec.last_frame))], dim=-1)
 
 
 def analysis_window(spec: MelSpec) -> Float[Tensor, " win_length"]:
@@ -94,8 +87,3 @@ def analysis_window(spec: MelSpec) -> Float[Tensor, " win_length"]:
     if spec.stft_norm == "window":
         window = window / window.square().sum().sqrt()
     return window.float()
-
-
-def per_band(value: float | tuple[float, ...]) -> Tensor:
-    """A number or one number per band, shaped to broadcast over [batch, n_mels, frames]."""
-    return torch.tensor(value, dtype=torch.float32).reshape(-1, 1)

@@ -1,13 +1,15 @@
 """Mel files that carry their contract, and the checks that every stranger's mel goes through."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.melformats import READERS, WRITERS, Stored
+from audiodiff.audio.melarrays import Stored
+from audiodiff.audio.melformats import READERS, WRITERS
 from audiodiff.audio.spec import MelSpec
 from audiodiff.errors import MelError, MelMismatchError, OutputError
 
@@ -24,31 +26,56 @@ class MelFile:
 
 
 def read_mel(path: str | os.PathLike[str], spec: MelSpec | None = None, *, transposed: bool = False) -> MelFile:
-    """Read one mel as float32 [n_mels, frames] from a .npy, .npz, .pt or .safetensors file.
+    """Read the one mel of a file as float32 [n_mels, frames].
 
-    A batch of one is accepted. `spec` says what a plain file contains, and must agree with what the file
-    itself says; `transposed` says that the file holds [frames, n_mels].
+    Formats: .npy, .npz, .pt, .safetensors, Kaldi's .ark and .scp, HDF5. A batch of one is accepted. `spec` says
+    what a plain file contains, and must agree with what the file itself says; `transposed` says that the file
+    holds [frames, n_mels] (in an archive, whose layout that is anyway: the opposite).
 
-    Raises `MelError` for a file that is missing, unreadable, empty, not finite, not floating point or of the
-    wrong rank, and `MelMismatchError` for one that is transposed or disagrees with `spec`.
+    Raises `MelError` for a file that is missing, unreadable, empty, not finite, not floating point, of the wrong
+    rank or of several mels, and `MelMismatchError` for one that is transposed or disagrees with `spec`.
     """
-    stored = _stored(Path(path))
-    if spec is not None and stored.spec is not None and spec != stored.spec:
-        raise MelMismatchError(f"{path} declares another convention than the one given: convert it first")
-    spec = spec or stored.spec
-    mel = check_mel(stored.array, str(path))
-    return MelFile(_oriented(mel, spec, transposed, str(path)), spec)
+    found = None
+    for key, mel in read_mels(path, spec, transposed=transposed):
+        if found is not None:
+            raise MelError(f"{path} holds several mels (such as {key}); read them with read_mels")
+        found = mel
+    if found is None:
+        raise MelError(f"{path} holds no mel")
+    return found
+
+
+def read_mels(
+    path: str | os.PathLike[str], spec: MelSpec | None = None, *, transposed: bool = False
+) -> Iterator[tuple[str, MelFile]]:
+    """Read every mel of a file with its key, one at a time; the rest is as for `read_mel`."""
+    path = Path(path)
+    if not path.is_file():
+        raise MelError(f"{path} is not a file: expected a mel ({', '.join(READERS)})")
+    if path.suffix not in READERS:
+        raise MelError(f"{path} has an unknown suffix; mels are read from {', '.join(READERS)}")
+    if not path.stat().st_size:
+        raise MelError(f"{path} is empty")
+    try:
+        for key, stored in READERS[path.suffix](path):
+            name = str(path) if key == path.stem else f"{path} ({key})"
+            yield key, _as_mel(stored, spec, transposed, name)
+    except ModuleNotFoundError as error:
+        raise MelError(f"{path} needs the package {error.name} to be read: pip install {error.name}") from error
 
 
 def write_mel(path: str | os.PathLike[str], mel: Float[Tensor, "n_mels frames"], spec: MelSpec | None = None) -> None:
-    """Write a mel whole or not at all; .npz and .safetensors carry `spec`, .npy and .pt cannot."""
+    """Write a mel whole or not at all; .safetensors, .npz and .h5 carry `spec`, .npy, .pt and .ark cannot."""
     target = Path(path)
     if target.suffix not in WRITERS:
         raise OutputError(f"cannot write a mel as {target.name}: use one of {', '.join(WRITERS)}")
     mel = check_mel(mel, str(path))
     if spec is not None and mel.shape[0] != spec.n_mels:
         raise MelMismatchError(f"the mel for {path} has {mel.shape[0]} bands, its spec says {spec.n_mels}")
-    WRITERS[target.suffix](target, Stored(mel.detach().cpu().contiguous(), spec))
+    try:
+        WRITERS[target.suffix](target, Stored(mel.detach().cpu().contiguous(), spec))
+    except ModuleNotFoundError as error:
+        raise OutputError(f"{path} needs the package {error.name} to be written: pip install {error.name}") from error
 
 
 def check_mel(mel: Tensor, name: str = "mel") -> Float[Tensor, "n_mels frames"]:
@@ -66,22 +93,18 @@ def check_mel(mel: Tensor, name: str = "mel") -> Float[Tensor, "n_mels frames"]:
     return mel.float()
 
 
-def _stored(path: Path) -> Stored:
-    """What the file holds, by its suffix."""
-    if not path.is_file():
-        raise MelError(f"{path} is not a file: expected a mel ({', '.join(READERS)})")
-    if path.suffix not in READERS:
-        raise MelError(f"{path} has an unknown suffix; mels are read from {', '.join(READERS)}")
-    return READERS[path.suffix](path)
-
-
-def _oriented(mel: Tensor, spec: MelSpec | None, transposed: bool, name: str) -> Tensor:
-    """The mel as [n_mels, frames], with a transposed one refused unless it was announced."""
-    rows, columns = reversed(mel.shape) if transposed else mel.shape
+def _as_mel(stored: Stored, spec: MelSpec | None, transposed: bool, name: str) -> MelFile:
+    """A checked mel the right way round, with the spec that it has or is said to have."""
+    if spec is not None and stored.spec is not None and spec != stored.spec:
+        raise MelMismatchError(f"{name} declares another convention than the one given: convert it first")
+    spec = spec or stored.spec
+    mel = check_mel(stored.array, name)
+    shape, flip = tuple(mel.shape), transposed != stored.frames_first
+    mel = mel.T.contiguous() if flip else mel
     bands = frozenset({spec.n_mels}) if spec else USUAL_BANDS
-    if rows not in bands and columns in bands:
+    if mel.shape[0] not in bands and mel.shape[1] in bands:
         advice = "it is not transposed: leave out" if transposed else "it looks transposed: transpose it, or pass"
-        raise MelMismatchError(f"{name} has shape {tuple(mel.shape)}; {advice} `transposed`")
-    if spec and rows != spec.n_mels:
-        raise MelMismatchError(f"{name} has {rows} mel bands (shape {tuple(mel.shape)}), expected {spec.n_mels}")
-    return mel.T.contiguous() if transposed else mel
+        raise MelMismatchError(f"{name} has shape {shape}; {advice} `transposed`")
+    if spec and mel.shape[0] != spec.n_mels:
+        raise MelMismatchError(f"{name} has {mel.shape[0]} mel bands (shape {shape}), expected {spec.n_mels}")
+    return MelFile(mel, spec)

@@ -15,6 +15,9 @@ LogBase = Literal["e", "10"]
 StftNorm = Literal["window"]
 LastFrame = Literal["keep", "drop"]
 
+FINE_PRINT = frozenset({"magnitude_epsilon", "magnitude_floor", "periodic", "framing", "pad_mode", "last_frame"})
+"""Fields of a spec that change its values a little, or at the edges only, or that move the frames by half a hop."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MelSpec:

@@ -34,19 +34,20 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
+    from audiodiff.bundle import load_bundle
     from audiodiff.errors import ConfigError, OutputError
     from audiodiff.export.onnx import export_network, export_sampler
     from audiodiff.export.torch_program import export_program
-    from audiodiff.vocoder import Vocoder
+    from audiodiff.vocoder import Vocoder, bundle_folder
 
-    vocoder = Vocoder.from_pretrained(model)
+    bundle = load_bundle(bundle_folder(model))
+    vocoder = Vocoder(bundle)
     path = out or Path(vocoder.name + SUFFIX[to])
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already: pass --overwrite to replace it")
-    bundle, walk, times = vocoder.bundle, vocoder.sampler(sampler), vocoder.times(steps)
     if part is Part.sampler:
         write = {Target.onnx: export_sampler, Target.torch_export: export_program}[to]
-        write(path, bundle, walk, times)
+        write(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
     elif to is Target.onnx:
         export_network(path, bundle)
     else:

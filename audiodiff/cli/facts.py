@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from audiodiff.audio import CONVENTIONS, MelSpec
-from audiodiff.bundle import CARD, WEIGHTS, Tree, build, load_bundle, read_config
+from audiodiff.bundle import CARD, WEIGHTS, load_bundle, read_config
+from audiodiff.constructors import Tree, build
 from audiodiff.convert import convert
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave, SpectralDiffWave

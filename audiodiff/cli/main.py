@@ -1,21 +1,22 @@
 """The `audiodiff` command."""
 
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from audiodiff.cli import mel
 from audiodiff.cli.convert import convert
+from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.export import export
 from audiodiff.cli.inspect import inspect
+from audiodiff.cli.tune import tune
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(convert)
-app.command()(export)
-app.command()(inspect)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -56,23 +57,33 @@ def vocode(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")
+    ] = None,
+    convert: Annotated[
+        Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
+    ] = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
     resample: Annotated[bool, typer.Option("--resample", help="Resample audio files to the model's rate.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
 ) -> None:
     """Turn mel files, or audio files by way of their mel, into waveforms."""
+    from audiodiff.audio import convention
     from audiodiff.cli.vocode import Request, set_threads, vocode_files
     from audiodiff.vocoder import DEFAULT, Vocoder
 
     set_threads(threads)
     vocoder = Vocoder.from_pretrained(model or DEFAULT, device=device)
     vocoder.sampler(sampler)
+    declared = vocoder.mel_spec if as_name == "model" else None if as_name is None else convention(as_name)
     request = Request(
         inputs=inputs,
         out=out,
         sampler=sampler,
         steps=steps,
         seed=seed,
+        spec=declared,
+        convert=convert,
         transposed=transposed,
         resample=resample,
         overwrite=overwrite,
@@ -83,8 +94,22 @@ def vocode(
         raise typer.Exit(2 if len(failures) == len(inputs) else 1)
 
 
+app.add_typer(mel.app, name="mel")
+app.command()(evaluate)
+app.command()(tune)
+app.command()(convert)
+app.command()(export)
+app.command()(inspect)
+
+
+def say_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Show a warning as one line, without the place in the code that gave it."""
+    errors.print(f"note: {message}", markup=False)
+
+
 def main() -> None:
     """Run the command; what audiodiff refuses on purpose is one sentence and exit code 2, not a traceback."""
+    warnings.showwarning = say_warning
     try:
         app()
     except AudiodiffError as error:

@@ -9,8 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch import nn
 
-from audiodiff.bundle import Tree, save_bundle
+from audiodiff.bundle import save_bundle
 from audiodiff.cli.config import build, compose_config
+from audiodiff.constructors import Tree
 from audiodiff.errors import InputError
 from audiodiff.model import DiffusionModel
 from audiodiff.training.module import Training

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from torch import Tensor
 
-from audiodiff.audio import MelSpectrogram, audio_sample_rate, load_audio, read_mel, save_audio
+from audiodiff.audio import MelFile, MelSpec, MelSpectrogram, audio_sample_rate, load_audio, read_mel, save_audio
 from audiodiff.audio.melformats import READERS
+from audiodiff.contract import Convert
 from audiodiff.errors import AudiodiffError, AudioError, InputError, OutputError
 from audiodiff.types import Seconds
 from audiodiff.vocoder import Vocoder
@@ -28,6 +28,8 @@ class Request:
     sampler: str | None
     steps: int | None
     seed: int
+    spec: MelSpec | None
+    convert: Convert
     transposed: bool
     resample: bool
     overwrite: bool
@@ -56,7 +58,14 @@ def vocode_file(vocoder: Vocoder, path: Path, request: Request, advance: Callabl
     mel = load_mel(path, vocoder, request)
     started = time.perf_counter()
     wave = torch.empty(0)
-    for state in vocoder.steps(mel, steps=request.steps, sampler=request.sampler, seed=request.seed):
+    for state in vocoder.steps(
+        mel.mel,
+        steps=request.steps,
+        sampler=request.sampler,
+        seed=request.seed,
+        spec=mel.spec,
+        convert=request.convert,
+    ):
         wave = state
         advance()
     elapsed = time.perf_counter() - started
@@ -89,7 +98,7 @@ def output_path(path: Path, request: Request) -> Path:
     return target
 
 
-def load_mel(path: Path, vocoder: Vocoder, request: Request) -> Tensor:
+def load_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile:
     """Read a mel file, or compute the mel of an audio file (copy-synthesis)."""
     if not path.is_file():
         raise InputError("no such file; give mel or audio files that exist")
@@ -97,7 +106,7 @@ def load_mel(path: Path, vocoder: Vocoder, request: Request) -> Tensor:
         raise InputError("the file is empty; give a mel or audio file with content")
     spec = vocoder.mel_spec
     if path.suffix in READERS:
-        return read_mel(path, spec, transposed=request.transposed).mel
+        return read_mel(path, request.spec, transposed=request.transposed)
     rate = audio_sample_rate(path)
     if rate != spec.sample_rate and not request.resample:
         raise AudioError(f"recorded at {rate} Hz, the model speaks {spec.sample_rate} Hz; pass --resample to convert")
@@ -105,7 +114,7 @@ def load_mel(path: Path, vocoder: Vocoder, request: Request) -> Tensor:
     frames = len(wave) // spec.hop_length
     if frames == 0:
         raise AudioError(f"{len(wave)} samples are less than one mel frame of {spec.hop_length}; give longer audio")
-    return MelSpectrogram(spec)(wave.unsqueeze(0))[0, :, :frames]
+    return MelFile(MelSpectrogram(spec)(wave.unsqueeze(0))[0, :, :frames], spec)
 
 
 def set_threads(threads: int | None) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiodiff.bundle import Bundle, Tree, build, canonical, save_bundle
+from audiodiff.bundle import Bundle, save_bundle
+from audiodiff.constructors import Tree, build, canonical
 from audiodiff.convert.checkpoint import Checkpoint
 from audiodiff.convert.weights import check_fit
 from audiodiff.errors import CheckpointError, ConfigError

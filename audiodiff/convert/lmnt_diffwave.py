@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audiodiff.bundle import Tree
+from audiodiff.constructors import Tree
 from audiodiff.convert.checkpoint import Checkpoint, tensors_of
 from audiodiff.convert.converted import (
     FAST,

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiodiff.bundle import Tree
+from audiodiff.constructors import Tree
 from audiodiff.convert.checkpoint import Checkpoint, read_config, tensors_of
 from audiodiff.convert.converted import (
     Converted,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from audiodiff.bundle import Tree
+from audiodiff.constructors import Tree
 from audiodiff.convert import lmnt_diffwave
 from audiodiff.convert.checkpoint import Checkpoint, read_number, tensors_of
 from audiodiff.convert.converted import (

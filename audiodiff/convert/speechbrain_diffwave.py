@@ -1,6 +1,6 @@
 """SpeechBrain's DiffWave: lmnt's network under other names, with reflected edges."""
 
-from audiodiff.bundle import Tree
+from audiodiff.constructors import Tree
 from audiodiff.convert.checkpoint import Checkpoint, read_config, tensors_of
 from audiodiff.convert.converted import (
     FAST,

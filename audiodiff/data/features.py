@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -14,6 +14,7 @@ from audiodiff.data.manifest import Utterance
 from audiodiff.types import Hertz, Samples
 
 
+@runtime_checkable
 class Features(Protocol):
     """Turns a recording into named tensors, each [samples] or [bands, frames] of the same length in time."""
 

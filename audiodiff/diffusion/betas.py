@@ -61,7 +61,7 @@ class LinearBetas(DiscreteBetas):
     """Betas that rise linearly.
 
     DDPM: 1e-4 to 0.02 in 1000 steps (Ho et al. 2020, section 4). DiffWave: 1e-4 to 0.05 in 50, or to 0.02 in
-    200 (Kong et al. 2021, section 5.1). WaveGrad: 1e-6 to 0.01 in 1000 (Chen et al. 2021, section 4).
+    200 (Kong et al. 2021, section 5.1). WaveGrad: 1e-6 to 0.01 in 1000 (Chen et al. 2021).
     """
 
     def __init__(self, *, first: float, last: float, n_steps: int) -> None:

@@ -42,7 +42,7 @@ def log_snr_uniform(
     sigma_max: float = 80.0,
     start: float = 1.0,
 ) -> Times:
-    """Return equal steps in log-SNR (DPM-Solver, Lu et al. 2022, section 3.3).
+    """Return equal steps in log-SNR (DPM-Solver, Lu et al. 2022a).
 
     The noise sigma / alpha falls from `sigma_max` to `sigma_min`, both clamped into what the schedule has, and
     the first time is moved to `start`.
@@ -65,7 +65,7 @@ def karras(
     return _at_noise(schedule, _linspace(high, low, n_steps) ** rho, start)
 
 
-def from_betas(schedule: DiscreteBetas, betas: Sequence[float]) -> Times:
+def from_betas(schedule: Schedule, betas: Sequence[float]) -> Times:
     """Return the times at which the training table has the noise levels of another, shorter list of betas.
 
     DiffWave's fast sampling (Kong et al. 2021, appendix B) takes six: 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5.

@@ -48,8 +48,8 @@ def classifier(
 def projection(denoise: Denoise, project: Callable[[Wave], Wave]) -> Denoise:
     """Replace every estimate of x_0 by `project(x_0)`, training-free.
 
-    With Griffin-Lim towards the magnitudes of the mel this is GLA-Grad (Liu et al. 2024, algorithm 1); limit it to
-    the noisy steps with `within`, as the paper does.
+    With Griffin-Lim towards the magnitudes of the mel as `project` this is GLA-Grad (Liu et al. 2024), applied to
+    the estimate as in GLA-Grad++ (Baoueb et al. 2025); both do so in the first steps only, see `within`.
     """
 
     def guided(x_t: Wave, t: Time) -> Wave:
@@ -59,7 +59,7 @@ def projection(denoise: Denoise, project: Callable[[Wave], Wave]) -> Denoise:
 
 
 def within(guided: Denoise, plain: Denoise, *, low: float, high: float = 1.0) -> Denoise:
-    """Use `guided` at times in [low, high] and `plain` elsewhere (Kynkäänniemi et al. 2024, eq. 6)."""
+    """Use `guided` at times in [low, high] and `plain` elsewhere (Kynkäänniemi et al. 2024)."""
     if not 0 <= low <= high <= 1:
         raise ConfigError(f"expected 0 <= low <= high <= 1, got low = {low:g} and high = {high:g}.")
 

@@ -85,7 +85,7 @@ def bound_term(
     posterior = fit(step.decoder_variance, x_0)
     divergence = gaussian_kl(step.posterior_mean(x_t, x_0), posterior, mean, variance)
     code_length = gaussian_code_length(x_0, mean, variance) - math.log(bin_width)
-    return _bits(torch.where(fit(step.sigma_s, x_0) > 0, divergence, code_length))
+    return _bits(torch.where(fit(step.sigma_s, x_0).to(x_0.device) > 0, divergence, code_length))
 
 
 def gaussian_kl(mean: Tensor, variance: Tensor, other_mean: Tensor, other_variance: Tensor) -> Tensor:

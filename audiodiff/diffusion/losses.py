@@ -13,7 +13,7 @@ PerItem = Float[Tensor, " batch"]
 
 
 def l1(output: Tensor, target: Tensor) -> PerItem:
-    """Return the mean absolute difference (DiffWave's code, WaveGrad: Chen et al. 2021, section 3.2)."""
+    """Return the mean absolute difference (WaveGrad, Chen et al. 2021; lmnt's DiffWave)."""
     return (output - target).abs().flatten(1).mean(dim=1)
 
 

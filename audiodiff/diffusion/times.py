@@ -68,7 +68,7 @@ class ImportanceTimes(nn.Module):
 
     def forward(self, schedule: Schedule, n: int, generator: torch.Generator | None = None) -> Drawn:
         """Draw n times: a bin by its probability, then evenly inside the bin."""
-        chances = self.probabilities()
+        chances = self.probabilities().to(_device(generator))
         bins = torch.multinomial(chances, n, replacement=True, generator=generator)
         return _training_steps(schedule, (bins + 1 - _rand(n, generator)) / len(chances))
 

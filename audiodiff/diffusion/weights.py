@@ -20,12 +20,12 @@ def simple_weight(schedule: Schedule, prediction: Prediction, t: Time) -> Time:
 
 
 def min_snr_weight(schedule: Schedule, prediction: Prediction, t: Time, *, gamma: float = 5.0) -> Time:
-    """Return min(SNR, gamma) on x_0 (Hang et al. 2023, section 3.4)."""
+    """Return min(SNR, gamma) on x_0 (Min-SNR, Hang et al. 2023)."""
     return log_snr(schedule, t).exp().clamp(max=gamma) * _c_out(schedule, prediction, t) ** 2
 
 
 def p2_weight(schedule: Schedule, prediction: Prediction, t: Time, *, k: float = 1.0, gamma: float = 1.0) -> Time:
-    """Return 1 / (k + SNR)^gamma on eps, which is SNR times that on x_0 (Choi et al. 2022, eq. 8)."""
+    """Return 1 / (k + SNR)^gamma on eps, which is SNR times that on x_0 (P2, Choi et al. 2022)."""
     snr = log_snr(schedule, t).exp()
     return snr / (k + snr) ** gamma * _c_out(schedule, prediction, t) ** 2
 
@@ -33,7 +33,7 @@ def p2_weight(schedule: Schedule, prediction: Prediction, t: Time, *, k: float =
 def edm_weight(schedule: Schedule, prediction: Prediction, t: Time, *, sigma_data: float) -> Time:
     """Return (s² + d²) / (s d)² on x_0 with s = sigma / alpha, d = sigma_data (Karras et al. 2022, table 1).
 
-    With `EDMPrediction` that is 1 / alpha²-free unity: every level weighs the same on the output.
+    On the output of an `EDMPrediction` that is 1: every noise level counts the same.
     """
     snr = log_snr(schedule, t).exp()
     return (snr + 1 / sigma_data**2) * _c_out(schedule, prediction, t) ** 2
@@ -42,7 +42,7 @@ def edm_weight(schedule: Schedule, prediction: Prediction, t: Time, *, sigma_dat
 def bound_weight(schedule: Schedule, prediction: Prediction, t: Time, *, n_steps: int) -> Time:
     """Return the weight that makes the loss the exact variational bound of `n_steps` steps, in nats.
 
-    ½ n (SNR(t - 1/n) - SNR(t)) on x_0 (Kingma et al. 2021, eq. 13), and in the last step ½ n / sigma² of the
+    ½ n (SNR(t - 1/n) - SNR(t)) on x_0 (Kingma et al. 2021, section 4), and in the last step ½ n / sigma² of the
     decoder. t must be one of the steps k / n; what does not depend on the network is left out.
     """
     s = t - 1 / at_least_one(n_steps)

@@ -15,6 +15,7 @@ from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretch
 from audiodiff.types import Samples, Time, Wave
 
 Hidden = Float[Tensor, "batch channels samples"]
+Outputs = Float[Tensor, "batch *outputs samples"]
 PaddingMode = Literal["zeros", "reflect"]
 
 
@@ -50,8 +51,9 @@ class DiffWave(nn.Module):
     """A stack of gated dilated convolutions over the waveform; the dilation doubles and starts anew every cycle.
 
     The defaults are the paper's BASE model. `n_steps` is T, the number of training steps that the step
-    embedding counts in. With `n_mels` None the network is unconditional. Other people's DiffWaves differ in
-    their `embedding`, in their `upsampler`, or in what their convolutions see beyond both ends.
+    embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None the network is
+    unconditional. Other people's DiffWaves differ in their `embedding`, in their `upsampler`, or in what their
+    convolutions see beyond both ends.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class DiffWave(nn.Module):
         layers: int = 30,
         dilation_cycle: int = 10,
         n_steps: int = 50,
+        outputs: int = 1,
         embedding: StepEmbedding | None = None,
         upsampler: MelUpsampler | BlockUpsamplers | None = None,
         padding_mode: PaddingMode = "zeros",
@@ -84,14 +87,17 @@ class DiffWave(nn.Module):
             for dilation in dilations
         )
         self.skip = nn.Conv1d(channels, channels, 1)
-        self.output = nn.Conv1d(channels, 1, 1)
+        self.output = nn.Conv1d(channels, outputs, 1)
         self.context: Samples = sum(dilations)
         nn.init.kaiming_normal_(self.input.weight)
         nn.init.kaiming_normal_(self.skip.weight)
         nn.init.zeros_(self.output.weight)
 
-    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
-        """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
+        """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.
+
+        With two outputs that is [batch, 2, samples].
+        """
         x = F.relu(self.input(x_t.unsqueeze(1)))
         step = self.embedding(t)
         total = 0.0

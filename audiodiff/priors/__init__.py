@@ -3,5 +3,6 @@
 from audiodiff.priors.energy import MelEnergy
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
+from audiodiff.priors.magnitudes import NnlsMagnitudes
 
-__all__ = ["Isotropic", "MelEnergy", "MelInversion"]
+__all__ = ["Isotropic", "MelEnergy", "MelInversion", "NnlsMagnitudes"]

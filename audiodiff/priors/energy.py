@@ -1,9 +1,9 @@
 """PriorGrad's prior: noise as loud as the mel says (Lee et al. 2022, https://arxiv.org/abs/2106.06406)."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.spec import MelSpec
 from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
@@ -17,9 +17,6 @@ class MelEnergy(nn.Module):
     between `smallest` and `largest` (Lee et al. 2022, section 4.1). The diffusion works on the waveform itself.
     """
 
-    shift: Tensor
-    scale: Tensor
-
     def __init__(
         self, *, mel: MelSpec, lowest: float, highest: float, smallest: float = 0.1, largest: float | None = 1.0
     ) -> None:
@@ -32,8 +29,7 @@ class MelEnergy(nn.Module):
         self.spec = mel
         self.lowest, self.highest = lowest, highest
         self.smallest, self.largest = smallest, largest
-        self.register_buffer("shift", torch.tensor(mel.shift).float().reshape(-1, 1), persistent=False)
-        self.register_buffer("scale", torch.tensor(mel.scale).float().reshape(-1, 1), persistent=False)
+        self.compression = MelCompression(mel)
 
     def condition(self, mel: Mel) -> Conditioning:
         """What the network is told: the mel."""
@@ -53,7 +49,5 @@ class MelEnergy(nn.Module):
 
     def std(self, mel: Mel) -> Float[Tensor, "batch frames"]:
         """The standard deviation of the noise in every frame."""
-        exponent = (mel * self.scale + self.shift) / self.spec.gain
-        linear = exponent.exp() if self.spec.log_base == "e" else 10**exponent
-        energy = linear.sum(dim=-2).sqrt()
+        energy = self.compression.log_bands(mel).exp().sum(dim=-2).sqrt()
         return ((energy - self.lowest) / (self.highest - self.lowest)).clamp(self.smallest, self.largest)

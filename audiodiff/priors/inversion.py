@@ -30,10 +30,11 @@ class MelInversion(nn.Module):
 
     @torch.no_grad()
     def condition(self, mel: Mel) -> Conditioning:
-        """Invert the mel; the same mel always gives the same mean."""
-        magnitudes = self.magnitudes(mel)
-        mean = griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations)
-        return Conditioning(mel=mel, mean=mean)
+        """Invert the mels one by one: the same mel always gives the same mean.
+
+        Griffin-Lim magnifies rounding a thousandfold, and the rounding of a batch depends on its size.
+        """
+        return Conditioning(mel=mel, mean=torch.cat([self._mean(one) for one in mel.split(1)]))
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
         """From a waveform to its difference from the mean."""
@@ -56,10 +57,14 @@ class MelInversion(nn.Module):
         """
         return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.need_mean())), self.stft, iterations)
 
+    def _mean(self, mel: Mel) -> Wave:
+        magnitudes = self.magnitudes(mel)
+        return griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations)
+
     @staticmethod
     def _first_phases(magnitudes: Magnitudes) -> Spectrum:
         """Random but fixed, frame after frame, so a longer mel starts with the same phases."""
-        _, bins, frames = magnitudes.shape
+        batch, bins, frames = magnitudes.shape
         turns = torch.rand(frames, bins, generator=torch.Generator().manual_seed(0))
         angle = 2 * torch.pi * turns.mT.to(magnitudes.device)
-        return torch.polar(torch.ones_like(angle), angle)
+        return torch.polar(torch.ones_like(angle), angle).expand(batch, -1, -1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.model import DiffusionModel
-from audiodiff.training.objective import inversion_prior
+from audiodiff.training.inversion import inversion_prior
 
 
 class MelFeatures:

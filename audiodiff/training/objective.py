@@ -1,123 +1,88 @@
 """What is minimized: ordinary modules, called with the tensors of a batch, that return named losses."""
 
-import torch
+from collections.abc import Callable
+from functools import partial
+
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import diffuse
+from audiodiff.diffusion import (
+    DiscreteBetas,
+    LearnedVariance,
+    Prediction,
+    Schedule,
+    hybrid,
+    l2,
+    simple_weight,
+    uniform_times,
+)
 from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
-from audiodiff.priors import MelInversion
-from audiodiff.training.spectral_loss import MultiResolutionStft
-from audiodiff.types import Mel, Wave
+from audiodiff.training.noising import DrawTimes, add_noise, balanced
+from audiodiff.types import Mel, Time, Wave
 
 Losses = dict[str, Float[Tensor, ""]]
 """Named losses; "loss" is the one that is minimized."""
 
+Distance = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
+"""(output, target) -> one distance per item: `l1` or `l2`."""
+
+Weight = Callable[[Schedule, Prediction, Time], Time]
+"""(schedule, prediction, t) -> one weight per item: one of the functions in `audiodiff.diffusion.weights`."""
+
 
 class Simple(nn.Module):
-    """The simple objective: distance between the network's output and its target (Ho et al. 2020, eq. 14).
+    """The weighted distance between the network's output and its target (Ho et al. 2020, eq. 14).
 
-    t is drawn uniformly from the T steps of the training table when `n_steps` is given, else from (0, 1].
-    `norm` is 2 in DDPM and in the DiffWave paper, 1 in lmnt's DiffWave.
+    loss = mean of weight(t) · distance(output, target) over times drawn by `times`. The defaults are DDPM's and
+    the DiffWave paper's; lmnt's DiffWave takes the `l1` distance.
     """
 
-    def __init__(self, *, model: DiffusionModel, norm: int = 2, n_steps: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        model: DiffusionModel,
+        distance: Distance = l2,
+        weight: Weight = simple_weight,
+        times: DrawTimes = uniform_times,
+    ) -> None:
         super().__init__()
         self.model = model
-        self.distance = {1: F.l1_loss, 2: F.mse_loss}[norm]
-        self.n_steps = n_steps
+        self.distance = distance
+        self.weight = weight
+        self.times = times
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
-        denoiser, prior = self.model.denoiser, self.model.prior
-        cond = prior.condition(mel)
-        x_0, eps = prior.encode(wave, cond), prior.shape(torch.randn_like(wave), cond)
-        t = self._times(len(wave), wave.device)
-        x_t = diffuse(x_0, eps, t, denoiser.schedule)
-        output = denoiser.output(x_t, t, cond)
-        target = denoiser.prediction.target(x_0, eps, t, denoiser.schedule)
-        return {"loss": self.distance(output, target)}
-
-    def _times(self, batch: int, device: torch.device) -> Tensor:
-        if self.n_steps is None:
-            return 1 - torch.rand(batch, device=device)
-        return torch.randint(1, self.n_steps + 1, (batch,), device=device) / self.n_steps
+        noisy = add_noise(self.model, wave, mel, self.times)
+        denoiser = self.model.denoiser
+        output = denoiser.output(noisy.x_t, noisy.t, noisy.cond)
+        target = denoiser.prediction.target(noisy.x_0, noisy.eps, noisy.t, denoiser.schedule)
+        losses = self.weight(denoiser.schedule, denoiser.prediction, noisy.t) * self.distance(output, target)
+        return {"loss": balanced(losses, noisy.t, self.times)}
 
 
-class Endpoint(nn.Module):
-    """Train the x_0 estimate itself, as a waveform and as a sound, for samplers of a few steps.
+class Hybrid(nn.Module):
+    """The simple objective plus the variational bound that teaches the variance (Nichol & Dhariwal 2021, eq. 16).
 
-    loss = |STFT(estimate - target)| weighted by envelope^-`whitening` + `spectral` · multi-resolution STFT loss
-    between the estimate and the recording. The target has the recording's magnitudes and the mean's phases
-    (`MelInversion.aligned`); both it and the mean come with the batch.
+    Needs a beta schedule, a `LearnedVariance` prediction and a network with two outputs.
     """
 
-    def __init__(self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5) -> None:
+    def __init__(self, *, model: DiffusionModel, bound_scale: float = 1e-3, times: DrawTimes = uniform_times) -> None:
         super().__init__()
+        schedule, prediction = model.denoiser.schedule, model.denoiser.prediction
+        if not (isinstance(schedule, DiscreteBetas) and isinstance(prediction, LearnedVariance)):
+            raise ConfigError(
+                "the hybrid objective needs a beta schedule and a learned variance, got "
+                f"{type(schedule).__name__} and {type(prediction).__name__}: choose schedule=diffwave_50, "
+                "prediction=eps_learned_variance and network.outputs=2"
+            )
         self.model = model
-        inversion_prior(model).requires_grad_(False)
-        self.spectral_loss = MultiResolutionStft()
-        self.spectral = spectral
-        self.whitening = whitening
-
-    def forward(self, wave: Wave, mel: Mel, mean: Wave, target: Wave) -> Losses:
-        """All waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
-        denoiser, prior = self.model.denoiser, inversion_prior(self.model)
-        cond = Conditioning(mel=mel, mean=mean)
-        x_0, eps = prior.encode(target, cond), prior.shape(torch.randn_like(wave), cond)
-        t = 1 - torch.rand(len(wave), device=wave.device)
-        estimate = denoiser(diffuse(x_0, eps, t, denoiser.schedule), t, cond)
-        regression = self._distance(estimate - x_0, cond)
-        spectral = self.spectral_loss(prior.decode(estimate, cond), wave)
-        return {
-            "loss": regression + self.spectral * spectral,
-            "regression": regression.detach(),
-            "spectral": spectral.detach(),
-        }
-
-    def _distance(self, error: Wave, cond: Conditioning) -> Float[Tensor, ""]:
-        prior = inversion_prior(self.model)
-        weight = prior.envelope(cond.need_mel()).pow(-self.whitening)
-        weight = weight / weight.mean(dim=(1, 2), keepdim=True)
-        size = prior.stft(cond.need_mean()).abs().mul(weight).mean(dim=(1, 2)).clamp_min(1e-3)
-        return (prior.stft(error).abs().mul(weight).mean(dim=(1, 2)) / size).mean()
-
-
-class MagnitudeMatch(nn.Module):
-    """Train the magnitudes of a `MelInversion` prior on the recording's own.
-
-    loss = |log ratio| + |difference| / envelope + `peaks` · |difference| / its clip's mean magnitude: the first
-    counts all bins alike, the last the loud harmonics that decide how a voice sounds.
-    """
-
-    def __init__(self, *, model: DiffusionModel, peaks: float = 3.0) -> None:
-        super().__init__()
-        self.model = model
-        model.denoiser.requires_grad_(False)
-        self.peaks = peaks
+        self.times = times
+        self.distance = partial(hybrid, prediction=prediction, schedule=schedule, bound_scale=bound_scale)
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
-        prior = inversion_prior(self.model)
-        estimate, envelope = prior.magnitudes(mel), prior.envelope(mel)
-        # Frames at the ends of a crop see zeros where the mel saw sound.
-        inner = slice(2, -2)
-        truth, estimate, envelope = (part[..., inner] for part in (prior.stft(wave).abs(), estimate, envelope))
-        difference = (estimate - truth).abs()
-        ratio = (estimate.log() - truth.clamp_min(1e-5).log()).abs().mean()
-        whitened = (difference / envelope).mean()
-        plain = (difference.mean(dim=(1, 2)) / truth.mean(dim=(1, 2)).clamp_min(1e-3)).mean()
-        return {"loss": ratio + whitened + self.peaks * plain, "log_ratio": ratio.detach()}
-
-
-def inversion_prior(model: DiffusionModel) -> MelInversion:
-    """The model's prior, which must be one with a mean; raises `ConfigError` for another kind."""
-    if not isinstance(model.prior, MelInversion):
-        raise ConfigError(
-            f"this needs a MelInversion prior, got {type(model.prior).__name__}: choose prior=mel_inversion, "
-            "or features=mel with objective=simple"
-        )
-    return model.prior
+        noisy = add_noise(self.model, wave, mel, self.times)
+        output = self.model.denoiser.output(noisy.x_t, noisy.t, noisy.cond)
+        return {"loss": balanced(self.distance(output, noisy.x_0, noisy.eps, noisy.t), noisy.t, self.times)}

@@ -3,8 +3,8 @@
     python recipes/ljspeech/prepare.py                      # downloads to data/LJSpeech-1.1, writes data/ljspeech
     python recipes/ljspeech/prepare.py --corpus FOLDER      # a folder with wavs/ (wav or flac) and metadata.csv
 
-The split never moves: an utterance listed in the corpus folder's `test.txt`, where there is one, is test data;
-every other one is assigned by a hash of its name.
+The split never moves: the utterances listed in `test.txt` beside this file are test data, every other one is
+assigned to training or validation by a hash of its name.
 """
 
 import argparse
@@ -19,6 +19,8 @@ from audiodiff.data import Utterance, write_manifest
 from audiodiff.errors import InputError
 
 SPLITS = ("train", "valid", "test")
+TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
+"""The 16 utterances that all scores are measured on; no model of ours has heard them."""
 
 
 def download(target: Path) -> Path:
@@ -35,24 +37,19 @@ def download(target: Path) -> Path:
     return corpus
 
 
-def split_of(utterance_id: str, test_ids: frozenset[str]) -> str:
+def split_of(utterance_id: str) -> str:
     """Assign an utterance to a split by its name, so that the split depends on neither order nor seed."""
-    if test_ids:
-        u = _unit_hash(utterance_id)
-        return "test" if utterance_id in test_ids else "valid" if u < 0.02 else "train"
-    u = _unit_hash(utterance_id)
-    return "test" if u < 0.01 else "valid" if u < 0.02 else "train"
+    u = int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8]) / 2**64
+    return "test" if utterance_id in TEST_IDS else "valid" if u < 0.02 else "train"
 
 
 def prepare(corpus: Path, out: Path) -> dict[str, int]:
     """Write train, valid and test manifests for a folder in LJSpeech's layout; return how long each list is."""
     if not (corpus / "metadata.csv").is_file():
         raise InputError(f"{corpus} has no metadata.csv: give the folder that holds it and wavs/")
-    listed = corpus / "test.txt"
-    test_ids = frozenset(listed.read_text().split()) if listed.is_file() else frozenset()
     splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
     for utterance in utterances(corpus):
-        splits[split_of(utterance.id, test_ids)].append(utterance)
+        splits[split_of(utterance.id)].append(utterance)
     for split, members in splits.items():
         write_manifest(out / f"{split}.jsonl", members)
     return {split: len(members) for split, members in splits.items()}
@@ -74,10 +71,6 @@ def utterances(corpus: Path) -> Iterator[Utterance]:
                     text=row[-1],
                 )
                 break
-
-
-def _unit_hash(text: str) -> float:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 
 def main() -> None:

@@ -38,7 +38,9 @@ def test_a_checkpoint_becomes_a_voice(source, audiodiff, tmp_path):
     assert "22050 Hz" in result.stdout
     assert "audiodiff vocode" in result.stdout
     np.save(tmp_path / "mel.npy", np.zeros((80, 4), np.float32))
-    spoken = audiodiff("vocode", tmp_path / "mel.npy", "--model", tmp_path / "voice", "-o", tmp_path / "out.wav")
+    spoken = audiodiff(
+        "vocode", tmp_path / "mel.npy", "--as", "model", "--model", tmp_path / "voice", "-o", tmp_path / "out.wav"
+    )
     assert spoken.returncode == 0, spoken.stderr
     assert (tmp_path / "out.wav").stat().st_size == 44 + 2 * 4 * 256
 

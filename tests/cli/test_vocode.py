@@ -10,8 +10,9 @@ import soundfile
 import torch
 
 from audiodiff.audio import MelSpectrogram, convention
-from audiodiff.bundle import build, canonical, save_bundle
+from audiodiff.bundle import save_bundle
 from audiodiff.cli.main import main
+from audiodiff.constructors import build, canonical
 from tests.conftest import CLIP, ROOT
 from tests.trees import TINY_TREE
 
@@ -40,7 +41,8 @@ def vocode(bundle, monkeypatch, capsys):
 
     def run(*arguments: object) -> Result:
         model = () if "--model" in arguments else ("--model", bundle)
-        monkeypatch.setattr(sys, "argv", ["audiodiff", "vocode", *map(str, (*arguments, *model))])
+        known = () if "--as" in arguments else ("--as", "hifigan_22k")  # these mels are too short to be recognized
+        monkeypatch.setattr(sys, "argv", ["audiodiff", "vocode", *map(str, (*arguments, *model, *known))])
         monkeypatch.setenv("COLUMNS", "200")
         with pytest.raises(SystemExit) as stopped:
             main()
@@ -120,6 +122,20 @@ def test_another_rate_is_resampled_on_request(vocode, tmp_path):
     soundfile.write(tmp_path / "slow.wav", 0.1 * np.sin(np.arange(16000) / 5), 16000)
     assert vocode(tmp_path / "slow.wav", "-o", tmp_path / "out", "--resample").returncode == 0
     assert soundfile.info(tmp_path / "out" / "slow.wav").samplerate == 22050
+
+
+@pytest.mark.filterwarnings("default")
+def test_another_convention_is_refused_or_converted(vocode, clip, tmp_path):
+    mel = MelSpectrogram(convention("diffwave_22k"))(clip.unsqueeze(0))[0]
+    np.save(tmp_path / "stray.npy", mel.numpy())
+    declared = ("--as", "diffwave_22k")
+    result = vocode(tmp_path / "stray.npy", "-o", tmp_path / "out", *declared)
+    assert result.returncode == 2
+    assert "diffwave_22k" in result.stderr
+    assert "--convert approximate" in result.stderr
+    result = vocode(tmp_path / "stray.npy", "-o", tmp_path / "out", *declared, "--convert", "approximate")
+    assert result.returncode == 0
+    assert "note: the mel was converted from diffwave_22k" in result.stderr
 
 
 def test_names_that_collide_are_refused(vocode, mel, tmp_path):

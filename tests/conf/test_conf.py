@@ -10,6 +10,11 @@ TREE = config_dir()
 EXPERIMENTS = sorted(path.stem for path in (TREE / "experiment").glob("*.yaml"))
 GROUPS = ("mel", "network", "schedule", "prediction", "prior", "sampler", "grid", "objective", "features")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((TREE / group).glob("*.yaml"))]
+PARTS = [
+    (part, path.stem)
+    for part in ("distance", "weight", "times")
+    for path in sorted((TREE / "objective" / part).glob("*.yaml"))
+]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -31,6 +36,16 @@ def test_experiment_builds_its_model_sampler_and_optimizer(experiment):
 def test_choice_of_a_group_builds(group, name):
     config = compose_config("train", ["experiment=ljspeech_diffwave", f"{group}={name}"])
     assert build(config[group]) is not None
+
+
+@pytest.mark.parametrize(("part", "name"), PARTS)
+def test_part_of_the_objective_can_be_chosen_and_used(part, name):
+    small = ["network.channels=4", "network.layers=2"]
+    config = compose_config("train", ["experiment=ljspeech_diffwave", f"objective/{part}={name}", *small])
+    objective = build(config.objective, model=build(config.model))
+    loss = objective(torch.randn(3, 512), torch.rand(3, 80, 2))["loss"]
+    assert loss.isfinite()
+    assert loss > 0
 
 
 @pytest.mark.parametrize("path", sorted(TREE.rglob("*.yaml")), ids=lambda path: str(path.relative_to(TREE)))

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from audiodiff.audio import read_mel
-from audiodiff.bundle import CONFIG, WEIGHTS, build, canonical, load_bundle, save_bundle
+from audiodiff.bundle import CONFIG, WEIGHTS, load_bundle, save_bundle
+from audiodiff.constructors import build, canonical
 from audiodiff.convert import convert
 from audiodiff.errors import AudiodiffError, BundleError, CheckpointError, MelError
 from tests.convert import foreign

@@ -41,7 +41,7 @@ def test_paths_are_relative_to_the_manifest(tmp_path):
         ("", "lists no recording"),
         ("{}\n", "line 1"),
         ("no json\n", "line 1"),
-        ('{"id": 1, "path": "x", "pth": 2}\n', "pth"),
+        ('{"id": "a", "path": "x", "duration": 1.0, "sample_rate": 1, "pth": 2}\n', "pth"),
     ],
 )
 def test_bad_manifests_are_refused(tmp_path, text, words):

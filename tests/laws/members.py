@@ -78,7 +78,7 @@ STOCHASTIC = {
     "ddim_full": partial(ddim, eta=1.0),
     "dpmpp_2m_sde": partial(dpmpp_2m, eta=1.0),
     "edm_stochastic": partial(edm_stochastic, noise_scale=1.0),
-    "restart": partial(restart, low=0.05, high=0.7),
+    "restart": partial(restart, low=0.05, high=0.8),
 }
 
 SAMPLERS = DETERMINISTIC | STOCHASTIC

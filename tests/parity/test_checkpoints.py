@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from audiodiff.audio import MelSpectrogram, load_audio
-from audiodiff.bundle import build, load_bundle
+from audiodiff.bundle import load_bundle
 from audiodiff.conditioning import Conditioning
+from audiodiff.constructors import build
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Times, ancestral, ddim, from_betas, uniform
 from audiodiff.errors import ConfigError

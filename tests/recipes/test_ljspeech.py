@@ -25,10 +25,10 @@ recipe = load(ROOT / "recipes" / "ljspeech" / "prepare.py")
 def corpus(tmp_path):
     folder = tmp_path / "LJSpeech-1.1"
     (folder / "wavs").mkdir(parents=True)
-    for name, suffix in (("LJ001-0001", "wav"), ("LJ001-0002", "flac"), ("LJ001-0003", "wav")):
+    for name, suffix in (("LJ001-0001", "wav"), ("LJ001-0002", "flac"), ("LJ002-0003", "wav")):
         soundfile.write(folder / "wavs" / f"{name}.{suffix}", np.zeros(11025), 22050)
     rows = [
-        f'{name}|He said "no|yes"|He said "no|yes"' for name in ("LJ001-0001", "LJ001-0002", "LJ001-0003", "LJ009-0009")
+        f'{name}|He said "no|yes"|He said "no|yes"' for name in ("LJ001-0001", "LJ001-0002", "LJ002-0003", "LJ009-0009")
     ]
     (folder / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
@@ -43,17 +43,20 @@ def test_prepare_is_repeatable_and_complete(corpus, tmp_path):
 
 
 def test_listed_test_utterances_are_never_trained_on(corpus, tmp_path):
-    (corpus / "test.txt").write_text("LJ001-0002\n")
     recipe.prepare(corpus, tmp_path / "out")
-    assert [u.id for u in read_manifest(tmp_path / "out" / "test.jsonl")] == ["LJ001-0002"]
-    assert "LJ001-0002" not in (tmp_path / "out" / "train.jsonl").read_text()
-    assert "LJ001-0002" not in (tmp_path / "out" / "valid.jsonl").read_text()
+    listed = [u.id for u in read_manifest(tmp_path / "out" / "test.jsonl")]
+    assert listed == ["LJ001-0001", "LJ001-0002"]
+    for split in ("train", "valid"):
+        assert not any(name in (tmp_path / "out" / f"{split}.jsonl").read_text() for name in listed)
+
+
+def test_the_list_holds_every_test_clip_of_the_developers(shared):
+    assert set((shared / "data" / "ljspeech" / "test.txt").read_text().split()) == recipe.TEST_IDS
 
 
 def test_a_manifest_says_what_there_is_to_know(corpus, tmp_path):
-    (corpus / "test.txt").write_text("LJ001-0002\n")
     recipe.prepare(corpus, tmp_path / "out")
-    (utterance,) = read_manifest(tmp_path / "out" / "test.jsonl")
+    utterance, _ = read_manifest(tmp_path / "out" / "test.jsonl")
     assert (utterance.duration, utterance.sample_rate) == (0.5, 22050)
     assert utterance.path.is_file()
     assert utterance.speaker == "linda_johnson"
@@ -61,10 +64,10 @@ def test_a_manifest_says_what_there_is_to_know(corpus, tmp_path):
 
 def test_the_split_is_a_function_of_the_name():
     names = [f"LJ{i // 200:03d}-{i % 200:04d}" for i in range(13_100)]
-    splits = [recipe.split_of(name, frozenset()) for name in names]
-    assert 90 < splits.count("test") < 180
-    assert 90 < splits.count("valid") < 180
-    assert splits == [recipe.split_of(name, frozenset()) for name in names]
+    splits = [recipe.split_of(name) for name in names]
+    assert splits.count("test") == len(recipe.TEST_IDS) == 16
+    assert 200 < splits.count("valid") < 330
+    assert splits == [recipe.split_of(name) for name in names]
 
 
 def test_a_folder_in_another_layout_is_refused(tmp_path):

@@ -47,7 +47,7 @@ def midpoint(past: Sequence[Estimate], to: float) -> Wave:
 
 
 def polynomial(past: Sequence[Estimate], to: float) -> Wave:
-    """Guess with the average of the polynomial through all estimates (Zhao et al. 2023, theorem 3.1).
+    """Guess with the average of the polynomial through all estimates (UniPC, Zhao et al. 2023).
 
     The latest estimate comes first; the others lie before it, or, for a corrector, at `to` itself.
     """

@@ -45,9 +45,10 @@ def edm_stochastic(
     Before each step whose noise sigma / alpha lies in [churn_min, churn_max], noise is raised by the factor
     1 + min(churn / n_steps, sqrt(2) - 1), as far as the schedule goes.
     """
-    raised = _raised(schedule, times, min(churn / (len(times) - 1), math.sqrt(2) - 1), churn_min, churn_max)
-    path = [time for pair in zip(times[:-1], raised, strict=True) for time in pair] + [times[-1]]
-    return _walk(denoise, schedule, x, path, noise, noise_scale)
+    gamma = min(churn / (len(times) - 1), math.sqrt(2) - 1)
+    raised = _raised(schedule, times, gamma, churn_min, churn_max)
+    path = torch.stack([times, raised], dim=1).flatten()
+    return _walk(denoise, schedule, x, list(path), noise, noise_scale)
 
 
 @sampler
@@ -62,7 +63,7 @@ def restart(
     high: float,
     n_restarts: int = 1,
 ) -> Iterator[Wave]:
-    """Walk with Heun and run the part of the grid in [low, high] again from fresh noise (Xu et al. 2023, alg. 1)."""
+    """Walk with Heun and run the part of the grid in [low, high] again from fresh noise (Xu et al. 2023)."""
     again = times[(times >= low) & (times <= high) & (times > 0)]
     if n_restarts < 1 or len(again) < 2:
         raise ConfigError(
@@ -90,9 +91,9 @@ def _walk(
 
 
 def _raised(schedule: Schedule, times: Times, gamma: float, low: float, high: float) -> Times:
-    """Return every time but the last, moved to 1 + gamma times its noise where that lies in [low, high]."""
-    level = log_snr(schedule, times[:-1])
+    """Return the times, moved to 1 + gamma times their noise where that lies in [low, high]."""
+    level = log_snr(schedule, times)
     noise = (-level / 2).exp()
     higher = time_of_log_snr(schedule, level - 2 * math.log1p(gamma))
     churned = (noise >= low) & (noise <= high) & (gamma > 0)
-    return torch.where(churned, higher, times[:-1])
+    return torch.where(churned, higher, times)

@@ -52,7 +52,7 @@ def dpmpp_3m(
     *,
     guess: Literal["reference", "polynomial"] = "reference",
 ) -> Iterator[Wave]:
-    """Walk with DPM-Solver++(3M) (Lu et al. 2022b, appendix B).
+    """Walk with DPM-Solver++(3M) (Lu et al. 2022b).
 
     `guess` "reference" is the rule of the published code, which halves the curvature and so stays of second order;
     "polynomial" is of third order.

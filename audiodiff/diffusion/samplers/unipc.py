@@ -29,7 +29,7 @@ def unipc(
     order: int = 2,
     variant: Variant = "bh2",
 ) -> Iterator[Wave]:
-    """Walk with UniPC in x_0 form (Zhao et al. 2023, algorithms 5 and 6); yields the predicted states.
+    """Walk with UniPC in x_0 form (Zhao et al. 2023); yields the predicted states.
 
     `order` is that of the predictor, 1 to 3; the corrector makes the whole one order higher.
     """

@@ -1,0 +1,28 @@
+"""`audiodiff mel check`: do these mels fit that model?"""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from audiodiff.audio import MelSpec, read_mels
+from audiodiff.audio.judgement import Verdict, judge
+from audiodiff.cli.mel_files import Outcome
+from audiodiff.errors import AudiodiffError
+
+
+def check_files(files: list[Path], want: MelSpec, spec: MelSpec | None, transposed: bool, console: Console) -> Outcome:
+    """Print a verdict for every mel; those that do not fit count as failures."""
+    outcome = Outcome()
+    for file in files:
+        try:
+            for key, mel in read_mels(file, spec, transposed=transposed):
+                judgement = judge(mel.mel, mel.spec, want)
+                name = str(file) if key == file.stem else f"{file} ({key})"
+                if judgement.verdict in (Verdict.MATCH, Verdict.CONVERTIBLE):
+                    console.print(f"{name}: {judgement}", markup=False)
+                    outcome.done += 1
+                else:
+                    outcome.failures.append(f"{name}: {judgement}")
+        except AudiodiffError as error:
+            outcome.fail(file, error)
+    return outcome

@@ -1,0 +1,49 @@
+"""Where the results of `audiodiff mel` go, and what is said of them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audiodiff.audio.melformats import CARRIERS, WRITERS
+from audiodiff.errors import AudiodiffError, OutputError
+
+
+@dataclass
+class Outcome:
+    """How many inputs were dealt with, and a sentence for each one that could not be."""
+
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def fail(self, path: Path, error: AudiodiffError) -> None:
+        """Note what went wrong, with the name of the file unless the error has it."""
+        self.failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+
+
+class Target:
+    """A folder for mels of one format; raises `OutputError` for a format that cannot be written."""
+
+    def __init__(self, folder: Path, file_format: str, overwrite: bool) -> None:
+        self.folder, self.suffix, self.overwrite = folder, f".{file_format.lstrip('.')}", overwrite
+        if self.suffix not in WRITERS:
+            known = ", ".join(suffix[1:] for suffix in WRITERS)
+            raise OutputError(f"no mel format {file_format!r}: choose one of {known}")
+        self.taken: set[Path] = set()
+
+    @property
+    def carries_spec(self) -> bool:
+        """Whether files of this format say which convention they are in."""
+        return self.suffix in CARRIERS
+
+    def path(self, stem: Path | str) -> Path:
+        """The file for a result, its folder made; raises `OutputError` if it is there or would be written twice."""
+        path = self.folder / f"{stem}{self.suffix}"
+        if path in self.taken:
+            raise OutputError(f"two inputs would be written to {path}: rename one, or use two folders")
+        if path.exists() and not self.overwrite:
+            raise OutputError(f"{path} is there already: pass --overwrite to replace it")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+        self.taken.add(path)
+        return path

@@ -1,0 +1,120 @@
+"""What the objectives mean, on networks whose answer is known."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from audiodiff.audio import MelSpectrogram, convention
+from audiodiff.diffusion import (
+    Denoiser,
+    EpsPrediction,
+    ImportanceTimes,
+    LearnedVariance,
+    LinearBetas,
+    StraightPath,
+    X0Prediction,
+    ddim,
+    l1,
+    min_snr_weight,
+)
+from audiodiff.errors import ConfigError
+from audiodiff.model import DiffusionModel
+from audiodiff.networks import DiffWave
+from audiodiff.priors import Isotropic
+from audiodiff.training.inversion import Endpoint, MagnitudeMatch, Rollout
+from audiodiff.training.objective import Hybrid, Simple
+
+BETAS = LinearBetas(first=1e-4, last=0.05, n_steps=50)
+WAVE, MEL = torch.randn(4, 2048), torch.randn(4, 80, 8)
+
+
+class Says(nn.Module):
+    """A network that always answers the same."""
+
+    def __init__(self, answer: torch.Tensor | float) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x_t, t, cond):
+        return torch.zeros_like(x_t) + self.answer
+
+
+def model(network, schedule=BETAS, prediction=None) -> DiffusionModel:
+    denoiser = Denoiser(network=network, schedule=schedule, prediction=prediction or EpsPrediction())
+    return DiffusionModel(mel=convention("hifigan_22k"), denoiser=denoiser, prior=Isotropic())
+
+
+def test_a_network_that_says_nothing_loses_the_variance_of_eps():
+    losses = [Simple(model=model(Says(0.0)))(WAVE, MEL)["loss"] for _ in range(20)]
+    assert torch.stack(losses).mean().item() == pytest.approx(1, abs=0.02)
+    absolute = Simple(model=model(Says(0.0)), distance=l1)(WAVE, MEL)["loss"].item()
+    assert absolute == pytest.approx((2 / torch.pi) ** 0.5, abs=0.05)
+
+
+def test_a_network_that_knows_x_0_loses_nothing():
+    knowing = model(Says(WAVE), schedule=StraightPath(), prediction=X0Prediction())
+    assert_close(Simple(model=knowing)(WAVE, MEL)["loss"], torch.tensor(0.0))
+
+
+def test_importance_leaves_the_expected_loss_alone():
+    """Drawing hard times more often must not change what the loss is on average."""
+    torch.manual_seed(0)
+    plain = Simple(model=model(Says(0.0)), weight=min_snr_weight)
+    drawn = Simple(model=model(Says(0.0)), weight=min_snr_weight, times=ImportanceTimes(n_bins=10, history=4))
+    for _ in range(60):
+        drawn(WAVE, MEL)
+    means = [torch.stack([objective(WAVE, MEL)["loss"] for _ in range(300)]).mean() for objective in (plain, drawn)]
+    assert (drawn.times.counts >= 4).all()
+    assert means[1].item() == pytest.approx(means[0].item(), rel=0.1)
+
+
+def test_hybrid_teaches_the_variance():
+    torch.manual_seed(0)
+    network = DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, outputs=2)
+    objective = Hybrid(model=model(network, prediction=LearnedVariance(EpsPrediction())))
+    objective(WAVE, MEL)["loss"].backward()
+    gradient = network.output.weight.grad
+    assert gradient.shape[0] == 2
+    assert (gradient.abs().sum(dim=(1, 2)) > 0).all()
+
+
+def test_objectives_name_what_they_need():
+    plain = model(DiffWave(n_mels=80, hop_length=256, channels=4, layers=2))
+    with pytest.raises(ConfigError, match=r"network\.outputs=2"):
+        Hybrid(model=plain)
+    for objective in (Endpoint, MagnitudeMatch):
+        with pytest.raises(ConfigError, match="MelInversion"):
+            objective(model=plain)
+
+
+def test_each_half_of_the_fast_voice_trains_its_own_weights(tiny_model, clip):
+    wave = clip[: 256 * 20].unsqueeze(0)
+    mel = torch.randn(1, 80, 20) - 5
+    MagnitudeMatch(model=tiny_model)(wave, mel)["loss"].backward()
+    with_gradient = {name for name, p in tiny_model.named_parameters() if p.grad is not None}
+    assert with_gradient
+    assert all(name.startswith("prior.magnitudes") for name in with_gradient)
+
+    for objective in (Endpoint(model=tiny_model), Rollout(model=tiny_model, n_steps=3)):
+        tiny_model.zero_grad(set_to_none=True)
+        tiny_model.denoiser.requires_grad_(True)
+        objective(wave, mel, mean=0.5 * wave, target=wave)["loss"].backward()
+        with_gradient = {name for name, p in tiny_model.named_parameters() if p.grad is not None}
+        assert with_gradient
+        assert all(name.startswith("denoiser.") for name in with_gradient)
+
+
+def test_rollouts_visit_what_the_sampler_visits(tiny_model, clip):
+    mel = MelSpectrogram(tiny_model.mel)(clip[: 256 * 20].unsqueeze(0))
+    cond = tiny_model.prior.condition(mel)
+    eps = torch.randn(1, 256 * 20)
+    rollout = Rollout(model=tiny_model, n_steps=4)
+    denoiser = tiny_model.denoiser
+    walk = ddim(denoiser.bind(cond), denoiser.schedule, eps, rollout.times, torch.randn_like)
+    visited = [eps, *walk][:-1]
+    torch.manual_seed(0)
+    seen = [rollout.state(torch.zeros_like(eps), eps, cond) for _ in range(20)]
+    assert len({t.item() for _, t in seen}) == 4
+    for x_t, t in seen:
+        assert_close(x_t, visited[round(4 * (1 - t.item()))], rtol=0, atol=1e-5)
