@@ -1,34 +1,21 @@
 """`audiodiff export`: a bundle becomes a file that other runtimes run."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+Target = Literal["onnx", "torch-export"]
+Part = Literal["sampler", "network"]
 
-class Target(str, Enum):
-    """What a model can be exported to."""
-
-    onnx = "onnx"
-    torch_export = "torch-export"
-
-
-class Part(str, Enum):
-    """How much of a model is exported."""
-
-    sampler = "sampler"
-    network = "network"
-
-
-SUFFIX = {Target.onnx: ".onnx", Target.torch_export: ".pt2"}
+SUFFIX: dict[Target, str] = {"onnx": ".onnx", "torch-export": ".pt2"}
 
 
 def export(
     model: Annotated[str, typer.Argument(help="A bundle's folder or name.")],
-    to: Annotated[Target, typer.Option(help="onnx runs without PyTorch, torch-export without audiodiff.")] = Target.onnx,
+    to: Annotated[Target, typer.Option(help="onnx runs without PyTorch, torch-export without audiodiff.")] = "onnx",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; else named after the bundle.")] = None,
-    part: Annotated[Part, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")] = Part.sampler,
+    part: Annotated[Part, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")] = "sampler",
     sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; else the model's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network steps; else the model's own number.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
@@ -45,11 +32,11 @@ def export(
     path = out or Path(vocoder.name + SUFFIX[to])
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already: pass --overwrite to replace it")
-    if part is Part.sampler:
-        write = {Target.onnx: export_sampler, Target.torch_export: export_program}[to]
-        write(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
-    elif to is Target.onnx:
+    if part == "network" and to != "onnx":
+        raise ConfigError("the network alone is exported to ONNX only: leave out --to, or --part")
+    if part == "network":
         export_network(path, bundle)
     else:
-        raise ConfigError("the network alone is exported to ONNX only: leave out --to, or --part")
+        write = export_sampler if to == "onnx" else export_program
+        write(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
     typer.echo(f"{vocoder.name} -> {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -24,6 +24,7 @@ OPSET = 18
 METADATA = "audiodiff"
 """The key under which a graph says, as JSON, what it is and what it wants."""
 
+
 def export_sampler(path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times) -> None:
     """Write the whole model with its sampler unrolled: mel and noise in, waveform out, for any batch and length.
 
@@ -73,6 +74,7 @@ def write_graph(
             dynamo=True,
             verbose=False,
         )
+    assert program is not None  # the exporter that traces with dynamo always returns one
     graph = program.model_proto
     halve_what_loses_nothing(graph)
     graph.metadata_props.add(key=METADATA, value=json.dumps(facts))

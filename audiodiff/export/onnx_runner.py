@@ -34,7 +34,7 @@ class OnnxVocoder:
         feeds = {"mel": mel[None].astype(np.float32), "noise": noise[:, None]}
         if self.facts["turns"]:
             feeds["turns"] = uniform(0, frames * self.facts["turns"]).reshape(frames, -1)
-        return self.session.run(None, feeds)[0][0]
+        return np.asarray(self.session.run(None, feeds)[0])[0]
 
 
 def uniform(seed: int, count: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A whole model as one function of tensors: mel and noise in, waveform out."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -31,7 +32,7 @@ class UnrolledSampler(nn.Module):
         self.n_draws, self.n_calls = program.n_draws, program.n_calls
         self.needs_turns = isinstance(prior, MelInversion)
         self.network = real(denoiser.network)
-        self.prior = RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
+        self.prior: Any = RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
 
     def forward(self, mel: Mel, noise: Float[Tensor, "draws batch samples"], turns: Turns | None = None) -> Wave:
         """Map mels and standard normal noise to `hop_length · frames` samples each."""
@@ -46,7 +47,8 @@ class UnrolledSampler(nn.Module):
             case Draw(number):
                 return self.prior.shape(noise[number], cond)
             case Call(x, label):
-                return self.network(weighted(x, done), torch.full((1,), label), cond)
+                x_t = weighted(x, done)
+                return self.network(x_t, torch.full_like(x_t[:, 0], label), cond)
             case Clamp(x, low, high):
                 return weighted(x, done).clamp(low, high)
 

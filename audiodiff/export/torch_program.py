@@ -14,8 +14,8 @@ from audiodiff.export.sampler import UnrolledSampler
 def export_program(path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times) -> None:
     """Write the whole model with its sampler unrolled, with the inputs of `export.onnx.export_sampler`.
 
-    Load it with `torch.export.load(path).module()`; AOTInductor compiles it as it is. Raises `ConfigError` for
-    a sampler that cannot be unrolled, `OutputError` when writing fails.
+    Run it as `torch.export.load(path).module()(mel=…, noise=…)`; AOTInductor compiles it as it is.
+    Raises `ConfigError` for a sampler that cannot be unrolled, `OutputError` when writing fails.
     """
     model = UnrolledSampler(bundle, sampler, times).eval()
     example = sampler_example(bundle, model)

@@ -79,7 +79,9 @@ class ConvolutionStft(nn.Module):
         """Least-squares inverse, divided by the `window_sum`."""
         x = F.conv1d(spectrum, self.second_inverse, groups=self.kept)
         stride = self.hop_length // self.n_columns
-        columns = F.conv_transpose1d(x.index_select(1, self.by_column), self.first, stride=stride, groups=self.n_columns)
+        columns = F.conv_transpose1d(
+            x.index_select(1, self.by_column), self.first, stride=stride, groups=self.n_columns
+        )
         return self._trim(columns.mT.flatten(1), spectrum) / norm
 
     def window_sum(self, spectrum: Folded) -> Float[Tensor, " samples"]:

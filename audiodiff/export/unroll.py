@@ -6,7 +6,7 @@ leaves behind the list of network calls and the float64 coefficients in between.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.errors import ConfigError
 
-Scalar = Union[float, Tensor]
+Scalar = float | Tensor
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Program:
         self.values.append(value)
         return Sum(self, {len(self.values) - 1: 1.0})
 
-    def draw(self, like: Sum | None = None) -> Sum:
+    def draw(self, like: object = None) -> Any:  # noqa: ANN401 (a Sum where samplers say Tensor)
         """Fresh noise; samplers ask for it in the shape of a state."""
         return self.add(Draw(self.n_draws))
 
@@ -108,14 +108,15 @@ def unroll(denoiser: Denoiser, sampler: Sampler, times: Times) -> tuple[Program,
     Raises `ConfigError` for a sampler or a prediction that does more to its states than adding and scaling.
     """
     program, schedule, prediction = Program(), denoiser.schedule, denoiser.prediction
+    x: Any  # a Sum where samplers and predictions say Tensor
 
-    def denoise(x: Sum, t: Tensor) -> Sum:
-        label = prediction.noise_label(t, schedule).item()
-        output = program.add(Call(prediction.scale_input(x, t, schedule), label))
+    def denoise(x: Any, t: Tensor) -> Any:  # noqa: ANN401 (likewise)
+        scaled: Any = prediction.scale_input(x, t, schedule)
+        output: Any = program.add(Call(scaled, prediction.noise_label(t, schedule).item()))
         return prediction.x0(output, x, t, schedule)
 
     start = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
-    x = start * program.draw()
+    x = program.draw() * start
     try:
         for state in sampler(denoise, schedule, x, times, program.draw):
             x = state
