@@ -1,9 +1,9 @@
 """Fit and measure the guesser of mel conventions on recordings.
 
-    python benchmarks/mel_guess.py fit ../shared/data
-    python benchmarks/mel_guess.py measure ../shared/data
+    python benchmarks/mel_guess.py fit CORPORA
+    python benchmarks/mel_guess.py measure CORPORA
 
-Every third recording of each corpus is kept out of the fit. The mels of the fit come from the recordings as they are
+At least every third recording of each corpus is kept out of the fit. Its mels come from the recordings as they are
 and from distorted copies (other speed, equalisation, noise, mixtures), in every family of conventions and in random
 conventions that have no name; `measure` uses the recordings as they are, in every convention.
 """
@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from rich.progress import track
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -37,7 +38,10 @@ CORPORA = {
     "ood": (1, 12),
     "fsdd": (100, 3),
 }
-"""Folders of recordings, of how many recordings one is taken, and how often the fit hears it."""
+"""Folders of recordings, of how many recordings the fit takes one, and how often it hears it."""
+
+MEASURED = {"fsdd": 30}
+"""Of how many recordings one is measured, where it is not each."""
 
 SAMPLE_RATES = {spec.sample_rate for spec in CONVENTIONS.values()}
 BANDS = (80, 100, 128)
@@ -45,11 +49,18 @@ HIDDEN = 32
 LONGEST: Seconds = 7.0
 
 
-def recordings(data: Path) -> Iterator[tuple[str, Path, int]]:
-    """Corpus, file, and how often the fit hears it, which is 0 for those kept out."""
+def recordings(data: Path, corpus: str) -> list[Path]:
+    """The recordings of a corpus."""
+    return sorted((data / corpus).glob("*.flac"))
+
+
+def heard(data: Path) -> dict[Path, int]:
+    """What the fit hears, and how often: two thirds of every corpus, or of a part of it."""
+    found = {}
     for corpus, (step, copies) in CORPORA.items():
-        for number, path in enumerate(sorted((data / corpus).glob("*.flac"))[::step]):
-            yield corpus.partition("/")[0], path, copies if number % 3 else 0
+        chosen = recordings(data, corpus)[::step]
+        found |= {path: copies for number, path in enumerate(chosen) if number % 3}
+    return found
 
 
 def distorted(wave: Tensor, other: Tensor, rng: random.Random) -> Tensor:
@@ -109,15 +120,15 @@ def examples(data: Path, seed: int = 0) -> Iterator[tuple[int, str, Tensor]]:
     """Bands, label and fingerprint of every mel of the fit."""
     rng, front_ends = random.Random(seed), {name: MelSpectrogram(spec) for name, spec in CONVENTIONS.items()}
     torch.manual_seed(seed)
-    heard = [(path, copies) for _, path, copies in recordings(data) if copies]
-    for path, copies in heard:
+    sources = heard(data)
+    for path, copies in sources.items():
         rate, wave = audio_sample_rate(path), load_audio(path)
         for copy in range(copies):
             start = rng.randrange(max(1, len(wave) - int(LONGEST * rate)))
             sound, heard_as = wave[start : start + int(LONGEST * rate)], rate
             if copy:
                 sound = melody(len(sound), rate, rng) if rng.random() < 0.15 else sound
-                sound = distorted(sound, load_audio(rng.choice(heard)[0])[: 2 * rate], rng)
+                sound = distorted(sound, load_audio(rng.choice(list(sources)))[: 2 * rate], rng)
                 heard_as = int(rate * rng.choice([0.75, 0.85, 1.0, 1.0, 1.15, 1.3]))
             unnamed = {n_mels: random_spec(n_mels, rng) for n_mels in BANDS}
             rates: dict[Hertz, Tensor] = {}
@@ -181,10 +192,12 @@ def measure(data: Path) -> None:
     front_ends = {name: MelSpectrogram(CONVENTIONS[name]) for members in families().values() for name in members}
     family = {name: first for first, members in families().items() for name in members}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for corpus, path, copies in recordings(data):
+    known = heard(data)
+    paths = [(corpus, path) for corpus in CORPORA for path in recordings(data, corpus)[:: MEASURED.get(corpus, 1)]]
+    for corpus, path in track(paths, "measuring"):
         rate, wave = audio_sample_rate(path), load_audio(path)
         rates = {wanted: resample(wave, rate, wanted) for wanted in SAMPLE_RATES}
-        count = counts[f"{corpus}, {'in the fit' if copies else 'kept out'}"]
+        count = counts[f"{corpus}, {'in the fit' if path in known else 'kept out'}"]
         for name, front_end in front_ends.items():
             mel = front_end(rates[front_end.spec.sample_rate][None])[0]
             found = guess(mel)

@@ -17,6 +17,9 @@ from audiodiff.audio.mel import analysis_window
 WEIGHTS = Path(__file__).with_name("fingerprints.safetensors")
 """Fitted by benchmarks/mel_guess.py, which also says how well."""
 
+ENOUGH = 64
+"""Frames from which on a mel shows all it can; the confidence in a shorter one is cut in proportion."""
+
 UNNAMED = "another"
 """What a mel is taken for that fits none of the names."""
 
@@ -77,7 +80,8 @@ def guess(mel: Bands) -> Guess:
         return Guess((), 1.0, f"none stores {seen}")
     odds = {name: p for name, p in probabilities(mel).items() if able.get(name, name == UNNAMED)}
     best = max(odds.keys() - {UNNAMED}, key=lambda name: odds[name])
-    return Guess(able[best], odds[best] / sum(odds.values()), seen)
+    confidence = odds[best] / sum(odds.values()) * min(1.0, n_frames / ENOUGH)
+    return Guess(able[best], confidence, f"{n_frames} frames of {seen}")
 
 
 def possible(mel: Bands, extent: Extent, names: tuple[str, ...]) -> tuple[str, ...]:

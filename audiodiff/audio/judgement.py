@@ -10,7 +10,7 @@ from audiodiff.audio.fingerprint import Bands
 from audiodiff.audio.guess import Guess, guess
 from audiodiff.audio.spec import MelSpec
 
-SURE = 0.95
+SURE = 0.9
 """How probable the best guess has to be for a verdict."""
 
 

@@ -5,6 +5,7 @@ from pickle import UnpicklingError
 
 import lightning as L
 import torch
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch import nn
@@ -12,14 +13,17 @@ from torch import nn
 from audiodiff.bundle import save_bundle
 from audiodiff.cli.config import build, compose_config
 from audiodiff.constructors import Tree
-from audiodiff.errors import InputError
+from audiodiff.errors import ConfigError, InputError
 from audiodiff.model import DiffusionModel
 from audiodiff.training.module import Training
 
 
 def run_training(overrides: list[str]) -> None:
     """Compose `conf/train.yaml` with the overrides, train, and say where the bundle is."""
-    bundle = train(compose_config("train", overrides))
+    try:
+        bundle = train(compose_config("train", overrides))
+    except HydraException as error:
+        raise ConfigError(f"the configuration does not work: {error}") from error
     Console().print(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
 
 

@@ -32,8 +32,8 @@ _BIASES = {
 METRICS: Mapping[str, Metric] = {
     "pesq": Metric("MOS-LQO", "higher", "PESQ wide band (ITU-T P.862.2) at 16 kHz, 1.04 to 4.64"),
     "pesq_best": Metric("MOS-LQO", "higher", "best PESQ of three framings, free of PESQ's own alignment failures"),
-    "stoi": Metric("", "higher", "short-time objective intelligibility at 16 kHz, up to 1"),
-    "estoi": Metric("", "higher", "extended STOI, up to 1"),
+    "stoi": Metric("", "higher", "short-time objective intelligibility at 16 kHz, up to 1", 4),
+    "estoi": Metric("", "higher", "extended STOI, up to 1", 4),
     "log_mel": Metric("nats", "lower", "mean |difference| of log mels (1024/256, 80 Slaney bands to 8 kHz)"),
     "log_mel_matched": Metric("nats", "lower", "log-mel distance after bringing both to one level"),
     "log_mel_bias": Metric("nats", "zero", "mean signed log-mel difference: negative is too quiet"),

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from audiodiff import Vocoder
 from audiodiff.cli.config import build, compose_config
-from audiodiff.cli.train import train
+from audiodiff.cli.train import run_training, train
 from audiodiff.data import Utterance, write_manifest
-from audiodiff.errors import InputError
+from audiodiff.errors import ConfigError, InputError
 from tests.conftest import CLIP
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
@@ -120,6 +120,14 @@ def test_a_misspelt_key_is_named(folder):
     settings = config(folder, "ljspeech_diffwave", "+network.chanels=16")
     with pytest.raises(InstantiationException, match="chanels"):
         build(settings.model)
+
+
+@pytest.mark.parametrize("override", ["network.chanels=16", "+network.chanels=16", "experiment=nothing", "no sense"])
+def test_the_command_says_what_is_wrong_with_a_setting(folder, override):
+    words = override.removeprefix("+").split("=")[-2 if "chanels" in override else -1].split(".")[-1]
+    paths = [f"paths.data={folder}/data", f"paths.runs={folder}/runs"]
+    with pytest.raises(ConfigError, match=words):
+        run_training(["experiment=ljspeech_diffwave", *paths, override])
 
 
 def test_there_must_be_something_to_resume(folder):
