@@ -3,22 +3,24 @@
     pip install 'audiodiff[onnx]'
     python benchmarks/export_speed.py RECORDING [--model ljspeech-fast] [--seconds 10] [--threads 1] [--repeats 5]
 
-`--model base` is DiffWave BASE with random weights and six steps. Everybody takes turns; factors are medians, by
-the clock on the wall and by the processor's time, which with one thread is the fairer one on a machine that others
-use too. The difference is the largest between two waveforms, and the mean one between their mels. Compiling and
-exporting are not counted, but told. What is printed is kept in benchmarks/results/.
+`--model base` is DiffWave BASE with random weights and six steps; give it one second. Everybody takes turns; factors
+are medians, by the clock on the wall and by the processor's time, which with one thread is the fairer one on a
+machine that others use too. The differences are from the first row: the largest of the waveform, the mean of the log
+mel. Compiling (the denoising network) and exporting are not counted, but told. What is printed is kept in
+benchmarks/results/.
 """
 
 import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import mkdtemp
 from typing import Annotated, Any
 
+import onnxruntime
 import torch
 import typer
 from rich.console import Console
@@ -33,11 +35,16 @@ from audiodiff.convert.converted import blueprint, discrete_betas, fast_grid, me
 from audiodiff.evaluation.timing import describe_machine
 from audiodiff.export.onnx import export_sampler
 from audiodiff.export.onnx_runner import OnnxVocoder
+from audiodiff.export.weights import Weights
 from audiodiff.vocoder import Vocoder, bundle_folder
 
 warnings.filterwarnings("ignore")
 RESULTS = Path(__file__).parent / "results"
 CPU = torch.device("cpu")
+
+
+Lap = tuple[Tensor, float, float]
+"""A waveform, and the seconds that it took by the wall clock and by the processor's."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +86,24 @@ def compiled(model: str, mel: Tensor) -> Way:
     """The network compiled by torch.compile for any length."""
     bundle, started = bundle_of(model), time.perf_counter()
     vocoder = Vocoder(bundle)
-    bundle.model.denoiser.network = torch.compile(bundle.model.denoiser.network, dynamic=True)
+    bundle.model.denoiser.network.compile(dynamic=True)
     vocoder(mel, spec=vocoder.mel_spec)
     return Way("PyTorch, compiled", lambda mel: vocoder(mel, spec=vocoder.mel_spec), time.perf_counter() - started)
 
 
-def exported(model: str, threads: int) -> Way:
+def exported(model: str, threads: int, weights: Weights) -> Way:
     """The whole sampler in onnxruntime."""
     bundle, started = bundle_of(model), time.perf_counter()
     vocoder, path = Vocoder(bundle), Path(mkdtemp()) / "model.onnx"
-    export_sampler(path, bundle, vocoder.sampler(), vocoder.times())
-    runner = OnnxVocoder(str(path), threads)
-    name = f"onnxruntime ({path.stat().st_size / 1e6:.1f} MB)"
+    export_sampler(path, bundle, vocoder.sampler(), vocoder.times(), weights)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    runner = OnnxVocoder(str(path), options)
+    name = f"onnxruntime, {weights} ({path.stat().st_size / 1e6:.1f} MB)"
     return Way(name, lambda mel: torch.from_numpy(runner(mel.numpy())), time.perf_counter() - started)
 
 
-def timed(way: Way, mel: Tensor) -> tuple[Tensor, float, float]:
+def timed(way: Way, mel: Tensor) -> Lap:
     """The waveform, and the seconds that it took by the wall clock and by the processor's."""
     wall, processor = time.perf_counter(), time.process_time()
     wave = way.vocode(mel)
@@ -112,32 +121,35 @@ def main(
     torch.set_num_threads(threads)
     spec = bundle_of(model).model.mel
     frames = round(seconds * spec.sample_rate / spec.hop_length)
+    front_end, samples = MelSpectrogram(spec), frames * spec.hop_length
     wave = load_audio(recording, spec.sample_rate)
-    front_end = MelSpectrogram(spec)
-    mel = front_end(wave.repeat(-(-frames * spec.hop_length // len(wave)))[: frames * spec.hop_length][None])[0]
-    mel = mel[:, :frames]
-    ways = [eager(model), compiled(model, mel), exported(model, threads)]
-    laps = [[timed(way, mel) for way in ways] for _ in range(repeats + 1)][1:]
-    duration = frames * spec.hop_length / spec.sample_rate
-    rows: list[dict[str, Any]] = []
-    for way, times in zip(ways, zip(*laps, strict=True), strict=True):
-        waves = [wave[None] for wave in (times[0][0], laps[0][0][0])]
-        mels = [front_end(wave) for wave in waves]
-        rows.append(
-            {
-                "way": way.name,
-                "rtf": median(lap[1] for lap in times) / duration,
-                "processor_rtf": median(lap[2] for lap in times) / duration,
-                "difference": (waves[0] - waves[1]).abs().max().item(),
-                "mel_difference": (mels[0] - mels[1]).abs().mean().item(),
-                "preparation": way.seconds,
-            }
-        )
+    mel = front_end(wave.repeat(-(-samples // len(wave)))[None, :samples])[0, :, :frames]
+    ways = [eager(model), compiled(model, mel), exported(model, threads, "exact"), exported(model, threads, "int8")]
+    laps = [[timed(way, mel) for way in ways] for _ in range(repeats + 1)][1:]  # the first lap warms up
+    duration = samples / spec.sample_rate
+    rows = [
+        row(way, lap, laps[0][0][0], front_end, duration)
+        for way, lap in zip(ways, zip(*laps, strict=True), strict=True)
+    ]
     report(rows, f"{model}, {duration:.1f} s, {threads} threads")
     RESULTS.mkdir(exist_ok=True)
     with written_whole(RESULTS / f"export-{model}-{threads}-threads.json") as scratch:
         kept = {"machine": describe_machine(CPU), "seconds": duration, "repeats": repeats, "rows": rows}
         scratch.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def row(way: Way, laps: Sequence[Lap], reference: Tensor, front_end: MelSpectrogram, duration: float) -> dict[str, Any]:
+    """The factors and the differences of one way."""
+    wave = laps[0][0]
+    mels = front_end(torch.stack([wave, reference]))
+    return {
+        "way": way.name,
+        "rtf": median(lap[1] for lap in laps) / duration,
+        "processor_rtf": median(lap[2] for lap in laps) / duration,
+        "difference": (wave - reference).abs().max().item(),
+        "mel_difference": (mels[0] - mels[1]).abs().mean().item(),
+        "preparation": way.seconds,
+    }
 
 
 def report(rows: list[dict[str, Any]], title: str) -> None:

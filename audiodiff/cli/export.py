@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from audiodiff.export.weights import Weights
+
 Target = Literal["onnx", "torch-export"]
 Part = Literal["sampler", "network"]
 
@@ -18,6 +20,7 @@ def export(
     part: Annotated[Part, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")] = "sampler",
     sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; else the model's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network steps; else the model's own number.")] = None,
+    weights: Annotated[Weights, typer.Option(help="int8 halves an ONNX file by rounding its weights.")] = "exact",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
@@ -32,11 +35,12 @@ def export(
     path = out or Path(vocoder.name + SUFFIX[to])
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already: pass --overwrite to replace it")
-    if part == "network" and to != "onnx":
-        raise ConfigError("the network alone is exported to ONNX only: leave out --to, or --part")
+    if to != "onnx" and (part != "sampler" or weights != "exact"):
+        raise ConfigError("--part network and --weights int8 are for ONNX: leave them out, or --to")
     if part == "network":
-        export_network(path, bundle)
+        export_network(path, bundle, weights)
+    elif to == "onnx":
+        export_sampler(path, bundle, vocoder.sampler(sampler), vocoder.times(steps), weights)
     else:
-        write = export_sampler if to == "onnx" else export_program
-        write(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
+        export_program(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
     typer.echo(f"{vocoder.name} -> {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -45,5 +45,5 @@ def network_example(bundle: Bundle) -> Example:
     inputs = {"x_t": wave, "t": torch.full((batch,), 0.5), "mel": torch.zeros(batch, spec.n_mels, frames)}
     axes: dict[str, Axes] = {"x_t": free, "t": {0: BATCH}, "mel": {0: BATCH, 2: FRAMES}}
     if isinstance(bundle.model.prior, MelInversion):
-        inputs["mean"], axes["mean"] = wave, free
+        inputs["mean"], axes["mean"] = wave.clone(), free  # the very same tensor would be traced as one input
     return Example(inputs, axes)

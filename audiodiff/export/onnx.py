@@ -17,6 +17,7 @@ from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.example import Example, network_example, sampler_example
 from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
+from audiodiff.export.weights import Weights, pack_weights
 from audiodiff.priors import MelInversion
 from audiodiff.version import __version__
 
@@ -25,29 +26,30 @@ METADATA = "audiodiff"
 """The key under which a graph says, as JSON, what it is and what it wants."""
 
 
-def export_sampler(path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times) -> None:
+def export_sampler(
+    path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times, weights: Weights = "exact"
+) -> None:
     """Write the whole model with its sampler unrolled: mel and noise in, waveform out, for any batch and length.
 
     Inputs are `mel` [batch, n_mels, frames], `noise` [draws, batch, samples], standard normal, and for a
     `MelInversion` prior `turns` [frames, bins], uniform in 0 … 1. Raises `ConfigError` for a sampler that
-    cannot be unrolled, `OutputError` when writing fails.
+    cannot be unrolled or where onnx is not installed, `OutputError` when writing fails.
     """
     model = UnrolledSampler(bundle, sampler, times).eval()
     example = sampler_example(bundle, model)
     facts = {"part": "sampler", "draws": model.n_draws, "network_calls": model.n_calls}
-    write_graph(path, model, example, "wave", described(bundle) | facts)
+    write_graph(path, model, example, "wave", described(bundle) | facts, weights)
 
 
-def export_network(path: str | os.PathLike[str], bundle: Bundle) -> None:
+def export_network(path: str | os.PathLike[str], bundle: Bundle, weights: Weights = "exact") -> None:
     """Write the network alone, as a function of `x_t`, `t`, `mel` and, where the prior has one, its `mean`."""
     facts = described(bundle) | {"part": "network"}
-    write_graph(path, NetworkAlone(bundle).eval(), network_example(bundle), "output", facts)
+    write_graph(path, NetworkAlone(bundle).eval(), network_example(bundle), "output", facts, weights)
 
 
 def described(bundle: Bundle) -> dict[str, Any]:
     """What a graph says of itself, whatever part of the model it is."""
-    spec = bundle.model.mel
-    prior = bundle.model.prior
+    spec, prior = bundle.model.mel, bundle.model.prior
     return {
         "audiodiff": __version__,
         "name": bundle.name,
@@ -59,7 +61,12 @@ def described(bundle: Bundle) -> dict[str, Any]:
 
 
 def write_graph(
-    path: str | os.PathLike[str], model: nn.Module, example: Example, output: str, facts: dict[str, Any]
+    path: str | os.PathLike[str],
+    model: nn.Module,
+    example: Example,
+    output: str,
+    facts: dict[str, Any],
+    weights: Weights,
 ) -> None:
     """Trace a module and write it as one self-contained file."""
     onnx = require_onnx()
@@ -76,30 +83,20 @@ def write_graph(
         )
     assert program is not None  # the exporter that traces with dynamo always returns one
     graph = program.model_proto
-    halve_what_loses_nothing(graph)
+    forget_sources(graph.graph)
+    pack_weights(graph.graph, weights, {name for name, _ in model.named_parameters()})
     graph.metadata_props.add(key=METADATA, value=json.dumps(facts))
     with written_whole(path) as scratch:
         onnx.save(graph, scratch)
 
 
-def halve_what_loses_nothing(graph: Any) -> None:  # noqa: ANN401 (an onnx.ModelProto; onnx has no types)
-    """Store weights in 16 bits where that is exact, as for those of most bundles; runtimes widen them on loading."""
-    import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
-
-    kept, casts = [], []
-    for tensor in graph.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        halved = values.astype(np.float16) if values.dtype == np.float32 and values.size > 1024 else None
-        if halved is None or not np.array_equal(halved.astype(np.float32), values):
-            kept.append(tensor)
-            continue
-        kept.append(numpy_helper.from_array(halved, tensor.name + "_half"))
-        casts.append(helper.make_node("Cast", [tensor.name + "_half"], [tensor.name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.graph.node]
-    for field, values in (("initializer", kept), ("node", nodes)):
-        graph.graph.ClearField(field)
-        getattr(graph.graph, field).extend(values)
+def forget_sources(graph: Any) -> None:  # noqa: ANN401 (an onnx.GraphProto; onnx has no types)
+    """Remove the lines of code, with their paths on this machine, that the exporter notes at every node."""
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                forget_sources(attribute.g)
 
 
 def require_onnx() -> Any:  # noqa: ANN401 (a module)

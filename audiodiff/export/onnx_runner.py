@@ -1,8 +1,6 @@
 """Speak with an exported model: numpy and onnxruntime, no PyTorch. Copy this file into your own program.
 
-    python onnx_runner.py MODEL.onnx MEL.npy OUT.wav [SEED]
-
-The same seed gives the waveform that audiodiff itself gives, up to rounding.
+As a command: python onnx_runner.py MODEL.onnx MEL.npy OUT.wav [SEED]
 """
 
 import hashlib
@@ -17,23 +15,24 @@ BLOCK = 1 << 14
 
 
 class OnnxVocoder:
-    """A whole model from `audiodiff export MODEL --to onnx`: call it with a mel, get the waveform."""
+    """A whole model from `audiodiff export MODEL --to onnx`; `facts` say what it is, `facts["mel"]` its mels."""
 
-    def __init__(self, path: str, threads: int = 0) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads  # 0: as many as there are cores
-        self.session = onnxruntime.InferenceSession(path, options, providers=onnxruntime.get_available_providers())
-        self.facts = json.loads(self.session.get_modelmeta().custom_metadata_map["audiodiff"])
-        self.sample_rate: int = self.facts["sample_rate"]
+    def __init__(self, path: str, options: onnxruntime.SessionOptions | None = None) -> None:
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.facts = json.loads(self.session.get_modelmeta().custom_metadata_map.get("audiodiff", "{}"))
+        if self.facts.get("part") != "sampler":
+            raise ValueError(f"{path} is no whole model: export one with `audiodiff export MODEL --to onnx`")
 
     def __call__(self, mel: np.ndarray, seed: int = 0) -> np.ndarray:
-        """Map one mel [n_mels, frames], of the convention `facts["mel"]`, to float32 [samples]."""
-        frames = mel.shape[1]
-        samples = frames * self.facts["hop_length"]
-        noise = np.stack([gaussian(seed, draw, samples) for draw in range(self.facts["draws"])])
-        feeds = {"mel": mel[None].astype(np.float32), "noise": noise[:, None]}
-        if self.facts["turns"]:
-            feeds["turns"] = uniform(0, frames * self.facts["turns"]).reshape(frames, -1)
+        """Map one mel [n_mels, frames] to float32 [hop_length * frames]; raises ValueError for anything else."""
+        mel, n_mels = np.asarray(mel, np.float32), self.facts["mel"]["n_mels"]
+        if mel.ndim != 2 or len(mel) != n_mels or not mel.size or not np.isfinite(mel).all():
+            raise ValueError(f"got a mel of shape {mel.shape}: expected [{n_mels}, frames] of finite numbers")
+        frames, draws = mel.shape[1], range(self.facts["draws"])
+        noise = np.stack([gaussian(seed, draw, frames * self.facts["hop_length"]) for draw in draws])
+        feeds = {"mel": mel[None], "noise": noise[:, None]}
+        if bins := self.facts["turns"]:
+            feeds["turns"] = uniform(0, frames * bins).reshape(frames, bins)
         return np.asarray(self.session.run(None, feeds)[0])[0]
 
 
@@ -44,27 +43,17 @@ def uniform(seed: int, count: int) -> np.ndarray:
 
 
 def gaussian(seed: int, draw: int, samples: int) -> np.ndarray:
-    """Standard normal noise that depends on the seed, the draw and the place of a sample alone."""
-    blocks = [_block(seed, draw, index) for index in range(-(-samples // BLOCK))]
-    return np.concatenate(blocks)[:samples]
-
-
-def _block(seed: int, draw: int, index: int) -> np.ndarray:
-    digest = hashlib.sha256(f"{seed} {draw} {index}".encode()).digest()
-    word = int.from_bytes(digest[:8], "big") >> 1 & 0xFFFFFFFF
-    first, second = uniform(word, BLOCK).reshape(-1, 2, 8).transpose(1, 0, 2)
-    radius, angle = np.sqrt(-2 * np.log(1 - first)), 2 * np.float32(np.pi) * second  # Box & Muller 1958
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
-
-
-def main(model: str, mel: str, out: str, seed: str = "0") -> None:
-    """Vocode one mel file into a 16-bit wav file."""
-    vocoder = OnnxVocoder(model)
-    samples = np.clip(np.rint(vocoder(np.load(mel), int(seed)) * 32768), -32768, 32767).astype("<i2")
-    with wave.open(out, "wb") as file:
-        file.setparams((1, 2, vocoder.sample_rate, len(samples), "NONE", ""))
-        file.writeframes(samples.tobytes())
+    """Normal noise that depends on seed, draw and place alone, as torch.randn makes it (Box & Muller 1958)."""
+    keys = [f"{seed} {draw} {index}".encode() for index in range(-(-samples // BLOCK))]
+    seeds = [int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1 & 0xFFFFFFFF for key in keys]
+    first, second = np.stack([uniform(seed, BLOCK) for seed in seeds]).reshape(-1, 2, 8).swapaxes(0, 1)
+    radius, angle = np.sqrt(-2 * np.log(1 - first)), 2 * np.float32(np.pi) * second
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:samples]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    vocoder, seed = OnnxVocoder(sys.argv[1]), int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    with wave.open(sys.argv[3], "wb") as file:
+        file.setparams((1, 2, vocoder.facts["sample_rate"], 0, "NONE", ""))
+        pcm = np.rint(32768 * vocoder(np.load(sys.argv[2]), seed)).clip(-32768, 32767)
+        file.writeframes(pcm.astype("<i2").tobytes())

@@ -20,8 +20,7 @@ from audiodiff.types import Mel, Time, Wave
 class UnrolledSampler(nn.Module):
     """A model with its sampler and grid: every step written out, every coefficient a constant.
 
-    `n_draws` is how much noise it takes, `needs_turns` whether it also takes the first phases of a
-    `MelInversion` prior.
+    `n_draws` is how often it draws noise, `n_calls` how often it calls the network.
     """
 
     def __init__(self, bundle: Bundle, sampler: Sampler, times: Times) -> None:
@@ -30,7 +29,6 @@ class UnrolledSampler(nn.Module):
         program, self.result = unroll(denoiser, sampler, times)
         self.values: Sequence[Value] = program.values
         self.n_draws, self.n_calls = program.n_draws, program.n_calls
-        self.needs_turns = isinstance(prior, MelInversion)
         self.network = real(denoiser.network)
         self.prior: Any = RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
 

@@ -53,10 +53,10 @@ class ConvolutionStft(nn.Module):
         order, order_sign = self._usual_order()
         fold_order, fold_sign = self._folded_order()
         tensors = {
-            "first": first.float(),
-            "second": second.flatten(0, 1).unsqueeze(-1).float(),
-            "second_inverse": (second * doubled[:, None, None]).mT.flatten(0, 1).unsqueeze(-1).float(),
-            "squared_window": window.square().float()[None, None],
+            "first": first,
+            "second": second.flatten(0, 1).unsqueeze(-1),
+            "second_inverse": (second * doubled[:, None, None]).mT.flatten(0, 1).unsqueeze(-1),
+            "squared_window": window.square()[None, None],
             "by_row": channels.reshape(self.n_columns, -1).mT.flatten(),
             "by_column": channels.reshape(-1, self.n_columns).mT.flatten(),
             "other_part": channels.unflatten(0, (self.kept, 2, self.n_columns)).flip(1).flatten(),
@@ -66,6 +66,7 @@ class ConvolutionStft(nn.Module):
             "fold_sign": fold_sign,
         }
         for name, tensor in tensors.items():
+            tensor = tensor.to(stft.window.dtype) if tensor.is_floating_point() else tensor
             self.register_buffer(name, tensor.contiguous(), persistent=False)
 
     def forward(self, wave: Wave) -> Folded:

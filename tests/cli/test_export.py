@@ -60,10 +60,10 @@ def test_each_kind_has_its_exporter(options, exporter, suffix, voice, calls, exp
     assert f"lmnt-diffwave{suffix}" in said.out
 
 
-def test_sampler_and_steps_are_passed_on(voice, calls, export, tmp_path):
-    export(voice, "-o", tmp_path / "x.onnx", "--steps", 3, "--sampler", "ddim")
-    _, bundle, sampler, times = calls["sampler"]
-    assert bundle.name == "lmnt-diffwave"
+def test_choices_are_passed_on(voice, calls, export, tmp_path):
+    export(voice, "-o", tmp_path / "x.onnx", "--steps", 3, "--sampler", "ddim", "--weights", "int8")
+    _, bundle, sampler, times, weights = calls["sampler"]
+    assert (bundle.name, weights) == ("lmnt-diffwave", "int8")
     assert sampler.__name__ == "ddim"
     assert len(times) == 4
 
@@ -71,7 +71,8 @@ def test_sampler_and_steps_are_passed_on(voice, calls, export, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--part", "network", "--to", "torch-export"), "to ONNX only"),
+        (("--part", "network", "--to", "torch-export"), "are for ONNX"),
+        (("--weights", "int8", "--to", "torch-export"), "are for ONNX"),
         (("--sampler", "magic"), "no sampler 'magic'"),
         (("-o", "there.onnx"), "--overwrite"),
     ],
