@@ -11,6 +11,7 @@ from rich.console import Console
 from audiodiff.cli import data, edit, mel
 from audiodiff.cli.convert import convert
 from audiodiff.cli.evaluate import evaluate
+from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
 from audiodiff.cli.tune import tune
@@ -120,6 +121,7 @@ app.command()(generate)
 app.command()(evaluate)
 app.command()(tune)
 app.command()(convert)
+app.command()(export)
 app.command()(inspect)
 
 
