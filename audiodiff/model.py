@@ -13,6 +13,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.types import Mel, Noise, Wave
 
 
+@runtime_checkable
 class Means(Protocol):
     """The mean of one mel, frame by frame at most `lag` frames later than the mel."""
 
