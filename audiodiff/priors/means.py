@@ -1,6 +1,6 @@
 """The mean of a `MelInversion` prior, for a mel that comes in pieces."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ BLOCK = 32
 """Mel frames whose magnitudes are estimated at a time: whole blocks of Griffin-Lim, and no more to wait for."""
 
 
+@runtime_checkable
 class Magnitudes(Protocol):
     """Estimates the linear magnitudes of a mel, from `context` frames to either side of each."""
 
@@ -28,6 +29,7 @@ class Magnitudes(Protocol):
         ...
 
 
+@runtime_checkable
 class BlockwiseMagnitudes(Protocol):
     """Estimates the magnitudes of one mel that comes block by block."""
 
