@@ -1,4 +1,4 @@
-"""Batches per second of our loaders and of lmnt's, one worker each, on the same recordings.
+"""What a batch costs in our loaders and in lmnt's, on the same recordings: CPU time, and the rate with one worker.
 
     python benchmarks/loader_speed.py data/ljspeech/train.jsonl      # needs `pip install diffwave`
 
@@ -8,7 +8,6 @@ the same 16-bit numbers in its place.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 import warnings
@@ -34,7 +33,7 @@ SPEC = convention("diffwave_22k")
 
 
 def main() -> None:
-    """Measure every loader in turn, `--rounds` times, and print the best of each."""
+    """Measure every loader in turn, `--rounds` times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--batches", type=int, default=60)
@@ -45,17 +44,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wavs = copies(read_manifest(arguments.manifest), Path(folder))
         features = MelFeatures(model=SimpleNamespace(mel=SPEC))  # pyright: ignore[reportArgumentType]
-        loaders: dict[str, Callable[[], Iterable]] = {
-            "lmnt diffwave": lambda: lmnt(Path(folder)),
-            "audiodiff, features kept": lambda: ours(wavs, FeatureStore(Path(folder) / "cache", features)),
-            "audiodiff, on the fly": lambda: ours(wavs, LiveFeatures(features)),
+        kept, live = FeatureStore(Path(folder) / "cache", features), LiveFeatures(features)
+        loaders: dict[str, Callable[[int], Iterable]] = {
+            "lmnt diffwave": lambda workers: lmnt(Path(folder), workers),
+            "audiodiff, features kept": lambda workers: ours(wavs, kept, workers),
+            "audiodiff, on the fly": lambda workers: ours(wavs, live, workers),
         }
-        opened = {name: make() for name, make in loaders.items()}
+        opened = {name: (make(0), make(1)) for name, make in loaders.items()}
         for _ in range(arguments.rounds):
-            for name, loader in opened.items():
-                rate = speed(loader, arguments.batches)
-                print(f"{name:26} {rate:7.1f} batches/s, {rate * BATCH * SEGMENT / SPEC.frame_rate:7.0f} x real time")
-                sys.stdout.flush()
+            for name, (alone, worker) in opened.items():
+                cpu = cost(alone, arguments.batches, time.process_time)
+                wall = cost(worker, arguments.batches, time.perf_counter)
+                print(
+                    f"{name:26} {1000 * cpu:6.1f} ms of CPU a batch, with a worker {1 / wall:6.1f} batches/s",
+                    flush=True,
+                )
 
 
 def copies(utterances: list[Utterance], folder: Path) -> list[Utterance]:
@@ -70,8 +73,8 @@ def copies(utterances: list[Utterance], folder: Path) -> list[Utterance]:
     return found
 
 
-def lmnt(folder: Path) -> Iterable:
-    """lmnt's loader with one worker instead of one per core."""
+def lmnt(folder: Path, workers: int) -> Iterable:
+    """lmnt's loader with so many workers instead of one per core."""
     import torchaudio
     from diffwave.dataset import from_path
 
@@ -81,26 +84,27 @@ def lmnt(folder: Path) -> Iterable:
 
     torchaudio.load_wav = load_wav  # pyright: ignore[reportAttributeAccessIssue]
     params = SimpleNamespace(batch_size=BATCH, crop_mel_frames=SEGMENT, hop_samples=SPEC.hop_length)
-    with mock.patch("os.cpu_count", return_value=1):
+    with mock.patch("os.cpu_count", return_value=workers):
         return from_path([str(folder)], params)
 
 
-def ours(utterances: list[Utterance], source: Source) -> Iterable:
-    """Our loader as the data module wires it, with one worker."""
+def ours(utterances: list[Utterance], source: Source, workers: int) -> Iterable:
+    """Our loader as the data module wires it."""
     dataset = SegmentDataset(usable(utterances, source, strict=True, name="the copies"), source, segment=SEGMENT)
     order = SegmentOrder(dataset, batch_size=BATCH, seed=0, world=1, rank=0)
-    return ResumableLoader(dataset, batch_size=BATCH, sampler=order, num_workers=1, persistent_workers=True)
+    options = {"num_workers": workers, "persistent_workers": workers > 0}
+    return ResumableLoader(dataset, batch_size=BATCH, sampler=order, **options)
 
 
-def speed(loader: Iterable, batches: int) -> float:
-    """Batches per second after the first few, over as many epochs as it takes."""
+def cost(loader: Iterable, batches: int, clock: Callable[[], float]) -> float:
+    """Seconds per batch after the first few, over as many epochs as it takes."""
     stream = chain.from_iterable(repeat(loader))
     for _ in islice(stream, WARMUP):
         continue
-    started = time.perf_counter()
+    started = clock()
     for _ in islice(stream, batches):
         continue
-    return batches / (time.perf_counter() - started)
+    return (clock() - started) / batches
 
 
 if __name__ == "__main__":
