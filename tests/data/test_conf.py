@@ -2,14 +2,15 @@
 
 import pytest
 
-from audiodiff.cli.config import build, compose_config, config_dir
+from audiodiff.cli.config import build, compose_config
 from audiodiff.data import Gain, Loudness
 from audiodiff.data.datamodule import ShardData, VocoderData
+from tests.conftest import ROOT
 
-CORPORA = sorted(path.stem for path in (config_dir() / "data").glob("*.yaml"))
+CORPORA = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/prepare.py"))
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", [*CORPORA, "shards"])
 def test_every_corpus_builds_its_data(name, mel_features):
     config = compose_config("train", [f"data={name}", "seed=7"])
     data = build(config.data, features=mel_features)
