@@ -18,7 +18,7 @@ LAYERS = [
     {"model"},
     {"generative"},
     {"training", "evaluation"},
-    {"constructors", "contract"},
+    {"constructors", "contract", "streaming"},
     {"bundle"},
     {"card", "choices"},
     {"hub"},

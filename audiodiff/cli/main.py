@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from audiodiff.cli import edit, mel
+from audiodiff.cli import data, edit, mel
 from audiodiff.cli.convert import convert
 from audiodiff.cli.evaluate import evaluate
+from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
 from audiodiff.cli.tune import tune
@@ -114,11 +115,13 @@ def give_up(failures: list[str], jobs: Sized) -> None:
 
 
 app.add_typer(mel.app, name="mel")
+app.add_typer(data.app, name="data")
 app.add_typer(edit.app, name="edit")
 app.command()(generate)
 app.command()(evaluate)
 app.command()(tune)
 app.command()(convert)
+app.command()(export)
 app.command()(inspect)
 
 
