@@ -19,7 +19,7 @@ LAYERS = [
     {"generative"},
     {"training", "evaluation"},
     {"constructors", "contract", "streaming"},
-    {"bundle"},
+    {"bundle", "inputs"},
     {"card", "choices"},
     {"hub"},
     {"shelf"},
