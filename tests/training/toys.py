@@ -4,12 +4,12 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from audiodiff.data.order import ResumableLoader, SegmentOrder
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from audiodiff.data.order import ResumableLoader, SegmentOrder
 from audiodiff.training.average import WeightAverage
 from audiodiff.training.checkpoints import WholeCheckpoints
 from audiodiff.training.module import Training
@@ -105,7 +105,6 @@ def run(
         logger=CSVLogger(folder, name="", version="log"),
         log_every_n_steps=1,
         plugins=[WholeCheckpoints()],
-        use_distributed_sampler=False,
         num_sanity_val_steps=0,
         check_val_every_n_epoch=None,
         enable_progress_bar=False,
