@@ -9,6 +9,7 @@ from rich.console import Console
 
 from audiodiff.cli import edit, mel
 from audiodiff.cli.convert import convert
+from audiodiff.cli.demo import demo
 from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
@@ -105,6 +106,7 @@ def vocode(
 
 app.add_typer(mel.app, name="mel")
 app.add_typer(edit.app, name="edit")
+app.command()(demo)
 app.command()(generate)
 app.command()(evaluate)
 app.command()(tune)
