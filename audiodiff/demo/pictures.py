@@ -42,8 +42,8 @@ def comparison_pictures(reference: Pcm, output: Pcm, sample_rate: Hertz) -> str:
 
 def row(title: str, *pictures: str) -> str:
     """Pictures side by side under a title."""
-    images = "".join(f'<img alt="{escape(title)}" src="{picture}" style="width: 49%">' for picture in pictures)
-    return f'<figure class="sound"><figcaption>{escape(title)}</figcaption>{images}</figure>'
+    images = "".join(f'<img alt="{escape(title)}" src="{picture}">' for picture in pictures)
+    return f'<figure class="sound"><figcaption>{escape(title)}</figcaption><div>{images}</div></figure>'
 
 
 def peak_of(*waves: Signal) -> float:

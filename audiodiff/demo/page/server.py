@@ -19,6 +19,8 @@ FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "mon
 STYLE = """
 figure.sound { margin: 0.5em 0; background: white; color: black; }
 figure.sound figcaption { font-weight: bold; padding: 0.3em; }
+figure.sound div { display: flex; align-items: center; }
+figure.sound img { min-width: 0; flex: 1; }
 """
 CLEANING = (600, 3600)
 """Every so many seconds files older than so many seconds are deleted."""
