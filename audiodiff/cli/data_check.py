@@ -27,11 +27,11 @@ def check_corpus(
     print_findings(findings, report, console)
     if out is not None:
         write_report(out, report)
-        console.print(f"Every recording is in {out / 'report.json'}, a picture in {out / 'report.png'}")
+        console.print(f"Every recording is in {out / 'report.json'}, a picture in {out / 'report.png'}", soft_wrap=True)
     if fix is not None:
         kept = cleaned(findings)
         write_manifest(fix, kept)
-        console.print(f"{fix} lists the {len(kept)} good recordings of {len(findings)}")
+        console.print(f"{fix} lists the {len(kept)} good recordings of {len(findings)}", soft_wrap=True)
     return report
 
 

@@ -65,6 +65,7 @@ class RealMelInversion(nn.Module):
             phases = step * (self.stft.power(step) + TINY).rsqrt()
             return done + 1, self.stft.inverse(magnitudes * phases, norm), consistent
 
+        # A loop of the graph's own: written out, 48 iterations take several times as long to export.
         _, wave, _ = while_loop(unfinished, improve, (torch.zeros((), dtype=torch.int64), wave, previous))
         return Conditioning(mel=mel, mean=wave)
 

@@ -23,7 +23,8 @@ class ConvolutionStft(nn.Module):
 
     With n_fft = n_rows · n_columns and sample n = n_columns·a + c, the sum over a is a convolution along every
     n_columns-th sample that also applies the window, and the sum over c a matrix for each row. For n_fft 1024
-    that takes a sixth of the time of the plain 1024-tap convolution.
+    and hop 256 that takes a tenth of the multiplications of one convolution with 1024 taps. Tensors have the
+    precision of the window.
     """
 
     first: Tensor
