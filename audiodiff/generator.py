@@ -15,8 +15,8 @@ from audiodiff.errors import BundleError, ConfigError
 from audiodiff.evaluation.classifier import WordClassifier
 from audiodiff.generative import GenerativeModel
 from audiodiff.noise import SampleNoise
+from audiodiff.shelf import bundle_folder
 from audiodiff.types import Hertz, Time, Wave
-from audiodiff.vocoder import bundle_folder
 
 DEFAULT = "fsdd-digits"
 

@@ -5,10 +5,12 @@ bundle is.
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
-from audiodiff.bundle import CARD, CONFIG, WEIGHTS
-from audiodiff.errors import BundleError, OutputError
+from audiodiff.bundle import CARD, CONFIG, WEIGHTS, Bundle, save_bundle
+from audiodiff.card import model_card
+from audiodiff.errors import BundleError, ConfigError, OutputError
 from audiodiff.version import __version__
 
 PREFIX = "hub:"
@@ -24,7 +26,14 @@ def fetch_bundle(address: str) -> Path:
     hub = huggingface_hub()
     repo, _, revision = address.removeprefix(PREFIX).partition("@")
     try:
-        folder = Path(hub.snapshot_download(repo, revision=revision or None, allow_patterns=list(FILES)))
+        folder = Path(
+            hub.snapshot_download(
+                repo,
+                revision=revision or None,
+                allow_patterns=list(FILES),
+                local_files_only=hub.constants.HF_HUB_OFFLINE,
+            )
+        )
     except Exception as error:  # its own errors, those of the network below it, and those of the disk
         raise BundleError(f"cannot load {address}: {_places(hub, repo)}: {_first_line(error)}") from error
     if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
@@ -34,18 +43,36 @@ def fetch_bundle(address: str) -> Path:
     return folder
 
 
-def push_bundle(folder: Path, repo: str, *, private: bool = False, token: str | None = None) -> str:
-    """Upload a bundle's files to `user/repo`, which is made if it is not there; return the address of the commit.
+def write_bundle(bundle: Bundle, folder: Path, address: str | None = None) -> Path:
+    """Write a loaded bundle with its model card, which says how to load it from `address`.
+
+    Raises `OutputError` for a folder that holds something else or cannot be written.
+    """
+    if not bundle.config:
+        raise ConfigError(f"{bundle.name} came from no bundle, so there is no config that could be written")
+    if folder.exists() and not (folder / CONFIG).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise OutputError(f"{folder} is there already and is no bundle: give another folder")
+    try:
+        card = model_card(bundle, address)
+        return save_bundle(folder, bundle.name, bundle.config, bundle.model, card, bundle.dtype)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def push_bundle(bundle: Bundle, repo: str, *, private: bool = False, token: str | None = None) -> str:
+    """Upload a bundle to `user/repo`, which is made if it is not there; return the address of the commit.
 
     Without `token` the one of `hf auth login` is used. Raises `OutputError` when the hub does not take it.
     """
     hub = huggingface_hub()
-    try:
-        api = hub.HfApi(token=token, library_name="audiodiff", library_version=__version__)
-        repo = api.create_repo(repo, private=private, exist_ok=True).repo_id
-        commit = api.upload_folder(repo_id=repo, folder_path=folder, allow_patterns=list(FILES))
-    except Exception as error:  # as above
-        raise OutputError(f"cannot push to {repo} at {hub.constants.ENDPOINT}: {_first_line(error)}") from error
+    api = hub.HfApi(token=token, library_name="audiodiff", library_version=__version__)
+    with TemporaryDirectory() as scratch:
+        folder = write_bundle(bundle, Path(scratch) / bundle.name, f"{PREFIX}{repo}")
+        try:
+            api.create_repo(repo, private=private, exist_ok=True)
+            commit = api.upload_folder(repo_id=repo, folder_path=folder, allow_patterns=list(FILES))
+        except Exception as error:  # as above
+            raise OutputError(f"cannot push to {repo} at {hub.constants.ENDPOINT}: {_first_line(error)}") from error
     return str(commit.commit_url)
 
 

@@ -11,8 +11,8 @@ from audiodiff.constructors import Tree, build
 from audiodiff.convert import convert
 from audiodiff.generative import GenerativeModel
 from audiodiff.networks import DiffWave, MelGenerator, SpectralDiffWave
+from audiodiff.shelf import bundle_folder
 from audiodiff.types import Samples
-from audiodiff.vocoder import bundle_folder
 
 Facts = dict[str, str]
 

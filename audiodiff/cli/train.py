@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import lightning as L
+import torch
 from hydra.errors import HydraException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
@@ -38,7 +39,6 @@ def train(config: DictConfig) -> Path:
     """Run the experiment that `config` describes and return the folder of its bundle."""
     trainer = fit(config)
     run = Path(config.paths.run)
-    trainer.save_checkpoint(run / "checkpoints" / "last.ckpt")
     if trainer.is_global_zero and best_score(trainer) == float("inf"):
         write_bundle(config, run / "checkpoints" / "last.ckpt")
     trainer.strategy.barrier()
@@ -79,6 +79,8 @@ def build_model(config: DictConfig) -> DiffusionModel:
     if config.init_from is not None:
         load_matching(model, Path(config.init_from))
     if config.compile is not None:
+        if config.compile not in torch.compiler.list_backends():
+            raise ConfigError(f"compile={config.compile}: expected one of {', '.join(torch.compiler.list_backends())}")
         for network in trained_networks(model):
             network.compile(backend=config.compile)  # in place: the names of the weights stay as they are
     return model

@@ -35,8 +35,10 @@ def unpacked(archive: Archive, folder: Path) -> Path:
     marker = folder / f".{archive.name}.unpacked"
     if not marker.exists():
         path = fetch(archive, folder)
-        options = {} if path.suffix == ".zip" else {"filter": "data"}
-        shutil.unpack_archive(path, folder, **options)
+        if path.suffix == ".zip":
+            shutil.unpack_archive(path, folder)  # which never writes outside of the folder
+        else:
+            shutil.unpack_archive(path, folder, filter="data")
         marker.touch()
         path.unlink()
     return folder

@@ -1,7 +1,7 @@
 """What the recipes share: recordings that a corpus lists become manifests of its splits."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,14 +92,25 @@ def need(path: Path, what: str) -> Path:
 
 
 def run(
-    name: str, download: Callable[[Path], Path], recordings: Callable[[Path], Iterable[Recording]], doc: str | None
+    name: str,
+    download: Callable[[Path, list[str]], Path],
+    recordings: Callable[[Path], Iterable[Recording]],
+    doc: str | None,
+    parts: Sequence[str] = (),
+    usual: Sequence[str] = (),
 ) -> None:
-    """The command line of a recipe: download the corpus unless `--corpus` names its folder, then prepare it."""
+    """The command line of a recipe: download the corpus unless `--corpus` names its folder, then prepare it.
+
+    Of a corpus in `parts`, the `usual` ones are downloaded unless `--parts` names others.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, help="the corpus's folder; without it the corpus is downloaded")
     parser.add_argument("--out", type=Path, default=Path("data") / name, help="where the manifests go")
+    if parts:
+        parser.add_argument("--parts", nargs="+", choices=parts, default=list(usual), help="what to download")
     arguments = parser.parse_args()
-    report(prepare(recordings(arguments.corpus or download(Path("data"))), arguments.out), arguments.out)
+    corpus = arguments.corpus or download(Path("data"), getattr(arguments, "parts", []))
+    report(prepare(recordings(corpus), arguments.out), arguments.out)
 
 
 def report(prepared: Prepared, out: Path) -> None:

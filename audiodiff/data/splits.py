@@ -7,7 +7,12 @@ Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
+def place_of(name: str) -> float:
+    """Where a name falls in [0, 1), evenly and always the same."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+
+
 def split_of(name: str, *, valid: float, test: float = 0.0) -> Split:
     """Assign an utterance or a speaker to a split by its name; `valid` and `test` are shares of all names."""
-    u = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
-    return "test" if u < test else "valid" if u < test + valid else "train"
+    place = place_of(name)
+    return "test" if place < test else "valid" if place < test + valid else "train"

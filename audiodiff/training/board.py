@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
@@ -12,6 +12,7 @@ from torch import Tensor
 from audiodiff.types import Hertz
 
 
+@runtime_checkable
 class Board(Protocol):
     """Shows media under a name, at a step of the training."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
@@ -82,5 +83,5 @@ def replay(path: Path, objective: nn.Module) -> list[dict[str, float]]:
 def _evidence(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, UnpicklingError) as error:
         raise InputError(f"cannot replay {path}: it is no file that a stopped training left ({error})") from error

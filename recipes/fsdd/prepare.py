@@ -23,7 +23,7 @@ ARCHIVE = Archive(
 )
 
 
-def download(target: Path) -> Path:
+def download(target: Path, _: list[str]) -> Path:
     """Download the corpus (about 16 MB) below `target` unless it is there; return its folder."""
     return unpacked(ARCHIVE, target) / f"free-spoken-digit-dataset-{VERSION}"
 

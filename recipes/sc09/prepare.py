@@ -20,7 +20,7 @@ ARCHIVE = Archive(
 )
 
 
-def download(target: Path) -> Path:
+def download(target: Path, _: list[str]) -> Path:
     """Download all of Speech Commands (2.3 GB) below `target` unless it is there; return its folder."""
     return unpacked(ARCHIVE, target / "speech_commands_v0.02")
 

@@ -19,7 +19,7 @@ DECIBELS = replace(convention("coqui_22k"), shift=0.0, scale=1.0, range=None)
 
 @pytest.fixture
 def synthesizer(tmp_path):
-    pytest.importorskip("TTS.utils.synthesizer", reason="needs coqui-tts")
+    pytest.importorskip("TTS.utils.synthesizer", reason="needs coqui-tts and torchcodec", exc_type=ImportError)
     from TTS.config.shared_configs import BaseAudioConfig
     from TTS.tts.configs.glow_tts_config import GlowTTSConfig
     from TTS.tts.models.glow_tts import GlowTTS
@@ -46,7 +46,7 @@ def synthesizer(tmp_path):
     model = GlowTTS.init_from_config(config)
     model.config.save_json(tmp_path / "config.json")
     torch.save({"model": model.state_dict()}, tmp_path / "model.pth")
-    return Synthesizer(tmp_path / "model.pth", tmp_path / "config.json")
+    return Synthesizer(tts_checkpoint=tmp_path / "model.pth", tts_config_path=tmp_path / "config.json")
 
 
 @pytest.mark.filterwarnings("ignore")  # Coqui's own

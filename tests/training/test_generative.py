@@ -9,8 +9,8 @@ from torch.testing import assert_close
 from audiodiff.audio import save_audio
 from audiodiff.conditioning import NOTHING
 from audiodiff.data import Utterance, write_manifest
+from audiodiff.data.clip_datamodule import ClipData
 from audiodiff.data.clips import MemoryDataset, stacked
-from audiodiff.data.datamodule import ClipData
 from audiodiff.diffusion import stratified_times
 from audiodiff.errors import InputError
 from audiodiff.training.generative import ClipFeatures, Generative
