@@ -52,7 +52,7 @@ class Generative(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        model.prior.requires_grad_(False)
+        model.requires_grad_(False).denoiser.requires_grad_(True)
         self.distance = distance
         self.weight = weight
         self.times = times
