@@ -44,7 +44,7 @@ def small(folder: Path, *overrides: str) -> DictConfig:
     for name, value in SMALL.items():
         if OmegaConf.select(config, name) is not None:
             OmegaConf.update(config, name, value)
-    clip = [Utterance(id="clip", path=CLIP, duration=1.9, sample_rate=22050, speaker="LJ", text="six")]
+    clip = [Utterance(id="clip", path=CLIP, duration=1.9, sample_rate=22050, speaker="george", text="six")]
     for split in ("train", "valid"):
         write_manifest(Path(config.data.folder) / f"{split}.jsonl", clip)
     return config

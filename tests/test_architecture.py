@@ -19,7 +19,7 @@ LAYERS = [
     {"generative"},
     {"training", "evaluation"},
     {"constructors", "contract", "streaming"},
-    {"bundle"},
+    {"bundle", "inputs"},
     {"card", "choices"},
     {"hub"},
     {"shelf"},
@@ -27,7 +27,7 @@ LAYERS = [
     {"generator"},
     {"editing"},
     {"convert", "export", "integrations", "bulk"},
-    {"compat"},
+    {"compat", "demo"},
     {"cli"},
     {"__main__"},
 ]

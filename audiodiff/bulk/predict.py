@@ -59,8 +59,8 @@ def vocode_everywhere(
     """
     for library in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers")  # reading is little beside vocoding
-    warnings.filterwarnings("ignore", message=".*treespec")  # Lightning's use of torch
+    for about in (".*does not have many workers", "predict returned None", ".*treespec"):
+        warnings.filterwarnings("ignore", message=about)  # all of them on purpose, the last by Lightning
     try:
         trainer = L.Trainer(
             accelerator=device,

@@ -50,4 +50,5 @@ def shard(
     from audiodiff.data.shards import write_shards
 
     shards = write_shards(read_manifest(manifest), out, seconds=size)
-    console.print(f"{out}: {len(shards)} shards, {sum(len(shard.recordings) for shard in shards)} recordings")
+    n_recordings = sum(len(shard.recordings) for shard in shards)
+    console.print(f"{out}: {len(shards)} shards, {n_recordings} recordings", soft_wrap=True)

@@ -27,11 +27,11 @@ def check_corpus(
     print_findings(findings, report, console)
     if out is not None:
         write_report(out, report)
-        console.print(f"Every recording is in {out / 'report.json'}, a picture in {out / 'report.png'}")
+        console.print(f"Every recording is in {out / 'report.json'}, a picture in {out / 'report.png'}", soft_wrap=True)
     if fix is not None:
         kept = cleaned(findings)
         write_manifest(fix, kept)
-        console.print(f"{fix} lists the {len(kept)} good recordings of {len(findings)}")
+        console.print(f"{fix} lists the {len(kept)} good recordings of {len(findings)}", soft_wrap=True)
     return report
 
 
@@ -40,6 +40,8 @@ def print_findings(findings: list[Finding], report: Report, console: Console) ->
     rates = ", ".join(f"{n} at {rate} Hz" for rate, n in report["rates"].items())
     console.print(f"{report['recordings']} recordings, {report['hours']:.2f} h: {rates or 'none readable'}")
     table = table_of("", ["problem", "recordings", "what it is", "such as"])
+    for column in table.columns[2:]:
+        column.justify = "left"
     for kind, ids in report["problems"].items():
         if ids:
             shown = [f for f in findings if kind in f.problems][:EXAMPLES]

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from audiodiff.networks.gated import GatedBlock, GatedStack
 
-Rows = Float[Tensor, "frames channels"]
+Rows = Float[Tensor, "_ _"]
+"""Frames by channels; how many come out depends on the frames before."""
 
 
 class BlockwiseStack:

@@ -12,7 +12,7 @@ from audiodiff.audio.running_griffin_lim import RunningGriffinLim
 from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
-from audiodiff.priors.means import Magnitudes, MeanStream
+from audiodiff.priors.means import MagnitudeEstimator, MeanStream
 from audiodiff.types import Mel, Wave
 
 
@@ -50,7 +50,7 @@ class MelInversion(nn.Module):
     def means(self) -> MeanStream:
         """The mean of one mel that comes in pieces."""
         griffin_lim = RunningGriffinLim(self.stft, self.constraint, self.iterations)
-        return MeanStream(cast(Magnitudes, self.magnitudes), griffin_lim)
+        return MeanStream(cast(MagnitudeEstimator, self.magnitudes), griffin_lim)
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
         """From a waveform to its difference from the mean."""

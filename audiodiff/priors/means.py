@@ -15,7 +15,7 @@ BLOCK = 32
 
 
 @runtime_checkable
-class Magnitudes(Protocol):
+class MagnitudeEstimator(Protocol):
     """Estimates the linear magnitudes of a mel, from `context` frames to either side of each."""
 
     context: int
@@ -33,7 +33,7 @@ class Magnitudes(Protocol):
 class BlockwiseMagnitudes(Protocol):
     """Estimates the magnitudes of one mel that comes block by block."""
 
-    def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "frames bins"]:
+    def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "_ bins"]:
         """Take the next frames, return the magnitudes of those that are ready."""
         ...
 
@@ -45,7 +45,7 @@ class MeanStream:
     a single bit. The first block is longer by the `context` of the magnitudes, and whole blocks come out of it.
     """
 
-    def __init__(self, magnitudes: Magnitudes, griffin_lim: RunningGriffinLim) -> None:
+    def __init__(self, magnitudes: MagnitudeEstimator, griffin_lim: RunningGriffinLim) -> None:
         self.magnitudes = magnitudes.blockwise()
         self.griffin_lim = griffin_lim
         self.wanted = magnitudes.context + BLOCK

@@ -1,4 +1,4 @@
-"""Synthesis in constant memory: a mel that comes in pieces, a waveform that goes out in pieces, the same to rounding."""
+"""Synthesis in constant memory: a mel in pieces in, a waveform in pieces out, the same as the whole to rounding."""
 
 from audiodiff.streaming.stream import ModelStream
 from audiodiff.streaming.vocoding import VocoderStream

@@ -60,7 +60,7 @@ def killed(out: Path, *arguments: object) -> set[Path]:
     process = subprocess.Popen(
         command(*arguments), cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while process.poll() is None and len(list(out.glob("*.wav"))) < 3:
+    while process.poll() is None and len(list(out.rglob("[!.]*.wav"))) < 3:
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -65,13 +65,11 @@ def test_augmentation_builds(name):
     assert callable(build(compose_config("train", [f"data/augment={name}"]).data.augment))
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("debug", names("debug"))
-def test_debug_presets_fit_every_experiment(experiment, debug):
-    """They change how long is trained and where to, and never what."""
+def test_debug_presets_change_how_long_is_trained_and_never_what(debug):
     plain, changed = (
-        OmegaConf.to_container(compose_config("train", [f"experiment={experiment}", f"debug={choice}"]))
-        for choice in ("null", debug)
+        OmegaConf.to_container(compose_config("train", ["experiment=ljspeech_rollout", *choice]))
+        for choice in ([], [f"debug={debug}"])
     )
     assert changed["name"] == f"debug_{debug}"
     for part in ("model", "network", "objective", "features", "optimizer", "schedule", "sampler"):

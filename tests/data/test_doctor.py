@@ -64,8 +64,7 @@ def plant(folder, kind, wave):
     if kind == "unreadable":
         (folder / "bad.wav").write_bytes(b"RIFF")
     elif kind == "duplicate":
-        soundfile.write(folder / "bad.wav", load_audio(folder / "LJ001-0002.flac").numpy(), RATE)
-        (folder / "bad.wav").rename(folder / "zz.wav")
+        soundfile.write(folder / "zz.wav", load_audio(folder / "LJ001-0002.flac").numpy(), RATE)
     else:
         samples, rate, encoding = FAULTS[kind](wave)
         soundfile.write(folder / "bad.wav", samples, rate, subtype=encoding)

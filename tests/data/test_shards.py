@@ -16,6 +16,10 @@ from audiodiff.data.shards import INDEX, ShardStream, read_index, write_shards
 from audiodiff.errors import ConfigError, InputError
 from tests.conftest import CLIP
 
+pytestmark = [  # webdataset leaves it to the garbage collector to close its files
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SEGMENT = 16
 COUNT = 24
 
