@@ -19,7 +19,7 @@ def vocoder(request):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=3))
 def test_alone_is_batched_is_padded_is_listed(vocoder, sampler, lengths):
     mels = [mel_of(length, seed) for seed, length in enumerate(lengths)]

@@ -16,7 +16,7 @@ HIFIGAN = convention("hifigan_22k")
 def diffwave() -> Vocoder:
     """A waveform-rate network on white noise."""
     torch.manual_seed(0)
-    network = DiffWave(n_mels=80, hop_length=256, channels=4, layers=4, dilation_cycle=3)
+    network = DiffWave(n_mels=80, hop_length=256, channels=2, layers=3, dilation_cycle=3)
     torch.nn.init.normal_(network.output.weight, std=0.1)
     return vocoder_of(network, Isotropic())
 

@@ -32,7 +32,7 @@ def magnitudes(channels: int = 8, layers: int = 6) -> MagnitudeNetwork:
     return network
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(sizes=st.lists(st.integers(1, 50), min_size=1, max_size=5))
 @torch.no_grad()
 def test_a_stack_block_by_block_is_the_stack(sizes):
@@ -45,8 +45,8 @@ def test_a_stack_block_by_block_is_the_stack(sizes):
 
 
 @pytest.mark.parametrize("estimate", [magnitudes, lambda: NnlsMagnitudes(mel=HIFIGAN)], ids=["network", "nnls"])
-@settings(max_examples=10, deadline=None)
-@given(frames=st.integers(1, 150), size=st.integers(1, 90))
+@settings(max_examples=4, deadline=None)
+@given(frames=st.integers(1, 150), size=st.integers(3, 90))
 def test_a_mean_in_pieces_is_the_mean_bit_by_bit(estimate, frames, size):
     prior, mel = MelInversion(mel=HIFIGAN, magnitudes=estimate(), iterations=4), mel_of(frames)[None]
     with torch.no_grad():
