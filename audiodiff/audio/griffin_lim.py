@@ -1,5 +1,7 @@
 """A waveform from magnitudes alone."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,20 +11,33 @@ from audiodiff.types import Wave
 
 Magnitudes = Float[Tensor, "batch bins frames"]
 
+Revise = Callable[[Magnitudes, float], Magnitudes]
+"""(magnitudes of a waveform, share of the iterations done) -> the magnitudes to strive for next."""
+
 
 @torch.no_grad()
-def griffin_lim(magnitudes: Magnitudes, phases: Spectrum, stft: Stft, iterations: int, momentum: float = 0.99) -> Wave:
+def griffin_lim(
+    magnitudes: Magnitudes,
+    phases: Spectrum,
+    stft: Stft,
+    iterations: int,
+    momentum: float = 0.99,
+    revise: Revise | None = None,
+) -> Wave:
     """Find a waveform whose STFT has these magnitudes, by fast Griffin-Lim (Perraudin et al. 2013, alg. 2).
 
     `phases` are unit-modulus complex numbers to start from. `momentum` 0 is the original algorithm of
-    Griffin & Lim (1984). Returns `hop_length · frames` samples.
+    Griffin & Lim (1984). Where the magnitudes are themselves an estimate, `revise` improves it by what the
+    waveform found so far could realize. Returns `hop_length · frames` samples.
     """
     norm = stft.window_sum(magnitudes.shape[-1])
     wave = stft.inverse(magnitudes * phases, norm)
-    previous = None
-    for _ in range(iterations):
+    wanted, previous = magnitudes, None
+    for done in range(1, iterations + 1):
         consistent = stft(wave)
         step = consistent if previous is None else consistent + momentum * (consistent - previous)
         previous = consistent
-        wave = stft.inverse(magnitudes * torch.sgn(step), norm)
+        if revise is not None:
+            wanted = revise(consistent.abs(), done / iterations)
+        wave = stft.inverse(wanted * torch.sgn(step), norm)
     return wave

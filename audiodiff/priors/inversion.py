@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from audiodiff.audio.envelope import MelEnvelope
 from audiodiff.audio.griffin_lim import Magnitudes, griffin_lim
+from audiodiff.audio.mel_constraint import MelConstraint
 from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Spectrum, Stft
 from audiodiff.conditioning import Conditioning
@@ -16,8 +17,8 @@ class MelInversion(nn.Module):
 
     mean(mel) + noise_level·scale(mel)·eps is where sampling starts, so a few steps suffice and a mel that the
     network finds hard still gives speech. `magnitudes` maps a mel to linear magnitudes: a `MagnitudeNetwork`,
-    or `NnlsMagnitudes`, which learns nothing. (GLA-Grad, Liu et al. 2024, and SpecGrad, Koizumi et al. 2022,
-    use the two halves of this idea.)
+    or `NnlsMagnitudes`, which learns nothing; Griffin-Lim improves them as it goes (`MelConstraint.revision`).
+    (GLA-Grad, Liu et al. 2024, and SpecGrad, Koizumi et al. 2022, use the two halves of this idea.)
     """
 
     def __init__(self, *, mel: MelSpec, magnitudes: nn.Module, iterations: int = 32, noise_level: float = 0.5) -> None:
@@ -25,6 +26,7 @@ class MelInversion(nn.Module):
         self.magnitudes = magnitudes
         self.stft = Stft(mel)
         self.envelope = MelEnvelope(mel)
+        self.constraint = MelConstraint(mel)
         self.iterations = iterations
         self.noise_level = noise_level
 
@@ -59,7 +61,8 @@ class MelInversion(nn.Module):
 
     def _mean(self, mel: Mel) -> Wave:
         magnitudes = self.magnitudes(mel)
-        return griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations)
+        revise = self.constraint.revision(magnitudes, mel)
+        return griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations, revise=revise)
 
     @staticmethod
     def _first_phases(magnitudes: Magnitudes) -> Spectrum:
