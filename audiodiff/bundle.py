@@ -20,32 +20,43 @@ from audiodiff.audio.atomic import written_whole
 from audiodiff.constructors import Allowance, Tree, build, canonical
 from audiodiff.diffusion import Sampler, Schedule, Times, explicit
 from audiodiff.errors import AudiodiffError, BundleError
+from audiodiff.generative import GenerativeModel
 from audiodiff.model import DiffusionModel
 from audiodiff.version import __version__
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""A bundle's name becomes part of file names, so it may hold no path."""
+HEADER = ("format", "audiodiff", "name")
+"""The keys of config.json that say what wrote it, beside the trees of constructors."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A bundle's name becomes part of file names, so it may hold no path, and not more than they do."""
 LARGEST_CONFIG = 1 << 20
+
+
+AnyModel = DiffusionModel | GenerativeModel
+"""A vocoder or a generator."""
 
 
 @dataclass(frozen=True)
 class Bundle:
     """A loaded model with the sampler and the grid that it is meant to be used with.
 
-    `grids` are those that were tuned for a number of steps.
+    `grids` are those that were tuned for a number of steps. `config`, `card` and `dtype` are what `save_bundle` takes
+    to write it again; a model that came from no bundle has no `config`.
     """
 
     name: str
-    model: DiffusionModel
+    model: AnyModel
     sampler: Sampler
     grid: Callable[[Schedule], Times]
     grids: Mapping[int, Times] = field(default_factory=dict)
+    config: Tree = field(default_factory=dict)
+    card: str = ""
+    dtype: torch.dtype = torch.float16
 
 
 def save_bundle(
-    folder: Path, name: str, config: Tree, model: DiffusionModel, card: str, dtype: torch.dtype = torch.float16
+    folder: Path, name: str, config: Tree, model: AnyModel, card: str, dtype: torch.dtype = torch.float16
 ) -> Path:
     """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
@@ -69,7 +80,7 @@ def save_bundle(
 def load_bundle(folder: Path) -> Bundle:
     """Read a bundle on the CPU in float32; raises `BundleError` for one that is missing, damaged or newer."""
     config = read_config(folder)
-    weights = _read_weights(folder / WEIGHTS)
+    weights, dtype = _read_weights(folder / WEIGHTS)
     try:
         with Allowance(sum(tensor.numel() for tensor in weights.values())):
             model = build(config["model"])
@@ -78,15 +89,23 @@ def load_bundle(folder: Path) -> Bundle:
         raise
     except Exception as error:  # arguments from a stranger make constructors fail in every way there is
         raise BundleError(f"{folder / CONFIG} does not describe a model: {type(error).__name__} {error}") from error
-    if not isinstance(model, DiffusionModel):
-        raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a DiffusionModel")
+    if not isinstance(model, AnyModel):
+        raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a vocoder or a generator")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise BundleError(f"{folder / WEIGHTS} does not fit its {CONFIG}: {first}") from error
-    grids = _tuned_grids(config, model.denoiser.schedule, folder / CONFIG)
-    return Bundle(name=config["name"], model=model.eval(), sampler=sampler, grid=grid, grids=grids)
+    return Bundle(
+        name=config["name"],
+        model=model.eval(),
+        sampler=sampler,
+        grid=grid,
+        grids=_tuned_grids(config, model.denoiser.schedule, folder / CONFIG),
+        config={key: value for key, value in config.items() if key not in HEADER},
+        card=(folder / CARD).read_text(encoding="utf-8", errors="replace") if (folder / CARD).is_file() else "",
+        dtype=dtype,
+    )
 
 
 def add_grid(folder: Path, times: Sequence[float], note: str) -> None:
@@ -121,7 +140,7 @@ def read_config(folder: Path) -> Tree:
 def check_name(name: object) -> None:
     """Raise `BundleError` for a name that could lead out of the folder it is used in."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise BundleError(f"{name!r} is no name for a bundle: expected letters, digits and . _ - only")
+        raise BundleError(f"{name!r} is no name for a bundle: expected up to 100 letters, digits and . _ -")
 
 
 def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:
@@ -134,8 +153,12 @@ def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Time
     return grids
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
+    """The weights in float32, and the finest precision that any of them was kept in."""
     try:
-        return {name: tensor.to(torch.float32) for name, tensor in load_file(path).items()}
+        weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path} cannot be read as safetensors: {error}") from error
+    kept = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
+    dtype = max(kept, key=lambda dtype: dtype.itemsize, default=torch.float32)
+    return {name: tensor.to(torch.float32) for name, tensor in weights.items()}, dtype

@@ -16,6 +16,7 @@ from audiodiff.errors import BundleError, UntrustedBundleError
 CLASSES = (
     "audiodiff.audio",
     "audiodiff.diffusion",
+    "audiodiff.generative",
     "audiodiff.model",
     "audiodiff.networks",
     "audiodiff.priors",

@@ -31,18 +31,24 @@ def fit_mel(mel: Mel, have: MelSpec | None, want: MelSpec, convert: Convert = "e
     if have is None:
         _check_guess(mel, want)
         return mel
-    relation = compare(have, want)
+    relation = relation_for(have, want, convert)
     if relation.kinship is Kinship.SAME:
         return mel
-    allowed = {Kinship.EXACT} | ({Kinship.APPROXIMATE} if convert == "approximate" else set())
-    if relation.kinship not in allowed:
-        raise MelMismatchError(_refusal(relation, have, want))
     warnings.warn(
         f"the mel was converted from {name_of(have)} to {name_of(want)} ({relation.kinship}: {relation})",
         MelContractWarning,
         stacklevel=4,
     )
     return convert_mel(mel, have, want)
+
+
+def relation_for(have: MelSpec, want: MelSpec, convert: Convert = "exact") -> Relation:
+    """How `have` relates to `want`; raises `MelMismatchError` where the contract allows no way between them."""
+    relation = compare(have, want)
+    allowed = {Kinship.SAME, Kinship.EXACT} | ({Kinship.APPROXIMATE} if convert == "approximate" else set())
+    if relation.kinship not in allowed:
+        raise MelMismatchError(_refusal(relation, have, want))
+    return relation
 
 
 def _check_guess(mel: Mel, want: MelSpec) -> None:

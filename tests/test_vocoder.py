@@ -11,7 +11,7 @@ from audiodiff import Vocoder
 from audiodiff.audio import MelSpectrogram, convention, convert_mel
 from audiodiff.contract import MelContractWarning
 from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
-from audiodiff.vocoder import DEFAULT, shipped
+from audiodiff.shelf import DEFAULT, shipped
 
 HIFIGAN = convention("hifigan_22k")
 

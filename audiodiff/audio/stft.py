@@ -42,6 +42,11 @@ class Stft(nn.Module):
         return self.n_fft // 2 + 1
 
     @property
+    def reach(self) -> int:
+        """How many hops to either side of its own a frame sees, and a sample is made of frames from."""
+        return -(-max(self.left, self.n_fft - self.hop_length - self.left) // self.hop_length)
+
+    @property
     def noise_magnitude(self) -> float:
         """Root mean square magnitude of a bin when the input is standard normal noise."""
         return self.window.square().sum().sqrt().item()
@@ -63,11 +68,21 @@ class Stft(nn.Module):
         squares = self.window.square().expand(1, n_frames, -1)
         return self._overlap_add(squares)[0].clamp_min(1e-8)
 
-    def _overlap_add(self, frames: Float[Tensor, "batch frames n_fft"]) -> Wave:
-        batch, n_frames, _ = frames.shape
-        frames = F.pad(frames, (0, self.segments * self.hop_length - self.n_fft))
-        pieces = frames.view(batch, n_frames, self.segments, self.hop_length)
-        wave = frames.new_zeros(batch, n_frames + self.segments - 1, self.hop_length)
+    def overlapped(
+        self, frames: Float[Tensor, "*batch frames n_fft"], past: Float[Tensor, " overlap"]
+    ) -> Float[Tensor, "*batch samples"]:
+        """Lay frames over one another, on top of the `segments` - 1 hops that earlier ones have left."""
+        *batch, n_frames, _ = frames.shape
+        if rest := self.segments * self.hop_length - self.n_fft:
+            frames = F.pad(frames, (0, rest))
+        pieces = frames.reshape(*batch, n_frames, self.segments, self.hop_length)
+        wave = frames.new_zeros(*batch, n_frames + self.segments - 1, self.hop_length)
+        wave[..., : self.segments - 1, :] = past.view(-1, self.hop_length)
         for k in range(self.segments):
-            wave[:, k : k + n_frames] += pieces[:, :, k]
-        return wave.flatten(1)[:, self.left : self.left + n_frames * self.hop_length]
+            wave[..., k : k + n_frames, :] += pieces[..., k, :]
+        return wave.flatten(-2)
+
+    def _overlap_add(self, frames: Float[Tensor, "batch frames n_fft"]) -> Wave:
+        nothing = frames.new_zeros((self.segments - 1) * self.hop_length)
+        n_samples = frames.shape[1] * self.hop_length
+        return self.overlapped(frames, nothing)[:, self.left : self.left + n_samples]

@@ -4,16 +4,15 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from audiodiff.audio import CONVENTIONS, MelSpec
-from audiodiff.bundle import CARD, WEIGHTS, load_bundle, read_config
+from audiodiff.bundle import CARD, WEIGHTS, AnyModel, load_bundle, read_config
+from audiodiff.card import split_card
 from audiodiff.constructors import Tree, build
 from audiodiff.convert import convert
-from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave, SpectralDiffWave
+from audiodiff.generative import GenerativeModel
+from audiodiff.networks import DiffWave, MelGenerator, SpectralDiffWave
+from audiodiff.shelf import bundle_folder
 from audiodiff.types import Samples
-from audiodiff.vocoder import bundle_folder
 
 Facts = dict[str, str]
 
@@ -50,16 +49,30 @@ def facts_of_checkpoint(path: Path) -> Facts:
     }
 
 
-def facts_of_model(config: Tree, model: DiffusionModel) -> Facts:
+def facts_of_model(config: Tree, model: AnyModel) -> Facts:
     """What a model is made of."""
     denoiser = model.denoiser
     return {
+        **(facts_of_generator(model) if isinstance(model, GenerativeModel) else {}),
         "mel": mel_contract(model.mel),
         "network": f"{type(denoiser.network).__name__}, {size_of(denoiser.network)}",
         "prior": f"{type(model.prior).__name__}, {size_of(model.prior)}",
         "diffusion": f"{type(denoiser.prediction).__name__} on {described(config['model']['denoiser']['schedule'])}",
         "sampling": sampling(config, model),
         "receptive field": receptive_field(model),
+    }
+
+
+def facts_of_generator(model: GenerativeModel) -> Facts:
+    """What a generator makes, and what it can be told."""
+    labels, speakers = (", ".join(names) for names in (model.labels, model.speakers))
+    told = [f"{len(model.labels)} labels: {labels}", f"{len(model.speakers)} speakers: {speakers}"]
+    if model.embedding_size:
+        told.append(f"embeddings of {model.embedding_size} numbers")
+    return {
+        "makes": f"clips of {model.length} samples ({model.length / model.mel.sample_rate:.2f} s) without a mel",
+        "told": "; ".join(told) if model.labels or model.speakers or model.embedding_size else "nothing",
+        "guidance": f"trained with p_uncond {model.p_uncond:g}",
     }
 
 
@@ -75,19 +88,19 @@ def mel_contract(spec: MelSpec) -> str:
     )
 
 
-def sampling(config: Tree, model: DiffusionModel) -> str:
+def sampling(config: Tree, model: AnyModel) -> str:
     """The sampler and the grid that belong to a model."""
     times = build(config["grid"])(model.denoiser.schedule)
     return f"{described(config['sampler'])}, {len(times) - 1} steps"
 
 
-def receptive_field(model: DiffusionModel) -> str:
+def receptive_field(model: AnyModel) -> str:
     """How much of the waveform one sample of a network's output depends on."""
     network, spec = model.denoiser.network, model.mel
     side: Samples = 0
     if isinstance(network, DiffWave):
         side = network.context
-    elif isinstance(network, SpectralDiffWave):
+    elif isinstance(network, SpectralDiffWave | MelGenerator):
         side = network.context * spec.hop_length + spec.n_fft
     return f"{2 * side + 1} samples ({1000 * (2 * side + 1) / spec.sample_rate:.0f} ms) at every network call"
 
@@ -108,11 +121,4 @@ def card_header(path: Path) -> dict[str, Any]:
     """The YAML at the head of a model card; empty where there is none."""
     if not path.is_file():
         return {}
-    parts = path.read_text(encoding="utf-8", errors="replace").split("---\n", 2)
-    if len(parts) < 3 or parts[0]:
-        return {}
-    try:
-        header = yaml.safe_load(parts[1])
-    except yaml.YAMLError:
-        return {}
-    return header if isinstance(header, dict) else {}
+    return split_card(path.read_text(encoding="utf-8", errors="replace"))[0]

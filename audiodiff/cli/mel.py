@@ -11,7 +11,7 @@ from audiodiff.bundle import read_config
 from audiodiff.cli.mel_files import Outcome, Target
 from audiodiff.constructors import build
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.vocoder import bundle_folder
+from audiodiff.shelf import bundle_folder
 
 app = typer.Typer(no_args_is_help=True, help="Mel spectrograms: extract, look at, check and convert them.")
 console = Console(highlight=False, soft_wrap=True)

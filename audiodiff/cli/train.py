@@ -1,96 +1,112 @@
 """`audiodiff train`: a run from a composed config to a bundle."""
 
 from pathlib import Path
-from pickle import UnpicklingError
 
 import lightning as L
 import torch
 from hydra.errors import HydraException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch import nn
 
-from audiodiff.bundle import save_bundle
+from audiodiff import networks
+from audiodiff.bundle import check_name
 from audiodiff.cli.config import build, compose_config
-from audiodiff.constructors import Tree
-from audiodiff.errors import ConfigError, InputError
+from audiodiff.cli.train_bundle import BundleAtBest, monitoring, write_bundle
+from audiodiff.cli.train_state import StoredConfig, checkpoint_to_resume, load_matching
+from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
+from audiodiff.training.guard import replay
 from audiodiff.training.module import Training
 
 
 def run_training(overrides: list[str]) -> None:
     """Compose `conf/train.yaml` with the overrides, train, and say where the bundle is."""
     try:
-        bundle = train(compose_config("train", overrides))
+        config = compose_config("train", overrides)
+        if config.replay is not None:
+            Console().print(replay_losses(config), highlight=False)
+            return
+        bundle = train(config)
     except HydraException as error:
         raise ConfigError(f"the configuration does not work: {error}") from error
-    Console().print(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
+    if rank_zero_only.rank == 0:
+        Console().print(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
 
 
 def train(config: DictConfig) -> Path:
     """Run the experiment that `config` describes and return the folder of its bundle."""
-    L.seed_everything(config.seed, workers=True)
+    trainer = fit(config)
     run = Path(config.paths.run)
-    run.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, run / "config.yaml", resolve=True)
+    if trainer.is_global_zero and best_score(trainer) == float("inf"):
+        write_bundle(config, run / "checkpoints" / "last.ckpt")
+    trainer.strategy.barrier()
+    return run / "bundle"
 
+
+def fit(config: DictConfig) -> L.Trainer:
+    """Train as `config` says, from the start or from a checkpoint; returns the trainer with all that it found."""
+    check_name(config.name)
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    run = Path(config.paths.run)
+    resumed = checkpoint_to_resume(config, run)
+    write_config(config, run)
+
+    model = build_model(config)
+    objective = build(config.objective, model=model)
+    data = build(config.data, features=build(config.features, model=model))
+    module = Training(
+        objective=objective,
+        optimizer=build(config.optimizer),
+        lr_schedule=build(config.lr_schedule),
+        seed=config.seed,
+    )
+    trainer = build_trainer(config)
+    trainer.fit(module, data, ckpt_path=resumed)
+    return trainer
+
+
+def best_score(trainer: L.Trainer) -> float:
+    """The best value of the metric that the best checkpoint is chosen by; infinite if nothing was validated."""
+    scores = [callback.best_model_score for callback in monitoring(trainer)]
+    return min((float(score) for score in scores if score is not None), default=float("inf"))
+
+
+def build_model(config: DictConfig) -> DiffusionModel:
+    """Build the model, with the weights of `init_from`, and let `compile` speed its networks up."""
     model: DiffusionModel = build(config.model)
     if config.init_from is not None:
         load_matching(model, Path(config.init_from))
-    objective = build(config.objective, model=model)
-    data = build(config.data, features=build(config.features, model=model))
-    module = Training(objective=objective, optimizer=build(config.optimizer), lr_schedule=build(config.lr_schedule))
-    trainer = build_trainer(config)
-    trainer.fit(module, data, ckpt_path=checkpoint_to_resume(config, run))
-    trainer.save_checkpoint(run / "checkpoints" / "last.ckpt")
-    return write_bundle(config, model, run)
+    if config.compile is not None:
+        if config.compile not in torch.compiler.list_backends():
+            raise ConfigError(f"compile={config.compile}: expected one of {', '.join(torch.compiler.list_backends())}")
+        for network in trained_networks(model):
+            network.compile(backend=config.compile)  # in place: the names of the weights stay as they are
+    return model
+
+
+def trained_networks(model: DiffusionModel) -> list[nn.Module]:
+    """The networks inside the model, its prior's included."""
+    kinds = tuple(getattr(networks, name) for name in networks.__all__)
+    return [module for module in model.modules() if isinstance(module, kinds)]
 
 
 def build_trainer(config: DictConfig) -> L.Trainer:
     """Build the trainer with the callbacks and the logger of their own config groups."""
     callbacks = [build(node) for node in config.callbacks.values() if node is not None]
-    return build(config.trainer, callbacks=callbacks, logger=build(config.logger))
+    callbacks += [StoredConfig(config), BundleAtBest(config)]
+    return build(config.trainer, callbacks=callbacks, logger=build(config.logger) or False)
 
 
-def checkpoint_to_resume(config: DictConfig, run: Path) -> Path | None:
-    """The checkpoint to go on from, None to start anew; `resume=last` is the newest of this run."""
-    if config.resume is None:
-        return None
-    path = run / "checkpoints" / "last.ckpt" if config.resume == "last" else Path(config.resume)
-    if not path.is_file():
-        raise InputError(f"cannot resume: there is no checkpoint {path}; leave `resume` out to start anew")
-    return path
+@rank_zero_only
+def write_config(config: DictConfig, run: Path) -> None:
+    """Keep the composed config beside the checkpoints."""
+    run.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, run / "config.yaml", resolve=True)
 
 
-def load_matching(model: nn.Module, path: Path) -> None:
-    """Load the weights of a checkpoint's model wherever name and shape agree; raise InputError if none does."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except (OSError, KeyError, RuntimeError, UnpicklingError) as error:
-        raise InputError(f"cannot start from {path}: not a training checkpoint ({error})") from error
-    prefix = "objective.model."
-    ours = model.state_dict()
-    matching = {
-        name: tensor
-        for key, tensor in state.items()
-        if (name := key.removeprefix(prefix)) in ours and ours[name].shape == tensor.shape
-    }
-    if not matching:
-        raise InputError(f"cannot start from {path}: none of its weights fits this model's names and shapes")
-    model.load_state_dict(matching, strict=False)
-
-
-def write_bundle(config: DictConfig, model: DiffusionModel, run: Path) -> Path:
-    """Write the averaged weights of the newest checkpoint as a bundle beside the checkpoints."""
-    load_matching(model, run / "checkpoints" / "last.ckpt")
-    tree: Tree = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("model", "sampler", "grid")}
-    return save_bundle(run / "bundle", config.name, tree, model, card=model_card(config))
-
-
-def model_card(config: DictConfig) -> str:
-    """A first README.md for the bundle: what was trained on what, with which settings."""
-    return (
-        f"# {config.name}\n\nTrained by audiodiff for {config.trainer.max_steps} steps with seed {config.seed} "
-        f"on the manifest folder {Path(config.data.folder).name}. Add the data's licence, the measured scores and the "
-        "model's limits before you publish it.\n\n```yaml\n" + OmegaConf.to_yaml(config, resolve=True) + "```\n"
-    )
+def replay_losses(config: DictConfig) -> str:
+    """Repeat the step that stopped a run and say what its losses are."""
+    losses = replay(Path(config.replay), build(config.objective, model=build_model(config)))
+    return "\n".join(f"batch {index}: {found}" for index, found in enumerate(losses))

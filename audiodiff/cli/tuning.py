@@ -21,7 +21,8 @@ from audiodiff.evaluation.search import Grid, Trial, power_grids, search_grid
 from audiodiff.evaluation.synthesis import OneMel, read_mels
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.noise import SampleNoise
-from audiodiff.vocoder import Vocoder, bundle_folder
+from audiodiff.shelf import bundle_folder
+from audiodiff.vocoder import Vocoder
 
 __all__ = ["Aim", "set_threads", "tune_bundle"]
 

@@ -18,8 +18,9 @@ from audiodiff.bundle import CONFIG
 from audiodiff.convert import convert
 from audiodiff.diffusion import DiscreteBetas
 from audiodiff.errors import AudiodiffError, ConfigError
+from audiodiff.shelf import bundle_folder
 from audiodiff.types import Seconds
-from audiodiff.vocoder import Vocoder, bundle_folder
+from audiodiff.vocoder import Vocoder
 
 UNCONDITIONAL_LENGTH: Seconds = 5.0
 """How much an unconditional model says: lmnt's default `audio_len`."""

@@ -35,7 +35,15 @@ class Converted:
     def bundle(self) -> Bundle:
         """The model with its sampler and grid, ready for a `Vocoder`."""
         sampler, grid = build(self.config["sampler"]), build(self.config["grid"])
-        return Bundle(name=self.name, model=self.model, sampler=sampler, grid=grid)
+        return Bundle(
+            name=self.name,
+            model=self.model,
+            sampler=sampler,
+            grid=grid,
+            config=self.config | {"origin": self.origin},
+            card=self.card(),
+            dtype=torch.float32,
+        )
 
     def save(self, folder: Path) -> Path:
         """Write the bundle with its weights in float32, bit for bit as they were loaded."""

@@ -1,14 +1,21 @@
-"""Data: manifests, features kept on disk, and crops of them. (`datamodule` needs Lightning: import it by name.)"""
+"""Data: manifests, features, segments and their order. (`datamodule` and `shards` need more: import them by name.)"""
 
-from audiodiff.data.dataset import ClipDataset, CropDataset
-from audiodiff.data.features import Features, FeatureStore
+from audiodiff.data.augment import Gain, Loudness
+from audiodiff.data.dataset import ClipDataset, SegmentDataset
+from audiodiff.data.features import Features, FeatureStore, LiveFeatures
 from audiodiff.data.manifest import Utterance, read_manifest, write_manifest
+from audiodiff.data.order import ResumableLoader, SegmentOrder
 
 __all__ = [
     "ClipDataset",
-    "CropDataset",
     "FeatureStore",
     "Features",
+    "Gain",
+    "LiveFeatures",
+    "Loudness",
+    "ResumableLoader",
+    "SegmentDataset",
+    "SegmentOrder",
     "Utterance",
     "read_manifest",
     "write_manifest",

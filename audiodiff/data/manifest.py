@@ -11,7 +11,10 @@ from audiodiff.types import Hertz, Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """A recording: `path` is absolute or relative to the manifest's folder."""
+    """A recording; `mel` is a file with the mel that a TTS model predicts for it, aligned with it frame by frame.
+
+    In a manifest paths are absolute, or relative to the manifest's folder.
+    """
 
     id: str
     path: Path
@@ -19,6 +22,7 @@ class Utterance:
     sample_rate: Hertz
     speaker: str | None = None
     text: str | None = None
+    mel: Path | None = None
 
 
 def read_manifest(path: Path) -> list[Utterance]:
@@ -49,7 +53,8 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
 def _parse(line: str, manifest: Path, number: int) -> Utterance:
     try:
         row = json.loads(line)
-        utterance = Utterance(**row | {"path": manifest.parent / row["path"]})
+        paths = {key: manifest.parent / row[key] for key in ("path", "mel") if key == "path" or key in row}
+        utterance = Utterance(**row | paths)
     except (ValueError, TypeError, KeyError) as error:
         names = ", ".join(field.name for field in fields(Utterance))
         raise InputError(

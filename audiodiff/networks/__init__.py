@@ -1,7 +1,9 @@
 """Networks: tensors in, tensors out, with a finite and computed context."""
 
+from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.magnitudes import MagnitudeNetwork
+from audiodiff.networks.mel_generator import MelGenerator
 from audiodiff.networks.spectral import SpectralDiffWave
 
-__all__ = ["DiffWave", "MagnitudeNetwork", "SpectralDiffWave"]
+__all__ = ["ClipEmbedding", "DiffWave", "MagnitudeNetwork", "MelGenerator", "SpectralDiffWave"]

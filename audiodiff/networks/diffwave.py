@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
+from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretched
 from audiodiff.types import Samples, Time, Wave
@@ -52,10 +53,10 @@ class DiffWave(nn.Module):
     """A stack of gated dilated convolutions over the waveform; the dilation doubles and starts anew every cycle.
 
     The defaults are the paper's BASE model. `n_steps` is T, the number of training steps that the step
-    embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None the network is
-    unconditional. With `sees_mean` it also sees the prior's mean, beside x_t, which it needs where the state is
-    the difference from that mean. Other people's DiffWaves differ in their `embedding`, in their `upsampler`, or
-    in what their convolutions see beyond both ends.
+    embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None there is no mel, and
+    without `clip` as well the network is unconditional. With `sees_mean` it also sees the prior's mean, beside
+    x_t, which it needs where the state is the difference from that mean. Other people's DiffWaves differ in
+    their `embedding`, in their `upsampler`, or in what their convolutions see beyond both ends.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class DiffWave(nn.Module):
         upsampler: MelUpsampler | BlockUpsamplers | None = None,
         padding_mode: PaddingMode = "zeros",
         sees_mean: bool = False,
+        clip: ClipEmbedding | None = None,
     ) -> None:
         super().__init__()
         self.hop_length = hop_length
         self.sees_mean = sees_mean
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, 1)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
+        self.clip = clip
         self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length)) if n_mels else None
         dilations = [2 ** (layer % dilation_cycle) for layer in range(layers)]
         self.blocks = nn.ModuleList(
@@ -97,6 +100,12 @@ class DiffWave(nn.Module):
         nn.init.kaiming_normal_(self.skip.weight)
         nn.init.zeros_(self.output.weight)
 
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the output depends on."""
+        spill = 0 if self.upsampler is None else self.upsampler.spill
+        return -(-(self.context + spill) // self.hop_length)
+
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.
 
@@ -104,7 +113,7 @@ class DiffWave(nn.Module):
         """
         waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
         x = F.relu(self.input(torch.stack(waves, dim=1)))
-        step = self.embedding(t)
+        step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)
         total = 0.0
         for block, mel in zip(self.blocks, self._mels(cond), strict=True):
             x, skip = block(x, step, mel)

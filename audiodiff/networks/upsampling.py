@@ -24,12 +24,15 @@ class MelUpsampler(nn.Module):
     """DiffWave's two transposed 2-D convolutions over (bands, time), for any hop length.
 
     Each one stretches time by a factor s with a kernel of 3 bands by 2s samples (2s + 1 where s is odd) and
-    a leaky ReLU of slope 0.4 (Kong et al. 2021, appendix C, where s is 16 both times).
+    a leaky ReLU of slope 0.4 (Kong et al. 2021, appendix C, where s is 16 both times). A frame is heard `spill`
+    samples before and after its own.
     """
 
     def __init__(self, *, hop_length: Samples) -> None:
         super().__init__()
-        self.conv1, self.conv2 = (self._stretch(factor) for factor in split_hop(hop_length))
+        first, second = split_hop(hop_length)
+        self.conv1, self.conv2 = self._stretch(first), self._stretch(second)
+        self.spill: Samples = (first + 1) // 2 * second + (second + 1) // 2
 
     @staticmethod
     def _stretch(factor: int) -> nn.ConvTranspose2d:
@@ -52,6 +55,7 @@ class BlockUpsamplers(nn.ModuleList):
 
     def __init__(self, *, hop_length: Samples, layers: int) -> None:
         super().__init__(MelUpsampler(hop_length=hop_length) for _ in range(layers))
+        self.spill: Samples = MelUpsampler(hop_length=hop_length).spill
 
     def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
         """What each block of a network is shown, made when its turn comes: all at once would not fit in memory."""

@@ -3,6 +3,7 @@
 from audiodiff.priors.energy import MelEnergy
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
+from audiodiff.priors.latent import MelLatent
 from audiodiff.priors.magnitudes import NnlsMagnitudes
 
-__all__ = ["Isotropic", "MelEnergy", "MelInversion", "NnlsMagnitudes"]
+__all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes"]

@@ -16,6 +16,7 @@ class MelFeatures:
 
     def __init__(self, *, model: DiffusionModel) -> None:
         self.model = model
+        self.spec = model.mel
         self.sample_rate = model.mel.sample_rate
         self.hop_length = model.mel.hop_length
         self.mel = MelSpectrogram(model.mel)
@@ -26,10 +27,13 @@ class MelFeatures:
         return json.dumps(self.model.mel.to_dict(), sort_keys=True)
 
     @torch.no_grad()
-    def __call__(self, wave: Tensor) -> dict[str, Tensor]:
-        """Map a [samples] waveform to `wave` [hop_length · frames] and `mel` [n_mels, frames]."""
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave` [hop_length · frames] and `mel` [n_mels, frames].
+
+        A `mel` that is given, such as a TTS model's prediction, stands in for the waveform's own.
+        """
         frames = len(wave) // self.hop_length
-        mel = self.mel(wave.unsqueeze(0))[0, :, :frames]
+        mel = (self.mel(wave.unsqueeze(0))[0] if mel is None else mel)[:, :frames]
         return {"wave": wave[: frames * self.hop_length], "mel": mel}
 
 
@@ -50,9 +54,9 @@ class InversionFeatures(MelFeatures):
         return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {self.iterations}"
 
     @torch.no_grad()
-    def __call__(self, wave: Tensor) -> dict[str, Tensor]:
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
         """Map a [samples] waveform to `wave`, `mel`, `mean` and `target`."""
-        tensors = super().__call__(wave)
+        tensors = super().__call__(wave, mel)
         cond = self.prior.condition(tensors["mel"].unsqueeze(0))
         target = self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)
         return tensors | {"mean": cond.need_mean()[0], "target": target[0]}

@@ -1,16 +1,26 @@
 """The training loop's wiring, for Lightning."""
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import lightning as L
+import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from audiodiff.noise import seed_of
+from audiodiff.training.guard import Draw, Guard
+
 
 class Training(L.LightningModule):
-    """Fits an objective. The loss lives in `objective`, the weight average and the previews in callbacks."""
+    """Fits an objective. The loss lives in `objective`, the weight average and the previews in callbacks.
+
+    What an objective draws at random is a function of (seed, epoch, batch, rank), whatever happened before: processes
+    draw differently, and a run that was resumed draws what it would have drawn.
+    """
 
     def __init__(
         self,
@@ -18,22 +28,41 @@ class Training(L.LightningModule):
         objective: nn.Module,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         lr_schedule: Callable[[Optimizer], LRScheduler] | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.objective = objective
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
+        self.seed = seed
+        self.guard = Guard()
 
-    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Log every named loss and return the one to minimize."""
+        seed = seed_of(self.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(seed)
         losses = self.objective(**batch)
+        self.guard.remember(Draw(batch=batch, seed=seed, loss=losses["loss"].detach()))
         self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
         return losses["loss"]
 
-    def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
-        """Log the losses on whole clips."""
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log the losses on whole clips, with the same noise every time."""
+        torch.manual_seed(seed_of(self.seed, batch_idx))
         losses = self.objective(**batch)
-        self.log_dict({f"valid/{name}": value for name, value in losses.items()}, prog_bar=True)
+        self.log_dict({f"valid/{name}": value for name, value in losses.items()}, prog_bar=True, sync_dist=True)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: Literal["norm", "value"] | None = None,
+    ) -> None:
+        """Log the norm of the gradient, stop if it is not finite, and clip."""
+        norm = get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
+        self.log("train/grad_norm", norm)
+        self.guard.check(self, norm)
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimize what is not frozen; the learning rate follows its schedule step by step."""

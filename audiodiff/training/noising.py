@@ -35,9 +35,10 @@ def add_noise(model: DiffusionModel, wave: Wave, mel: Mel, times: DrawTimes) -> 
 
 
 def balanced(losses: Tensor, t: Time, times: DrawTimes) -> Tensor:
-    """The mean loss; where times are drawn by importance, corrected for that, and remembered for the next draw."""
+    """The mean loss; where times are drawn by importance, corrected for that and, in training, remembered."""
     if not isinstance(times, ImportanceTimes):
         return losses.mean()
     corrected = (times.correction(t).to(losses) * losses).mean()
-    times.record(t, losses)
+    if times.training:
+        times.record(t, losses)
     return corrected

@@ -6,16 +6,15 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.diffusion import Sampler, Schedule, Times
 from audiodiff.model import DiffusionModel
 from audiodiff.noise import SampleNoise
+from audiodiff.training.board import Board, boards, compare
 from audiodiff.training.spectral_loss import MultiResolutionStft
-from audiodiff.types import Hertz, Mel, Wave
+from audiodiff.types import Hertz, Mel, Samples, Wave
 
 Grid = Callable[[Schedule], Times]
 
@@ -23,9 +22,9 @@ Grid = Callable[[Schedule], Times]
 class Preview(L.Callback):
     """Vocode every validation clip with the sampler, from the same noise each time.
 
-    Logs `valid/log_mel` (mean |difference| of log mels) and `valid/mr_stft` of the generated waveforms, and
-    with TensorBoard the audio and the mels of the first `clips` clips. Runs on the averaged weights, because
-    the weight-averaging callback swaps them in for validation.
+    Logs `valid/log_mel` (mean |difference| of log mels) and `valid/mr_stft` of the generated waveforms, and to
+    TensorBoard and W&B the first `clips` clips: audio, and mels and spectrograms under those of the recording. Runs
+    on the averaged weights, because the weight-averaging callback swaps them in for validation.
     """
 
     def __init__(self, *, sampler: Sampler, grid: Grid, clips: int = 3) -> None:
@@ -33,6 +32,7 @@ class Preview(L.Callback):
         self.grid = grid
         self.clips = clips
         self.distance = MultiResolutionStft()
+        self.recorded: set[int] = set()
 
     @torch.no_grad()
     def on_validation_batch_end(
@@ -55,31 +55,36 @@ class Preview(L.Callback):
             "valid/log_mel": (generated - batch["mel"]).abs().mean(),
             "valid/mr_stft": self.distance.to(wave.device)(wave, batch["wave"]),
         }
-        pl_module.log_dict(distances, batch_size=len(wave), prog_bar=True)
-        if batch_idx < self.clips and isinstance(trainer.logger, TensorBoardLogger):
-            first = trainer.global_step <= trainer.val_check_interval
-            board = Board(trainer.logger.experiment, trainer.global_step, model.mel.sample_rate)
-            board.show(f"generated/{batch_idx}", wave, generated)
-            if first:
-                board.show(f"recorded/{batch_idx}", batch["wave"], batch["mel"])
+        pl_module.log_dict(distances, batch_size=len(wave), prog_bar=True, sync_dist=True)
+        if batch_idx < self.clips and trainer.is_global_zero:
+            clip = Clip(wave, generated, batch["wave"], batch["mel"], model.mel.sample_rate, model.mel.hop_length)
+            for board in boards(trainer.loggers):
+                clip.show(board, batch_idx, trainer.global_step, with_recording=batch_idx not in self.recorded)
+            self.recorded.add(batch_idx)
 
 
-@dataclass(frozen=True)
-class Board:
-    """TensorBoard at one step of the training."""
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A batch of generated waveforms and their mels beside the recordings; the first of it is shown."""
 
-    writer: SummaryWriter
-    step: int
+    wave: Wave
+    mel: Mel
+    recorded_wave: Wave
+    recorded_mel: Mel
     sample_rate: Hertz
+    hop_length: Samples
 
-    def show(self, name: str, wave: Wave, mel: Mel) -> None:
-        """Log the first waveform of a batch and its mel."""
-        self.writer.add_audio(name, wave[0].clamp(-1, 1).cpu(), self.step, sample_rate=self.sample_rate)
-        self.writer.add_image(name, picture(mel[0]), self.step)
+    def show(self, board: Board, index: int, step: int, *, with_recording: bool) -> None:
+        """Log the sound, and the spectra as pictures."""
+        board.audio(f"generated/{index}", self.wave[0], self.sample_rate, step)
+        if with_recording:
+            board.audio(f"recorded/{index}", self.recorded_wave[0], self.sample_rate, step)
+        board.image(f"mel/{index}", compare(self.mel[0], self.recorded_mel[0]), step)
+        spectra = [log_spectrum(wave[0], self.hop_length) for wave in (self.wave, self.recorded_wave)]
+        board.image(f"spectrogram/{index}", compare(*spectra), step)
 
 
-def picture(mel: Tensor) -> Tensor:
-    """A [n_mels, frames] mel as a [1, height, width] grey image, low bands at the bottom."""
-    low, high = mel.amin(), mel.amax()
-    image = ((mel - low) / (high - low).clamp_min(1e-5)).flip(0)
-    return image.repeat_interleave(2, dim=0).unsqueeze(0).float().cpu()
+def log_spectrum(wave: Tensor, hop_length: Samples) -> Tensor:
+    """The log magnitudes of a [samples] waveform, [513, frames]."""
+    spectrum = torch.stft(wave, 1024, hop_length, window=torch.hann_window(1024).to(wave), return_complex=True)
+    return spectrum.abs().clamp_min(1e-4).log()

@@ -7,82 +7,40 @@ The split never moves: the utterances listed in `test.txt` beside this file are 
 assigned to training or validation by a hash of its name.
 """
 
-import argparse
 import csv
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import soundfile
+from audiodiff.data.download import Archive, unpacked
+from audiodiff.data.recipe import Recording, audio_file, need, run
+from audiodiff.data.splits import Split, split_of
 
-from audiodiff.data import Utterance, write_manifest
-from audiodiff.errors import InputError
-
-SPLITS = ("train", "valid", "test")
 TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
 """The 16 utterances that all scores are measured on; no model of ours has heard them."""
+ARCHIVE = Archive(
+    "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
+    sha256="be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
+)
 
 
-def download(target: Path) -> Path:
-    """Download and unpack LJSpeech-1.1 (2.6 GB) below `target` unless it is there; return its folder.
-
-    torchaudio resumes nothing but checks the archive's hash.
-    """
-    corpus = target / "LJSpeech-1.1"
-    if not (corpus / "metadata.csv").is_file():
-        from torchaudio.datasets import LJSPEECH  # downloads only: torchaudio may not import here at all
-
-        target.mkdir(parents=True, exist_ok=True)
-        LJSPEECH(target, download=True)
-    return corpus
+def download(target: Path, _: list[str]) -> Path:
+    """Download and unpack LJSpeech-1.1 (2.6 GB) below `target` unless it is there; return its folder."""
+    return unpacked(ARCHIVE, target) / "LJSpeech-1.1"
 
 
-def split_of(utterance_id: str) -> str:
-    """Assign an utterance to a split by its name, so that the split depends on neither order nor seed."""
-    u = int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8]) / 2**64
-    return "test" if utterance_id in TEST_IDS else "valid" if u < 0.02 else "train"
+def split(utterance_id: str) -> Split:
+    """The split of an utterance, by the list and by its name."""
+    return "test" if utterance_id in TEST_IDS else split_of(utterance_id, valid=0.02)
 
 
-def prepare(corpus: Path, out: Path) -> dict[str, int]:
-    """Write train, valid and test manifests for a folder in LJSpeech's layout; return how long each list is."""
-    if not (corpus / "metadata.csv").is_file():
-        raise InputError(f"{corpus} has no metadata.csv: give the folder that holds it and wavs/")
-    splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
-    for utterance in utterances(corpus):
-        splits[split_of(utterance.id)].append(utterance)
-    for split, members in splits.items():
-        write_manifest(out / f"{split}.jsonl", members)
-    return {split: len(members) for split, members in splits.items()}
-
-
-def utterances(corpus: Path) -> Iterator[Utterance]:
-    """Yield the recordings of metadata.csv (id|text|normalized text) that are there as wav or flac."""
-    with (corpus / "metadata.csv").open(encoding="utf-8", newline="") as file:
+def recordings(corpus: Path) -> Iterator[Recording]:
+    """The recordings of metadata.csv (id|text|normalized text) that are there."""
+    with need(corpus / "metadata.csv", "metadata.csv and wavs/").open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE):
-            found = [corpus / "wavs" / f"{row[0]}{suffix}" for suffix in (".wav", ".flac")]
-            for path in filter(Path.is_file, found):
-                info = soundfile.info(path)
-                yield Utterance(
-                    id=row[0],
-                    path=path.resolve(),
-                    duration=round(info.frames / info.samplerate, 4),
-                    sample_rate=info.samplerate,
-                    speaker="linda_johnson",
-                    text=row[-1],
-                )
-                break
-
-
-def main() -> None:
-    """Download unless `--corpus` names a folder, then prepare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, help="a folder in LJSpeech's layout; without it LJSpeech is downloaded")
-    parser.add_argument("--out", type=Path, default=Path("data/ljspeech"), help="where the manifests go")
-    arguments = parser.parse_args()
-    corpus = arguments.corpus or download(Path("data"))
-    counts = prepare(corpus, arguments.out)
-    print(f"{arguments.out}: " + ", ".join(f"{n} {split}" for split, n in counts.items()))
+            path = audio_file(corpus / "wavs" / row[0])
+            if path is not None:
+                yield Recording(id=row[0], path=path, split=split(row[0]), speaker="linda_johnson", text=row[-1])
 
 
 if __name__ == "__main__":
-    main()
+    run("ljspeech", download, recordings, __doc__)

@@ -1,0 +1,120 @@
+"""What the recipes share: recordings that a corpus lists become manifests of its splits."""
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audiodiff.data.manifest import Utterance, write_manifest
+from audiodiff.data.splits import SPLITS, Split
+from audiodiff.errors import AudioError, InputError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A file of a corpus and what the corpus says about it; a file that does not exist is left out."""
+
+    id: str
+    path: Path
+    split: Split
+    speaker: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """How many utterances each split got, and which files could not be read, with the reason."""
+
+    counts: dict[Split, int]
+    unreadable: list[str] = field(default_factory=list)
+
+
+def prepare(recordings: Iterable[Recording], out: Path) -> Prepared:
+    """Write `train.jsonl`, `valid.jsonl` and `test.jsonl` into `out`, the same bytes for the same corpus.
+
+    Raises `InputError` if a split stays empty; nothing is written then.
+    """
+    members: dict[Split, list[Utterance]] = {split: [] for split in SPLITS}
+    unreadable = []
+    for recording in recordings:
+        try:
+            members[recording.split].append(describe(recording))
+        except AudioError as error:
+            unreadable.append(str(error))
+    for split, utterances in members.items():
+        if not utterances:
+            found = ", ".join(f"{len(members[name])} {name}" for name in SPLITS)
+            raise InputError(
+                f"no recording for the {split} split (found: {found}; {len(unreadable)} unreadable): "
+                "give a folder that holds more of the corpus"
+            )
+    for split, utterances in members.items():
+        write_manifest(out / f"{split}.jsonl", utterances)
+    return Prepared({split: len(members[split]) for split in SPLITS}, unreadable)
+
+
+def describe(recording: Recording) -> Utterance:
+    """Read the header of a recording; raises `AudioError` where there is none."""
+    import soundfile
+
+    try:
+        info = soundfile.info(recording.path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(f"{recording.path} cannot be read as audio ({error})") from error
+    return Utterance(
+        id=recording.id,
+        path=recording.path.resolve(),
+        duration=round(info.frames / info.samplerate, 4),
+        sample_rate=info.samplerate,
+        speaker=recording.speaker,
+        text=recording.text,
+    )
+
+
+def audio_files(folder: Path) -> Iterator[Path]:
+    """Every audio file in a folder and the folders below it, sorted by path."""
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+
+
+def audio_file(stem: Path) -> Path | None:
+    """The audio file of that path without a suffix, whichever format it has; None if there is none."""
+    found = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
+    return next(filter(Path.is_file, found), None)
+
+
+def need(path: Path, what: str) -> Path:
+    """The path itself if it exists; raises `InputError` that says what the corpus's folder should hold."""
+    if not path.exists():
+        raise InputError(f"{path.parent} has no {path.name}: give the folder that holds {what}")
+    return path
+
+
+def run(
+    name: str,
+    download: Callable[[Path, list[str]], Path],
+    recordings: Callable[[Path], Iterable[Recording]],
+    doc: str | None,
+    parts: Sequence[str] = (),
+    usual: Sequence[str] = (),
+) -> None:
+    """The command line of a recipe: download the corpus unless `--corpus` names its folder, then prepare it.
+
+    Of a corpus in `parts`, the `usual` ones are downloaded unless `--parts` names others.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, help="the corpus's folder; without it the corpus is downloaded")
+    parser.add_argument("--out", type=Path, default=Path("data") / name, help="where the manifests go")
+    if parts:
+        parser.add_argument("--parts", nargs="+", choices=parts, default=list(usual), help="what to download")
+    arguments = parser.parse_args()
+    corpus = arguments.corpus or download(Path("data"), getattr(arguments, "parts", []))
+    report(prepare(recordings(corpus), arguments.out), arguments.out)
+
+
+def report(prepared: Prepared, out: Path) -> None:
+    """Say what was written, and name what could not be read."""
+    print(f"{out}: " + ", ".join(f"{n} {split}" for split, n in prepared.counts.items()))
+    if prepared.unreadable:
+        print(f"{len(prepared.unreadable)} left out:", *prepared.unreadable, sep="\n  ")

@@ -1,0 +1,59 @@
+"""What every adapter shares: a vocoder as the last stage of a pipeline, held to the pipeline's mel convention."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypedDict, Unpack
+
+from torch import Tensor, nn
+
+from audiodiff.audio.spec import MelSpec
+from audiodiff.contract import Convert, relation_for
+from audiodiff.types import Hertz, Mel, Wave
+from audiodiff.vocoder import Vocoder
+
+
+class Options(TypedDict, total=False):
+    """How a stage uses its vocoder; what is left out is as in calling the vocoder itself."""
+
+    convert: Convert
+    steps: int | None
+    sampler: str | None
+    seed: int
+
+
+class VocoderStage(nn.Module):
+    """A vocoder for mels of the convention `spec`, which are those that a TTS pipeline makes.
+
+    Raises `MelMismatchError` at once where the contract lets no such mel through to the vocoder: frames at other
+    times never, estimates only with `convert="approximate"`. As a module it moves with the pipeline that it is a
+    part of.
+    """
+
+    def __init__(self, vocoder: Vocoder, spec: MelSpec, **options: Unpack[Options]) -> None:
+        super().__init__()
+        relation_for(spec, vocoder.mel_spec, options.get("convert", "exact"))
+        vocoder.sampler(options.get("sampler"))
+        self.vocoder, self.model = vocoder, vocoder.model
+        self.spec, self.options = spec, options
+
+    @property
+    def sample_rate(self) -> Hertz:
+        """Of the waveforms, in hertz."""
+        return self.vocoder.sample_rate
+
+    def speak(self, mel: Mel, lengths: Tensor | Sequence[int] | None = None) -> Wave:
+        """Turn mels [batch, n_mels, frames] into waveforms [batch, hop_length · frames].
+
+        `lengths` are the frames of every item; what lies behind them is silent and changes nothing before them.
+        """
+        wave = self.vocoder(mel, lengths=lengths, spec=self.spec, **self.options)
+        return wave.clone()  # an ordinary tensor: those of inference mode cannot be changed in place
+
+
+def standardized(spec: MelSpec, mean: Tensor | Sequence[float], std: Tensor | Sequence[float]) -> MelSpec:
+    """The convention of a model whose mels are (mel - mean) / std, with one number [n_mels] for every band.
+
+    Raises `ConfigError` for another number of bands.
+    """
+    shift, scale = (tuple(float(number) for number in values) for values in (mean, std))
+    return replace(spec, shift=shift, scale=scale)

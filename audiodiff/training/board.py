@@ -1,0 +1,76 @@
+"""Where the sounds and pictures of a preview go: TensorBoard or Weights & Biases."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from matplotlib import colormaps
+from torch import Tensor
+
+from audiodiff.types import Hertz
+
+
+@runtime_checkable
+class Board(Protocol):
+    """Shows media under a name, at a step of the training."""
+
+    def audio(self, name: str, wave: Tensor, rate: Hertz, step: int) -> None:
+        """Show a [samples] waveform."""
+        ...
+
+    def image(self, name: str, image: Tensor, step: int) -> None:
+        """Show a [height, width, 3] picture of values in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class TensorBoard:
+    """Media as events, in the `audio` and `images` tabs."""
+
+    writer: Any
+
+    def audio(self, name: str, wave: Tensor, rate: Hertz, step: int) -> None:
+        """Show a [samples] waveform."""
+        self.writer.add_audio(name, wave.clamp(-1, 1).cpu(), step, sample_rate=rate)
+
+    def image(self, name: str, image: Tensor, step: int) -> None:
+        """Show a [height, width, 3] picture of values in [0, 1]."""
+        self.writer.add_image(name, image, step, dataformats="HWC")
+
+
+@dataclass(frozen=True)
+class Wandb:
+    """Media in the panels of a run."""
+
+    logger: WandbLogger
+
+    def audio(self, name: str, wave: Tensor, rate: Hertz, step: int) -> None:
+        """Show a [samples] waveform."""
+        self.logger.log_audio(name, [wave.clamp(-1, 1).cpu().numpy()], step=step, sample_rate=[rate])
+
+    def image(self, name: str, image: Tensor, step: int) -> None:
+        """Show a [height, width, 3] picture of values in [0, 1]."""
+        self.logger.log_image(name, [image.numpy()], step=step)
+
+
+def boards(loggers: Iterable[Logger]) -> Iterator[Board]:
+    """The loggers that can show media; the others (CSV) log numbers only."""
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            yield TensorBoard(logger.experiment)
+        elif isinstance(logger, WandbLogger):
+            yield Wandb(logger)
+
+
+def compare(generated: Tensor, recorded: Tensor) -> Tensor:
+    """Two [bands, frames] log spectra as one [height, width, 3] picture on the recording's scale, low bands down.
+
+    The recording is above, what was generated below.
+    """
+    low, high = recorded.amin(), recorded.amax()
+    images = [((part - low) / (high - low).clamp_min(1e-5)).clamp(0, 1).flip(0) for part in (recorded, generated)]
+    line = torch.ones_like(images[0][:2])
+    image = torch.cat([images[0], line, images[1]]).float().cpu()
+    return torch.from_numpy(colormaps["magma"](image.numpy())[..., :3]).float()

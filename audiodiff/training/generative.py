@@ -1,0 +1,78 @@
+"""How a generator is trained: clips of one length, the ids of what they hold, and the objective over them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from audiodiff.audio.clip import word_clip
+from audiodiff.conditioning import Conditioning, Embedding, Label
+from audiodiff.data import Utterance
+from audiodiff.diffusion import diffuse, l2, simple_weight, uniform_times
+from audiodiff.errors import InputError
+from audiodiff.generative import GenerativeModel
+from audiodiff.training.noising import DrawTimes, balanced
+from audiodiff.training.objective import Distance, Losses, Weight
+from audiodiff.types import Wave
+
+
+class ClipFeatures:
+    """The clip of a recording as `model` generates it, and the ids of its text and its speaker.
+
+    A model without labels, or without speakers, gets no such id.
+    """
+
+    def __init__(self, *, model: GenerativeModel) -> None:
+        self.sample_rate = model.mel.sample_rate
+        self.length = model.length
+        self.level = model.level
+        self.labels = model.labels
+        self.speakers = model.speakers
+
+    def __call__(self, wave: Tensor, utterance: Utterance) -> dict[str, Tensor]:
+        """Map a [samples] waveform and what the manifest says of it to `wave` [length], `label` and `speaker`."""
+        tensors = {"wave": word_clip(wave, length=self.length, level=self.level)}
+        if self.labels:
+            tensors["label"] = _id(utterance.text, self.labels, utterance)
+        if self.speakers:
+            tensors["speaker"] = _id(utterance.speaker, self.speakers, utterance)
+        return tensors
+
+
+class Generative(nn.Module):
+    """The weighted distance between the network's output and its target, the condition dropped now and then."""
+
+    def __init__(
+        self,
+        *,
+        model: GenerativeModel,
+        distance: Distance = l2,
+        weight: Weight = simple_weight,
+        times: DrawTimes = uniform_times,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        model.requires_grad_(False).denoiser.requires_grad_(True)
+        self.distance = distance
+        self.weight = weight
+        self.times = times
+
+    def forward(
+        self, wave: Wave, label: Label | None = None, speaker: Label | None = None, embedding: Embedding | None = None
+    ) -> Losses:
+        """`wave` is [batch, length]; each of the others is there if the model has it."""
+        denoiser = self.model.denoiser
+        cond = Conditioning(label=label, speaker=speaker, embedding=embedding).dropped(self.model.p_uncond)
+        x_0 = self.model.encode(wave)
+        eps = torch.randn_like(x_0)
+        t = self.times(denoiser.schedule, len(wave)).to(wave)
+        output = denoiser.output(diffuse(x_0, eps, t, denoiser.schedule), t, cond)
+        target = denoiser.prediction.target(x_0, eps, t, denoiser.schedule)
+        losses = self.weight(denoiser.schedule, denoiser.prediction, t) * self.distance(output, target)
+        return {"loss": balanced(losses, t, self.times)}
+
+
+def _id(name: str | None, names: Sequence[str], utterance: Utterance) -> Tensor:
+    if name not in names:
+        raise InputError(f"{utterance.id} is of {name!r}, the model knows {', '.join(names)}: leave it out or add it")
+    return torch.tensor(names.index(name))

@@ -1,0 +1,30 @@
+"""Voices with tiny random weights for any mel convention, and mels for them to speak."""
+
+import torch
+from torch import Tensor
+
+from audiodiff import MelSpec, Vocoder
+from audiodiff.bundle import Bundle
+from audiodiff.constructors import build, canonical
+from tests.trees import TINY_TREE
+
+
+def voice_for(spec: MelSpec) -> Vocoder:
+    """A vocoder whose own convention is `spec`; always the same random weights, none of them zero throughout."""
+    mel = {"_target_": "audiodiff.audio.spec.MelSpec"} | spec.to_dict()
+    tree = canonical(TINY_TREE)
+    for part in (tree["model"], tree["model"]["denoiser"]["network"], tree["model"]["prior"]):
+        part["mel"] = mel
+    tree["model"]["prior"]["magnitudes"]["mel"] = mel
+    torch.manual_seed(0)
+    model = build(tree["model"]).eval()
+    for stack in (model.prior.magnitudes.stack, model.denoiser.network.stack):
+        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    return Vocoder(Bundle(name="tiny", model=model, sampler=build(tree["sampler"]), grid=build(tree["grid"])))
+
+
+def mel_like(spec: MelSpec, frames: int, batch: int = 1) -> Tensor:
+    """Values [batch, n_mels, frames] that a mel of the convention may have."""
+    generator = torch.Generator().manual_seed(frames)
+    shift, scale = (torch.tensor(value).reshape(-1, 1) for value in (spec.shift, spec.scale))
+    return (torch.randn(batch, spec.n_mels, frames, generator=generator) - 2 - shift) / scale

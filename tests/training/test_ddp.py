@@ -1,0 +1,120 @@
+"""Two processes on one CPU, by gloo, as torchrun would start them."""
+
+import os
+import signal
+import socket
+import time
+from multiprocessing import get_context
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from tests.training.test_resume import Killed
+from tests.training.toys import ITEMS, Noisy, Numbers, Record, run
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # Lightning's own: workers, checkpoint folders, deprecations
+    pytest.mark.skipif(torch.cuda.is_available(), reason="a process that knows CUDA cannot be forked"),
+]
+STEPS = 6
+"""Two epochs: 12 items are 3 batches of 2 for each of 2 processes."""
+
+
+def one_rank(rank: int, port: int, folder, kwargs) -> None:
+    """What one process of the job does."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0"}
+    torch.set_num_threads(1)
+    record = Record()
+    die = [Killed(kwargs.pop("die_at"))] if rank == 1 and "die_at" in kwargs else []
+    kwargs.pop("die_at", None)
+    trainer = run(folder, record, *die, devices=2, strategy="ddp", **kwargs)
+    module = trainer.lightning_module
+    average = next(callback for callback in trainer.callbacks if hasattr(callback, "_average_model"))
+    found = {
+        "keys": record.keys,
+        "losses": record.losses,
+        "gradients": record.gradients,
+        "weights": module.objective.state_dict(),
+        "average": average._average_model.module.objective.state_dict(),
+    }
+    torch.save(found, folder / f"rank{rank}.pt")
+
+
+def job(folder, **kwargs) -> list[int]:
+    """Run both processes and return their exit codes; a hang is a failure."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder.mkdir(exist_ok=True)
+    fork = get_context("fork")
+    ranks = [fork.Process(target=one_rank, args=(rank, port, folder, dict(kwargs))) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    end = time.monotonic() + 120
+    for process in ranks:
+        process.join(max(0, end - time.monotonic()))
+    hanging = [process for process in ranks if process.is_alive()]
+    for process in hanging:
+        process.kill()
+    assert not hanging, "a process hangs"
+    return [process.exitcode for process in ranks]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """What the two processes of one job saw."""
+    folder = tmp_path_factory.mktemp("ddp")
+    assert job(folder, steps=STEPS) == [0, 0]
+    return [torch.load(folder / f"rank{rank}.pt") for rank in range(2)]
+
+
+def test_ranks_share_every_epoch_out(both):
+    orders = []
+    for epoch in range(2):
+        batches = range(3 * epoch, 3 * epoch + 3)
+        seen = [[index for number in batches for _, index in rank["keys"][number]] for rank in both]
+        assert sorted(seen[0] + seen[1]) == list(range(ITEMS))
+        orders.append(seen)
+    assert orders[0] != orders[1]
+
+
+def test_ranks_stay_equal(both):
+    for part in ("weights", "average"):
+        assert_close(both[0][part], both[1][part], rtol=0, atol=0)
+    assert_close(both[0]["gradients"], both[1]["gradients"], rtol=0, atol=0)
+    assert not torch.equal(both[0]["weights"]["layer.weight"], both[0]["average"]["layer.weight"])
+
+
+def test_two_batches_give_the_gradient_of_their_union(tmp_path):
+    assert job(tmp_path, steps=1, noise=0.0) == [0, 0]
+    both = [torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2)]
+    union = [Numbers()[tuple(key)]["wave"] for rank in both for key in rank["keys"][0]]
+    torch.manual_seed(0)
+    objective = Noisy(noise=0.0)
+    objective(torch.stack(union), None)["loss"].backward()
+    assert_close(both[0]["gradients"][0], objective.layer.weight.grad)
+    assert both[0]["losses"][0] != both[1]["losses"][0]
+
+
+def test_ranks_draw_different_noise(tmp_path):
+    """On the same items: the processes' losses differ only by what was drawn."""
+
+    class Same(Numbers):
+        def __getitem__(self, key):
+            return super().__getitem__((0, 0))
+
+    assert job(tmp_path, steps=2, items=Same()) == [0, 0]
+    losses = [torch.load(tmp_path / f"rank{rank}.pt")["losses"][0] for rank in range(2)]
+    assert losses[0] != losses[1]
+
+
+def test_a_killed_rank_ends_the_job_and_the_run_resumes(tmp_path, both):
+    codes = job(tmp_path, steps=STEPS, die_at=4)
+    assert codes[1] == -signal.SIGKILL
+    assert codes[0] not in (0, None)
+    assert job(tmp_path, steps=STEPS, resume=tmp_path / "step=4.ckpt") == [0, 0]
+    resumed = torch.load(tmp_path / "rank0.pt")
+    assert resumed["losses"] == {number: both[0]["losses"][number] for number in (4, 5)}
+    assert_close(resumed["average"], both[0]["average"], rtol=0, atol=0)
