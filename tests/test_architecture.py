@@ -27,7 +27,7 @@ LAYERS = [
     {"generator"},
     {"editing"},
     {"convert", "export", "integrations", "bulk"},
-    {"compat"},
+    {"compat", "demo"},
     {"cli"},
     {"__main__"},
 ]

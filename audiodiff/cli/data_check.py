@@ -40,6 +40,8 @@ def print_findings(findings: list[Finding], report: Report, console: Console) ->
     rates = ", ".join(f"{n} at {rate} Hz" for rate, n in report["rates"].items())
     console.print(f"{report['recordings']} recordings, {report['hours']:.2f} h: {rates or 'none readable'}")
     table = table_of("", ["problem", "recordings", "what it is", "such as"])
+    for column in table.columns[2:]:
+        column.justify = "left"
     for kind, ids in report["problems"].items():
         if ids:
             shown = [f for f in findings if kind in f.problems][:EXAMPLES]

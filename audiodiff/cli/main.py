@@ -10,6 +10,7 @@ from rich.console import Console
 
 from audiodiff.cli import data, edit, mel
 from audiodiff.cli.convert import convert
+from audiodiff.cli.demo import demo
 from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
@@ -117,6 +118,7 @@ def give_up(failures: list[str], jobs: Sized) -> None:
 app.add_typer(mel.app, name="mel")
 app.add_typer(data.app, name="data")
 app.add_typer(edit.app, name="edit")
+app.command()(demo)
 app.command()(generate)
 app.command()(evaluate)
 app.command()(tune)

@@ -86,11 +86,10 @@ class ConvolutionStft(nn.Module):
         )
         return self._trim(columns.mT.flatten(1), spectrum) / norm
 
-    def window_sum(self, spectrum: Folded) -> Float[Tensor, " samples"]:
-        """Sum of the squared windows at every sample, for as many frames as the spectrum has."""
-        ones = torch.ones_like(spectrum[:1, :1])
-        summed = F.conv_transpose1d(ones, self.squared_window, stride=self.hop_length)
-        return self._trim(summed.flatten(1), spectrum)[0].clamp_min(1e-8)
+    def window_sum(self, heard: Float[Tensor, "1 1 frames"]) -> Float[Tensor, " samples"]:
+        """Sum of the squared windows at every sample, of the frames at which `heard` is 1 and not 0."""
+        summed = F.conv_transpose1d(heard, self.squared_window, stride=self.hop_length)
+        return self._trim(summed.flatten(1), heard)[0].clamp_min(1e-8)
 
     def usual(self, spectrum: Folded) -> Pair:
         """Put the bins in their usual order."""
@@ -108,6 +107,10 @@ class ConvolutionStft(nn.Module):
         """The squared magnitude of a bin, in the places of both its parts."""
         squared = spectrum.square()
         return squared + squared.index_select(1, self.other_part)
+
+    def magnitudes(self, spectrum: Folded) -> Float[Tensor, "batch bins frames"]:
+        """The magnitudes of the bins, in their usual order."""
+        return self.power(spectrum).index_select(1, self.order[: self.bins]).sqrt()
 
     def _trim(self, wave: Wave, spectrum: Folded) -> Wave:
         return wave[:, self.left : self.left + spectrum.shape[-1] * self.hop_length]

@@ -1,9 +1,4 @@
-"""The voice that ships, exported as people do it, with all its iterations of Griffin-Lim.
-
-They magnify rounding a thousandfold: two mels that differ in their last bit become waveforms that differ by 1e-3.
-So the exported voice is held to 1e-4 where that can be asked of it, in double precision and with few iterations,
-and with all of them in single precision to what PyTorch itself makes of another rounding.
-"""
+"""The voice that ships, exported as people do it."""
 
 import subprocess
 import sys
@@ -12,15 +7,12 @@ import wave
 import numpy as np
 import pytest
 import torch
-from torch.testing import assert_close
 
 from audiodiff import Vocoder
 from audiodiff.audio import MelSpectrogram
 from audiodiff.bundle import CARD, WEIGHTS, load_bundle, read_config, save_bundle
 from audiodiff.cli.main import main
 from audiodiff.export import onnx_runner
-from audiodiff.export.sampler import UnrolledSampler
-from audiodiff.noise import SampleNoise
 from audiodiff.vocoder import DEFAULT, bundle_folder
 from tests.export.test_onnx import LENGTHS, vocoded_without_torch
 
@@ -64,47 +56,13 @@ def test_from_bundle_to_graph_to_wav(graph, vocoder, mels, tmp_path):
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (22050, 1, 2)
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
     expected = vocoder(mels[-1], seed=7, spec=vocoder.mel_spec).numpy()
-    np.testing.assert_allclose(samples, expected, rtol=0, atol=0.02)
+    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-4 + 1 / 32768)
 
 
-def test_with_few_iterations_in_single_precision(graph, vocoder, mels, monkeypatch, tmp_path):
-    model = onnx.load(graph)
-    loop = next(node for node in model.graph.node if node.op_type == "Loop").attribute[0].g
-    unfinished = next(node for node in loop.node if node.op_type == "Less")
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    assert constants[unfinished.input[1]] == vocoder.model.prior.iterations
-    unfinished.input[1] = "few"
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.int64(4), "few"))
-    onnx.save(model, tmp_path / "few.onnx")
-    monkeypatch.setattr(vocoder.model.prior, "iterations", 4)
-    for mel, samples in zip(mels, vocoded_without_torch(tmp_path / "few.onnx", mels, tmp_path), strict=True):
-        expected = vocoder(mel, seed=5, spec=vocoder.mel_spec).numpy()
-        np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-4)
-
-
-def test_with_all_iterations_in_single_precision(graph, vocoder, mels, tmp_path):
-    def rounded_otherwise(mel, seed):
-        last_bit = 1 + 1e-7 * torch.randn(mel.shape, generator=torch.Generator().manual_seed(seed))
-        return vocoder(mel * last_bit, seed=5, spec=vocoder.mel_spec).numpy()
-
+def test_the_whole_sampler_without_torch(graph, vocoder, mels, tmp_path):
     for mel, samples in zip(mels, vocoded_without_torch(graph, mels, tmp_path), strict=True):
         expected = vocoder(mel, seed=5, spec=vocoder.mel_spec).numpy()
-        spread = max(rms(rounded_otherwise(mel, seed) - expected) for seed in range(3))
-        assert rms(samples - expected) < 3 * spread
-
-
-@pytest.mark.parametrize("frames", LENGTHS)
-def test_in_double_precision(frames, clip):
-    bundle = load_bundle(bundle_folder(DEFAULT))
-    bundle.model.double()
-    mel = MelSpectrogram(bundle.model.mel)(clip[None])[..., :frames].double()
-    vocoder, draw = Vocoder(bundle), SampleNoise([5])
-    sampler, times = vocoder.sampler(), vocoder.times()
-    expected = bundle.model.generate(mel, sampler=sampler, times=times, noise=lambda x: draw(x.double()))
-    turns = torch.from_numpy(onnx_runner.uniform(0, frames * 513)).double().reshape(frames, 513)
-    with torch.no_grad():
-        unrolled = UnrolledSampler(bundle, sampler, times)(mel, SampleNoise([5])(expected)[None], turns)
-    assert_close(unrolled, expected, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-4)
 
 
 def test_from_bundle_to_safetensors_to_bundle(tmp_path):
@@ -117,7 +75,3 @@ def test_from_bundle_to_safetensors_to_bundle(tmp_path):
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert read_config(folder) == read_config(again)
-
-
-def rms(x):
-    return np.sqrt(np.mean(x**2))

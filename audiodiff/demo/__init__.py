@@ -1,0 +1,1 @@
+"""A local page to listen: what it does lies here and knows nothing of Gradio, how it looks lies in `page`."""

@@ -1,0 +1,1 @@
+"""How the page looks and is served; the only place that imports Gradio."""

@@ -1,0 +1,95 @@
+"""What several tabs share: fields, the box that files are dropped in, and how a refusal reaches the page."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from audiodiff.demo.limits import Limits
+from audiodiff.demo.takes import Pcm, Settings
+from audiodiff.diffusion import SAMPLERS
+from audiodiff.errors import AudiodiffError, InputError
+from audiodiff.types import Hertz
+from audiodiff.vocoder import Vocoder
+
+MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 1}
+"""Whatever runs a network waits in one line, so that memory is that of one run however many visitors there are."""
+
+DRAWING_QUEUE = {"concurrency_id": "drawing", "concurrency_limit": 2, "api_visibility": "private"}
+
+OWN = "the model's own"
+
+
+class UploadBox(gr.File):
+    """A place to drop one file; the server never fetches one from elsewhere, whatever a client asks for."""
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        """Take what was uploaded, and no address."""
+        if "://" in str(url_or_file_path):
+            raise gr.Error("Upload the file: this page fetches none from addresses.", print_exception=False)
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+    def get_block_name(self) -> str:
+        """The front-end's name of this component."""
+        return "file"
+
+
+@contextmanager
+def refusals_shown() -> Iterator[None]:
+    """Let what audiodiff refuses on purpose appear in the page, as text, until it is closed."""
+    try:
+        yield
+    except AudiodiffError as error:
+        text = escape(str(error), quote=False)
+        raise gr.Error(text, duration=None, title="Not possible", print_exception=False) from error
+
+
+def uploaded(file: str | None) -> Path:
+    """Where the upload lies; raises `InputError` if there is none."""
+    if file is None:
+        raise InputError("there is no file yet: drop an audio or mel file into the box, or click into it")
+    return Path(file)
+
+
+def settings(sampler: str, steps: float | None, seed: float | None) -> Settings:
+    """What the fields of a form say."""
+    return Settings(
+        sampler=None if sampler == OWN else sampler, steps=int(steps) if steps else None, seed=int(seed or 0)
+    )
+
+
+def model_field(voices: Mapping[str, Vocoder]) -> gr.Dropdown:
+    """Which model."""
+    return gr.Dropdown(list(voices), value=next(iter(voices)), label="Model")
+
+
+def sampler_field(label: str = "Sampler") -> gr.Dropdown:
+    """Which sampler."""
+    return gr.Dropdown([OWN, *sorted(SAMPLERS)], value=OWN, label=label)
+
+
+def steps_field(limits: Limits, label: str = "Steps (0: the model's own number)") -> gr.Slider:
+    """How many network steps."""
+    return gr.Slider(0, limits.steps, value=0, step=1, label=label)
+
+
+def seed_field() -> gr.Number:
+    """Which noise."""
+    return gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
+
+
+def report_field(label: str) -> gr.Textbox:
+    """Plain text, whatever it contains."""
+    return gr.Textbox(label=label, interactive=False, lines=2, max_lines=8)
+
+
+def player(label: str, elem_id: str) -> gr.Audio:
+    """Sound to play and to download."""
+    return gr.Audio(label=label, interactive=False, format="wav", elem_id=elem_id, buttons=["download"])
+
+
+def playable(wave: Pcm, sample_rate: Hertz) -> tuple[Hertz, Pcm]:
+    """Sound as a player takes it."""
+    return sample_rate, wave

@@ -1,0 +1,70 @@
+"""Text to sound: a SpeechT5 of transformers whose weights lie on this machine, with a vocoder behind it."""
+
+import os
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from audiodiff.audio import convention
+from audiodiff.demo.limits import Limits
+from audiodiff.demo.takes import Settings
+from audiodiff.errors import InputError
+from audiodiff.integrations import SpeechT5Vocoder
+from audiodiff.vocoder import Vocoder
+
+MODEL = "microsoft/speecht5_tts"
+LONGEST = 20.0
+"""Frames for each letter at most, which is transformers' own bound."""
+
+
+class Speaker:
+    """An acoustic model with its tokenizer; who speaks is drawn by the seed."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:  # noqa: ANN401 (transformers is not imported here)
+        self.model, self.tokenizer = model.eval(), tokenizer
+
+    @torch.no_grad()
+    def __call__(self, text: str, vocoder: Vocoder, settings: Settings, limits: Limits) -> Float[Tensor, " samples"]:
+        """Speak a text.
+
+        Raises `InputError` for one that is empty or too long, `MelMismatchError` for a vocoder of other mels than
+        `speecht5_16k`, `ConfigError` for settings that are not served.
+        """
+        letters = len(text.strip())
+        if not 1 <= letters <= limits.letters:
+            raise InputError(f"got a text of {letters} letters: write 1 to {limits.letters}")
+        limits.check_steps(settings.steps)
+        stage = SpeechT5Vocoder(vocoder, sampler=settings.sampler, steps=settings.steps, seed=settings.seed)
+        ids = self.tokenizer(text.strip(), return_tensors="pt").input_ids
+        spec = convention("speecht5_16k")
+        frames = limits.duration * spec.sample_rate / spec.hop_length
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)  # the decoder's dropout is never off, and draws from torch's own source
+            voice = F.normalize(torch.randn(1, self.model.config.speaker_embedding_dim))
+            return self.model.generate_speech(
+                ids, speaker_embeddings=voice, vocoder=stage, maxlenratio=min(LONGEST, frames / ids.shape[1])
+            )
+
+
+def load_speaker(model: str | os.PathLike[str] = MODEL) -> Speaker:
+    """Load an acoustic model by its folder, or by name from the Hugging Face cache; nothing is downloaded.
+
+    Raises `InputError`, which says what is missing.
+    """
+    try:
+        from transformers import SpeechT5ForTextToSpeech, SpeechT5Tokenizer
+    except (ImportError, RuntimeError) as error:  # transformers refuses versions of its dependencies in both ways
+        raise InputError(
+            f"speaking needs transformers and sentencepiece, which cannot be used here: {error}"
+        ) from error
+    try:
+        tokenizer = SpeechT5Tokenizer.from_pretrained(model, local_files_only=True)
+        return Speaker(SpeechT5ForTextToSpeech.from_pretrained(model, local_files_only=True), tokenizer)
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(
+            f"speaking needs the weights of {model} on this machine, and this page downloads nothing: fetch them with "
+            f"`hf download {model}`, then start it again, with --model and a voice for mels of speecht5_16k"
+        ) from error
