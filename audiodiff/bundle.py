@@ -28,8 +28,8 @@ FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 HEADER = ("format", "audiodiff", "name")
 """The keys of config.json that say what wrote it, beside the trees of constructors."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""A bundle's name becomes part of file names, so it may hold no path."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A bundle's name becomes part of file names, so it may hold no path, and not more than they do."""
 LARGEST_CONFIG = 1 << 20
 
 
@@ -140,7 +140,7 @@ def read_config(folder: Path) -> Tree:
 def check_name(name: object) -> None:
     """Raise `BundleError` for a name that could lead out of the folder it is used in."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise BundleError(f"{name!r} is no name for a bundle: expected letters, digits and . _ - only")
+        raise BundleError(f"{name!r} is no name for a bundle: expected up to 100 letters, digits and . _ -")
 
 
 def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import yaml
 from torch import nn
 
 from audiodiff.audio.judgement import name_of
@@ -19,6 +18,8 @@ def model_card(bundle: Bundle, address: str | None = None) -> str:
     `address` is what `Vocoder.from_pretrained` will take. The licence and the data are not made up: a card that
     does not name them goes on not naming them.
     """
+    import yaml
+
     header, body = split_card(bundle.card)
     header["library_name"] = "audiodiff"
     header["tags"] = list(dict.fromkeys((*header.get("tags", []), *TAGS)))
@@ -31,6 +32,8 @@ def model_card(bundle: Bundle, address: str | None = None) -> str:
 
 def split_card(card: str) -> tuple[Header, str]:
     """The YAML at the head of a card, empty where there is none, and the rest."""
+    import yaml
+
     parts = card.split("---\n", 2)
     if len(parts) < 3 or parts[0]:
         return {}, card

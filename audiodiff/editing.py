@@ -25,6 +25,9 @@ from audiodiff.types import Hertz, Samples, Wave
 FADE: Samples = 40
 """Length of the cross-fade at either end of a gap."""
 
+QUIETEST, STANDS_OUT = 0.15, 1.5
+"""The share of frames that hold nothing but noise, and by how many nepers (13 dB) a value must lie above it."""
+
 NOTHING_TOLD = Told(unconditional=True)
 
 Project = Callable[[Tensor], Tensor]
@@ -47,14 +50,24 @@ class Editor:
     seed: int = 0
 
     @torch.no_grad()
-    def denoise(self, waves: Wave, *, start: float = 0.3) -> Wave:
+    def denoise(self, waves: Wave, *, start: float = 0.9) -> Wave:
         """Noise the mel up to the time `start` and walk back; what the new mel lacks is filtered out of `waves`.
 
-        The later the start, the more is taken for noise, and the freer the answer.
+        On the way what stands out of the noise is kept, and nothing may become louder, since noise only adds. The
+        noise is taken to be steady: in every band it is as loud as the quietest 15 % of the frames.
         """
         clips = Clips.of(waves, self.generator)
-        state = self._noised(self._encode(clips), start)
-        return clips.restored(self._prior.attenuated(self._walk(state, start), clips.waves))
+        noisy = self._encode(clips)
+        bands = self._prior.mel(noisy)
+        compression = self._prior.envelope.compression
+        margin = STANDS_OUT * compression.neper / compression.scale
+        heard = self._prior.rows(bands > bands.quantile(QUIETEST, dim=2, keepdim=True) + margin)
+
+        def plausible(estimate: Tensor) -> Tensor:
+            return torch.where(heard, noisy, torch.minimum(estimate, noisy))
+
+        state = self._walk(self._noised(noisy, start), start, plausible)
+        return clips.restored(self._prior.attenuated(state, clips.waves))
 
     @torch.no_grad()
     def interpolate(self, first: Wave, second: Wave, shares: Sequence[float], *, start: float = 0.6) -> list[Wave]:

@@ -8,6 +8,7 @@ AudiodiffError
 │   └── MelError              unreadable, empty or non-finite mel
 │       └── MelMismatchError  a good mel, but in another convention than the model was trained on
 ├── OutputError               a result that cannot be written
+├── StreamError               a stream that is used after its end, or ended before its beginning
 ├── TrainingError             a training that cannot go on
 └── BundleError               a model folder that is missing, damaged or of an unknown version
     └── UntrustedBundleError  a bundle that asks for code outside audiodiff
@@ -50,6 +51,10 @@ class OutputError(AudiodiffError):
 
 class TrainingError(AudiodiffError):
     """A training that cannot go on."""
+
+
+class StreamError(AudiodiffError):
+    """A stream that is used after its end, or ended before its beginning."""
 
 
 class BundleError(AudiodiffError):

@@ -14,6 +14,21 @@ from audiodiff.types import Mel, Noise, Wave
 
 
 @runtime_checkable
+class Means(Protocol):
+    """The mean of one mel, frame by frame at most `lag` frames later than the mel."""
+
+    lag: int
+
+    def feed(self, mel: Mel) -> Wave:
+        """Take the next frames [1, n_mels, frames], return the whole hops [1, samples] that are ready."""
+        ...
+
+    def flush(self) -> Wave:
+        """Return the rest."""
+        ...
+
+
+@runtime_checkable
 class Prior(Protocol):
     """Where sampling starts, and in which units the diffusion works."""
 
@@ -26,11 +41,25 @@ class Prior(Protocol):
         ...
 
     def decode(self, r: Wave, cond: Conditioning) -> Wave:
-        """The inverse of `encode`."""
+        """The inverse of `encode`, which like it looks at one sample at a time."""
         ...
 
     def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
         """From white noise to this prior's noise."""
+        ...
+
+
+@runtime_checkable
+class LocalPrior(Prior, Protocol):
+    """A prior that can be had for a mel in pieces, since what it does at a frame depends on those around it alone."""
+
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+        ...
+
+    def means(self) -> Means | None:
+        """Begin with the mean of one mel that comes in pieces; None where there is no mean."""
         ...
 
 
@@ -51,13 +80,10 @@ class DiffusionModel(nn.Module):
             raise ConfigError(f"{type(self.denoiser.network).__name__} does not say how far it sees: give it a `reach`")
         return reach
 
-    def start(self, cond: Conditioning, times: Times, noise: Noise) -> Wave:
-        """The state at times[0], as if clean audio had unit variance: noise of variance alpha² + sigma²."""
-        batch, _, frames = cond.need_mel().shape
-        like = torch.empty(batch, frames * self.mel.hop_length, device=cond.need_mel().device)
+    def start_scale(self, times: Times) -> Tensor:
+        """The factor on the prior's noise at times[0], as if clean audio had unit variance: alpha² + sigma²."""
         schedule = self.denoiser.schedule
-        scale = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
-        return scale * self.prior.shape(noise(like), cond)
+        return torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
 
     def steps(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
         """Walk the grid and yield the waveform after every step; the last one is the result."""
@@ -66,7 +92,8 @@ class DiffusionModel(nn.Module):
         def shaped(x: Tensor) -> Tensor:
             return self.prior.shape(noise(x), cond)
 
-        x = self.start(cond, times, noise)
+        like = torch.empty(len(mel), mel.shape[-1] * self.mel.hop_length, device=mel.device)
+        x = self.start_scale(times) * shaped(like)
         for state in sampler(self.denoiser.bind(cond), self.denoiser.schedule, x, times, shaped):
             yield self.prior.decode(state, cond)
 

@@ -4,7 +4,10 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
+
+from audiodiff.types import Samples
 
 BLOCK = 1 << 14
 
@@ -22,13 +25,19 @@ class SampleNoise:
 
     def __call__(self, like: Tensor) -> Tensor:
         """Draw noise in the shape [batch, samples] of `like`, on its device and in its dtype."""
-        rows = [self._row(seed, like.shape[-1]) for seed in self.seeds]
+        white = self.at(self.draws, 0, like.shape[-1])
         self.draws += 1
-        return torch.stack(rows).to(like)
+        return white.to(like)
 
-    def _row(self, seed: int, samples: int) -> Tensor:
-        blocks = [_block(seed, self.draws, start // BLOCK) for start in range(0, samples, BLOCK)]
-        return torch.cat(blocks)[:samples]
+    def at(self, draw: int, start: Samples, stop: Samples) -> Float[Tensor, "batch samples"]:
+        """The samples from `start` to `stop` of a draw, without drawing."""
+        return torch.stack([_row(seed, draw, start, stop) for seed in self.seeds])
+
+
+def _row(seed: int, draw: int, start: Samples, stop: Samples) -> Float[Tensor, " samples"]:
+    first = start // BLOCK
+    blocks = [_block(seed, draw, index) for index in range(first, max(first + 1, -(-stop // BLOCK)))]
+    return torch.cat(blocks)[start - first * BLOCK : stop - first * BLOCK]
 
 
 def seed_of(*parts: int) -> int:

@@ -1,51 +1,30 @@
 """The public way to turn mels into sound."""
 
+import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack, overload
+from typing import Unpack, overload
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from audiodiff.audio.spec import MelSpec
 from audiodiff.bundle import Bundle, load_bundle
-from audiodiff.contract import Convert, fit_mel
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
-from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
+from audiodiff.errors import BundleError, ConfigError
 from audiodiff.hub import push_bundle, write_bundle
+from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options, checked, padded, seeds_for, unpadded
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
-from audiodiff.types import Hertz, Mel, Samples, Wave
+from audiodiff.streaming import ModelStream, VocoderStream
+from audiodiff.types import Hertz, Mel, Samples
 
-OneMel = Float[Tensor, "n_mels frames"]
-AnyMel = OneMel | Float[Tensor, "batch n_mels frames"]
-OneWave = Float[Tensor, " samples"]
-AnyWave = OneWave | Wave
-Lengths = Sequence[int] | Tensor
-
-
-class Options(TypedDict, total=False):
-    """How to vocode; every key may be left out.
-
-    `steps` is the number of network steps, `sampler` one of `audiodiff.diffusion.SAMPLERS`; None takes the model's
-    own. `seed` is one for all mels or one for each; the same seed gives the same waveform.
-
-    `spec` is the convention that the mel is in. It is converted to the model's where a formula does that, with a
-    warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is guessed from
-    the values, which takes time and refuses what looks like anything else; `spec=vocoder.mel_spec` says that you know.
-    """
-
-    steps: int | None
-    sampler: str | None
-    seed: int | Sequence[int]
-    spec: MelSpec | None
-    convert: Convert
+LONG = 1024
+"""Frames up to which a mel is vocoded in one piece, which is fastest; longer ones are streamed, to bound the memory."""
 
 
 class Vocoder:
@@ -162,7 +141,7 @@ class Vocoder:
     @torch.inference_mode()
     def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
         """Yield the waveform after every network step; the last one is the result of calling the vocoder."""
-        batch = self._checked(mel, options.get("spec"), options.get("convert", "exact"))
+        batch = self._checked(mel, options)
         with self._precision():
             waves = self.model.steps(
                 batch,
@@ -172,6 +151,32 @@ class Vocoder:
             )
             for wave in waves:
                 yield wave[0] if mel.ndim == 2 else wave
+
+    def stream(self, **options: Unpack[Options]) -> VocoderStream:
+        """Begin with one mel that comes in pieces; see `VocoderStream`. A stream does not guess a convention: without
+        `spec` the mel is taken to be in the model's own.
+
+        Raises `ConfigError` for a sampler that cannot run on a part of a signal.
+        """
+        options = {**options, "spec": options.get("spec") or self.mel_spec}
+        (seed,) = seeds_for(options.get("seed", 0), 1)
+        model = ModelStream(
+            self.model, sampler=self.sampler(options.get("sampler")), times=self.times(options.get("steps")), seed=seed
+        )
+        return VocoderStream(model, lambda mel: self._checked(mel, options), self._precision)
+
+    async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[Options]) -> AsyncIterator[OneWave]:
+        """Yield the waveform of a mel that comes in pieces, as it is finished; the work is done in a thread."""
+        stream = self.stream(**options)
+        async for mel in mels:
+            wave = await asyncio.to_thread(stream.feed, mel)
+            if len(wave):
+                yield wave
+        yield await asyncio.to_thread(stream.flush)
+
+    def latency(self, **options: Unpack[Options]) -> Samples:
+        """How far ahead of the samples that it returns a stream must have been fed, at most; computed."""
+        return self.stream(**options).latency
 
     def sampler(self, name: str | None = None) -> Sampler:
         """The sampler of that name, or the model's own; raises `ConfigError` for an unknown one."""
@@ -191,54 +196,32 @@ class Vocoder:
 
     def _each(self, mels: Sequence[OneMel], options: Options) -> list[OneWave]:
         seeds = seeds_for(options.get("seed", 0), len(mels))
-        alone = [self._checked(mel, options.get("spec"), options.get("convert", "exact")) for mel in mels]
-        known = options | {"spec": self.mel_spec}
-        return [self._last(mel[0], known | {"seed": seed}) for mel, seed in zip(alone, seeds, strict=True)]
+        alone = [self._checked(mel, options)[0] for mel in mels]
+        return [
+            self._last(mel, {**options, "spec": self.mel_spec, "seed": seed})
+            for mel, seed in zip(alone, seeds, strict=True)
+        ]
 
     def _last(self, mel: AnyMel, options: Options) -> AnyWave:
+        if mel.shape[-1] > LONG:
+            return self._long(mel, options)
         *_, wave = self.steps(mel, **options)
         return wave
+
+    def _long(self, mel: AnyMel, options: Options) -> AnyWave:
+        """The same in constant memory, an item at a time."""
+        batch = self._checked(mel, options)
+        seeds = seeds_for(options.get("seed", 0), len(batch))
+        waves = []
+        for item, seed in zip(batch, seeds, strict=True):
+            stream = self.stream(**{**options, "spec": self.mel_spec, "seed": seed})
+            waves.append(torch.cat([stream.feed(item), stream.flush()]))
+        return waves[0] if mel.ndim == 2 else torch.stack(waves)
 
     def _precision(self) -> torch.autocast:
         device = next(self.model.parameters()).device.type
         return torch.autocast(device, self._dtype, enabled=self._dtype != torch.float32)
 
-    def _checked(self, mel: AnyMel, spec: MelSpec | None, convert: Convert) -> Mel:
-        n_mels, shape = (spec or self.mel_spec).n_mels, tuple(mel.shape)
-        if mel.ndim not in (2, 3):
-            raise MelError(f"got a mel of shape {shape}: expected [{n_mels}, frames] or [batch, {n_mels}, frames]")
-        if shape[-2] != n_mels:
-            hint = "it looks transposed" if shape[-1] == n_mels else "this model needs its own mel convention"
-            raise MelMismatchError(f"got a mel of shape {shape}, expected {n_mels} bands before the frames: {hint}")
-        if mel.numel() == 0:
-            raise MelError(f"got an empty mel of shape {shape}: expected at least one frame")
-        if not mel.isfinite().all():
-            raise MelError("the mel holds NaN or infinite values: expected finite log magnitudes")
-        batch = mel.detach().float().reshape(-1, *shape[-2:]).cpu()
-        return fit_mel(batch, spec, self.mel_spec, convert).to(next(self.model.parameters()).device)
-
-
-def seeds_for(seed: int | Sequence[int], batch: int) -> list[int]:
-    """One seed for each of `batch` mels; raises `ConfigError` if there are not as many as mels."""
-    seeds = [seed] * batch if isinstance(seed, int) else list(seed)
-    if len(seeds) != batch:
-        raise ConfigError(f"got {len(seeds)} seeds for {batch} mels: give one seed, or one for each mel")
-    return seeds
-
-
-def unpadded(mels: Mel, lengths: Lengths) -> list[OneMel]:
-    """The items of a padded batch, each cut to its length; raises `ConfigError` for lengths that do not fit."""
-    counts = [int(length) for length in lengths]
-    if mels.ndim != 3 or len(counts) != len(mels):
-        raise ConfigError(
-            f"got {len(counts)} lengths for mels of shape {tuple(mels.shape)}: "
-            "give a batch [batch, n_mels, frames] and one length for each item"
-        )
-    if wrong := [count for count in counts if not 0 < count <= mels.shape[-1]]:
-        raise ConfigError(f"got lengths {wrong}: expected 1 to {mels.shape[-1]} frames, as the batch has")
-    return [mel[:, :count] for mel, count in zip(mels, counts, strict=True)]
-
-
-def padded(waves: Sequence[OneWave], samples: Samples) -> Wave:
-    """The waveforms as one batch, zero behind the end of each."""
-    return torch.stack([F.pad(wave, (0, samples - len(wave))) for wave in waves])
+    def _checked(self, mel: AnyMel, options: Options) -> Mel:
+        batch = checked(mel, options.get("spec"), self.mel_spec, options.get("convert", "exact"))
+        return batch.to(next(self.model.parameters()).device)

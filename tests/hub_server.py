@@ -49,7 +49,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.noted()
         if path.startswith("/api/models/"):
-            self.describe("/".join(path.split("/")[3:5]))
+            self.describe("/".join(path.split("/")[3:5]), tree="/tree/" in path)
         else:
             self.send_file(path)
 
@@ -82,22 +82,28 @@ class Answers(BaseHTTPRequestHandler):
         commit = self.server.commit(repo)
         self.send_json({"commitUrl": f"{self.server.url}/{repo}/commit/{commit}", "commitOid": commit})
 
-    def describe(self, repo: str) -> None:
+    def describe(self, repo: str, tree: bool) -> None:
         if repo not in self.server.repositories:
             self.refuse("RepoNotFound")
             return
-        siblings = [{"rfilename": name} for name in self.server.repositories[repo]]
+        files = self.server.repositories[repo]
+        if tree:  # which newer versions of huggingface_hub ask for
+            oids = {name: hashlib.sha1(content).hexdigest() for name, content in files.items()}
+            entries = [{"type": "file", "path": name, "size": len(files[name]), "oid": oids[name]} for name in files]
+            self.send_json(entries)
+            return
+        siblings = [{"rfilename": name} for name in files]
         self.send_json({"id": repo, "sha": self.server.commit(repo), "private": False, "siblings": siblings})
 
     def send_file(self, path: str) -> None:
-        user, name, _, _, *rest = path[1:].split("/")
-        content = self.server.repositories[f"{user}/{name}"].get("/".join(rest))
+        repo, _, place = path[1:].partition("/resolve/")
+        content = self.server.repositories.get(repo, {}).get(place.partition("/")[2])
         if content is None:
             self.refuse("EntryNotFound")
             return
         headers = {
             "ETag": f'"{hashlib.sha1(content).hexdigest()}"',
-            "X-Repo-Commit": self.server.commit(f"{user}/{name}"),
+            "X-Repo-Commit": self.server.commit(repo),
         }
         self.send(content, headers)
 

@@ -6,54 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff import Vocoder
-from audiodiff.audio import convention
-from audiodiff.bundle import Bundle
-from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
-from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave
-from audiodiff.priors import Isotropic, MelInversion
+from audiodiff.priors import Isotropic
+from tests.tiny_voices import HIFIGAN, VOICES, mel_of, vocoder_of
 
-HIFIGAN = convention("hifigan_22k")
 SAMPLERS = ["ddim", "ancestral", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "heun"]
 
 
-def diffwave() -> DiffusionModel:
-    network = DiffWave(n_mels=80, hop_length=256, channels=4, layers=4, dilation_cycle=3)
-    torch.nn.init.normal_(network.output.weight, std=0.1)
-    denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
-    return DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=Isotropic())
-
-
-def spectral() -> DiffusionModel:
-    magnitudes = MagnitudeNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
-    network = SpectralDiffWave(mel=HIFIGAN, channels=8, layers=2, dilation_cycle=2, step_channels=8)
-    for stack in (magnitudes.stack, network.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.05)
-    denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
-    return DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=MelInversion(mel=HIFIGAN, magnitudes=magnitudes))
-
-
-def vocoder_of(model: DiffusionModel) -> Vocoder:
-    return Vocoder(Bundle("tiny", model.eval(), ddim, lambda schedule: uniform(schedule, 3)))
-
-
-@pytest.fixture(scope="module", params=[diffwave, spectral], ids=["diffwave", "spectral"])
+@pytest.fixture(scope="module", params=VOICES)
 def vocoder(request):
-    torch.manual_seed(0)
-    return vocoder_of(request.param())
-
-
-def mel_of(frames: int, seed: int = 0) -> torch.Tensor:
-    """Noise with bursts of speech's loudness and silences between."""
-    generator = torch.Generator().manual_seed(seed)
-    loudness = torch.randn(frames, generator=generator).cumsum(0).sin() * 3
-    return (torch.randn(80, frames, generator=generator) + loudness - 5).clamp(-11.5, 1)
+    return VOICES[request.param]()
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=3))
 def test_alone_is_batched_is_padded_is_listed(vocoder, sampler, lengths):
     mels = [mel_of(length, seed) for seed, length in enumerate(lengths)]
@@ -110,11 +76,6 @@ def test_receptive_field_is_the_networks(vocoder):
     assert vocoder.receptive_field == 256 * (2 * reach + 1)
 
 
-def test_a_network_that_does_not_say_how_far_it_sees_is_refused(vocoder):
-    blind = DiffusionModel(
-        mel=HIFIGAN,
-        denoiser=Denoiser(network=torch.nn.Identity(), schedule=StraightPath(), prediction=X0Prediction()),
-        prior=Isotropic(),
-    )
+def test_a_network_that_does_not_say_how_far_it_sees_is_refused():
     with pytest.raises(ConfigError, match="Identity does not say how far it sees"):
-        _ = vocoder_of(blind).receptive_field
+        _ = vocoder_of(torch.nn.Identity(), Isotropic()).receptive_field

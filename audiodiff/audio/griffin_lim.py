@@ -11,6 +11,9 @@ from audiodiff.types import Wave
 
 Magnitudes = Float[Tensor, "batch bins frames"]
 
+TINY = 1e-30
+"""Energy that is added before dividing by it."""
+
 Revise = Callable[[Magnitudes, float], Magnitudes]
 """(magnitudes of a waveform, share of the iterations done) -> the magnitudes to strive for next."""
 
@@ -35,9 +38,24 @@ def griffin_lim(
     wanted, previous = magnitudes, None
     for done in range(1, iterations + 1):
         consistent = stft(wave)
-        step = consistent if previous is None else consistent + momentum * (consistent - previous)
+        step = consistent if previous is None else extrapolated(previous, consistent, momentum)
         previous = consistent
         if revise is not None:
-            wanted = revise(consistent.abs(), done / iterations)
-        wave = stft.inverse(wanted * torch.sgn(step), norm)
+            wanted = revise(energy(consistent).sqrt_(), done / iterations)
+        wave = stft.inverse(with_magnitudes(step, wanted), norm)
     return wave
+
+
+def extrapolated(previous: Spectrum, now: Spectrum, momentum: float) -> Spectrum:
+    """Return now + momentum · (now - previous)."""
+    return torch.view_as_complex(torch.lerp(torch.view_as_real(previous), torch.view_as_real(now), 1 + momentum))
+
+
+def energy(spectrum: Spectrum) -> Magnitudes:
+    """Return |X|², which torch's own `abs` takes three times as long to come near."""
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def with_magnitudes(spectrum: Spectrum, magnitudes: Magnitudes) -> Spectrum:
+    """Keep the phases of a spectrum and replace its magnitudes; silence stays silent."""
+    return spectrum * energy(spectrum).add_(TINY).rsqrt_().mul_(magnitudes)

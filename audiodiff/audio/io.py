@@ -1,6 +1,8 @@
 """Audio files in and out, and resampling."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -53,25 +55,66 @@ def save_audio(
     wave: Float[Tensor, " samples"],
     sample_rate: Hertz,
     encoding: Literal["PCM_16", "FLOAT"] = "PCM_16",
+    comment: str = "",
 ) -> None:
     """Write mono audio whole or not at all; the suffix names the format, 16-bit samples are clipped at ±1.
 
+    A `comment` goes into the file's metadata, in a .wav behind the samples, where it disturbs no simple reader.
+
     Raises `AudioError` for a waveform that is empty or not finite, `OutputError` when writing fails.
+    """
+    if wave.dim() != 1 or not len(wave):
+        raise AudioError(f"expected a waveform of shape [samples], got {tuple(wave.shape)}")
+    with audio_written(path, sample_rate, encoding, comment) as write:
+        write(wave)
+
+
+@contextmanager
+def audio_written(
+    path: str | os.PathLike[str],
+    sample_rate: Hertz,
+    encoding: Literal["PCM_16", "FLOAT"] = "PCM_16",
+    comment: str = "",
+) -> Iterator[Callable[[Float[Tensor, " samples"]], None]]:
+    """Yield a function that writes the next piece; the file appears whole at the end, or not at all.
+
+    The rest, errors among it, is as for `save_audio`.
     """
     import soundfile
 
-    if wave.dim() != 1 or not len(wave):
-        raise AudioError(f"expected a waveform of shape [samples], got {tuple(wave.shape)}")
-    if not wave.isfinite().all():
-        raise AudioError(f"the waveform for {path} holds values that are NaN or infinite")
-    samples = wave.detach().cpu().numpy().astype(np.float32)
-    if encoding == "PCM_16":
-        samples = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    def write(wave: Float[Tensor, " samples"]) -> None:
+        if not wave.isfinite().all():
+            raise AudioError(f"the waveform for {path} holds values that are NaN or infinite")
+        samples = wave.detach().cpu().numpy().astype(np.float32)
+        if encoding == "PCM_16":
+            samples = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+        file.write(samples)
+
     with written_whole(path) as scratch:
         try:
-            soundfile.write(scratch, samples, sample_rate, subtype=encoding)
+            file = soundfile.SoundFile(scratch, "w", sample_rate, channels=1, subtype=encoding)
         except (soundfile.SoundFileError, TypeError, ValueError) as error:
             raise OutputError(f"cannot write {path} as {encoding} audio: {error}") from error
+        try:
+            with file:
+                if comment and file.format != "WAV":
+                    file.comment = comment
+                yield write
+                if comment and file.format == "WAV":
+                    file.comment = comment
+        except soundfile.SoundFileError as error:
+            raise OutputError(f"cannot write {path} as {encoding} audio: {error}") from error
+
+
+def audio_comment(path: str | os.PathLike[str]) -> str:
+    """The comment in a file's metadata, "" where there is none; raises `AudioError` as `load_audio` does."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            return file.comment
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(f"{path} cannot be read as audio ({error})") from error
 
 
 def resample(

@@ -68,11 +68,21 @@ class Stft(nn.Module):
         squares = self.window.square().expand(1, n_frames, -1)
         return self._overlap_add(squares)[0].clamp_min(1e-8)
 
+    def overlapped(
+        self, frames: Float[Tensor, "*batch frames n_fft"], past: Float[Tensor, " overlap"]
+    ) -> Float[Tensor, "*batch samples"]:
+        """Lay frames over one another, on top of the `segments` - 1 hops that earlier ones have left."""
+        *batch, n_frames, _ = frames.shape
+        if rest := self.segments * self.hop_length - self.n_fft:
+            frames = F.pad(frames, (0, rest))
+        pieces = frames.reshape(*batch, n_frames, self.segments, self.hop_length)
+        wave = F.pad(pieces[..., 0, :], (0, 0, 0, self.segments - 1))
+        wave[..., : self.segments - 1, :] += past.view(-1, self.hop_length)
+        for k in range(1, self.segments):
+            wave[..., k : k + n_frames, :] += pieces[..., k, :]
+        return wave.flatten(-2)
+
     def _overlap_add(self, frames: Float[Tensor, "batch frames n_fft"]) -> Wave:
-        batch, n_frames, _ = frames.shape
-        frames = F.pad(frames, (0, self.segments * self.hop_length - self.n_fft))
-        pieces = frames.view(batch, n_frames, self.segments, self.hop_length)
-        wave = frames.new_zeros(batch, n_frames + self.segments - 1, self.hop_length)
-        for k in range(self.segments):
-            wave[:, k : k + n_frames] += pieces[:, :, k]
-        return wave.flatten(1)[:, self.left : self.left + n_frames * self.hop_length]
+        nothing = frames.new_zeros((self.segments - 1) * self.hop_length)
+        n_samples = frames.shape[1] * self.hop_length
+        return self.overlapped(frames, nothing)[:, self.left : self.left + n_samples]

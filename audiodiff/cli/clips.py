@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiodiff.audio import save_audio
-from audiodiff.conditioning import Conditioning, Label
+from audiodiff.conditioning import Conditioning
 from audiodiff.errors import OutputError
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.generative import GenerativeModel
@@ -15,7 +15,10 @@ SHEET = "sheet.png"
 
 def clip_names(model: GenerativeModel, cond: Conditioning, seeds: Sequence[int]) -> list[str]:
     """A name for every clip: its seed, its label, its speaker."""
-    parts = [[f"{seed:04d}" for seed in seeds], *_told(cond.label, model.labels), *_told(cond.speaker, model.speakers)]
+    parts = [[f"{seed:04d}" for seed in seeds]]
+    for ids, names in ((cond.label, model.labels), (cond.speaker, model.speakers)):
+        if ids is not None:
+            parts.append([names[i] for i in ids.tolist()])
     return ["-".join(of_clip) for of_clip in zip(*parts, strict=True)]
 
 
@@ -36,7 +39,3 @@ def write_clips(out: Path, names: Sequence[str], waves: Wave, sample_rate: Hertz
     for name, wave in zip(names, waves, strict=True):
         save_audio(out / f"{name}.wav", wave, sample_rate)
     contact_sheet(waves.cpu(), sample_rate, names).savefig(out / SHEET)
-
-
-def _told(ids: Label | None, names: Sequence[str]) -> list[list[str]]:
-    return [] if ids is None else [[names[i] for i in ids.tolist()]]

@@ -21,7 +21,7 @@ Guidance = Annotated[float, typer.Option(help="How much label and speaker count.
 def denoise(
     file: Input,
     out: Out,
-    start: Start = 0.3,
+    start: Start = 0.9,
     model: Model = None,
     label: Name = None,
     speaker: Name = None,

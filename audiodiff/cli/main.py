@@ -1,16 +1,18 @@
 """The `audiodiff` command."""
 
 import warnings
+from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from audiodiff.cli import edit, mel
+from audiodiff.cli import data, edit, mel
 from audiodiff.cli.convert import convert
 from audiodiff.cli.demo import demo
 from audiodiff.cli.evaluate import evaluate
+from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
 from audiodiff.cli.tune import tune
@@ -19,6 +21,12 @@ from audiodiff.version import __version__
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Sources = Annotated[list[Path], typer.Argument(help="Mel files, audio files, folders of them, manifests (.jsonl).")]
+As = Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")]
+Conversions = Annotated[
+    Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,7 +66,7 @@ def train(
 
 @app.command()
 def vocode(
-    inputs: Annotated[list[Path], typer.Argument(help="Mel files (.npy, .pt, .npz, …) or audio files.")],
+    inputs: Sources,
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or one .wav or .flac file.")],
     model: Annotated[str | None, typer.Option(help="A bundle's folder or name; without it the default voice.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; without it the model's own.")] = None,
@@ -66,51 +74,56 @@ def vocode(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
-    as_name: Annotated[
-        str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")
-    ] = None,
-    convert: Annotated[
-        Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
-    ] = "exact",
+    as_name: As = None,
+    convert: Conversions = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
     resample: Annotated[bool, typer.Option("--resample", help="Resample audio files to the model's rate.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, each with a device.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines that run this same command.")] = 1,
 ) -> None:
-    """Turn mel files, or audio files by way of their mel, into waveforms."""
-    from audiodiff.audio import convention
-    from audiodiff.cli.vocode import Request, set_threads, vocode_files
-    from audiodiff.shelf import DEFAULT
+    """Turn mel files, or audio files by way of their mel, into waveforms; what is done already is left alone."""
+    from audiodiff.bulk import find_jobs, model_mark
+    from audiodiff.cli.vocode import Request, declared_spec, set_threads, vocode_all
+    from audiodiff.shelf import DEFAULT, bundle_folder
     from audiodiff.vocoder import Vocoder
 
     set_threads(threads)
-    vocoder = Vocoder.from_pretrained(model or DEFAULT, device=device)
+    folder = bundle_folder(model or DEFAULT)
+    vocoder = Vocoder.from_pretrained(folder)
     vocoder.sampler(sampler)
-    declared = vocoder.mel_spec if as_name == "model" else None if as_name is None else convention(as_name)
     request = Request(
-        inputs=inputs,
-        out=out,
+        jobs=find_jobs(inputs, out),
+        model=model_mark(folder),
         sampler=sampler,
         steps=steps,
         seed=seed,
-        spec=declared,
+        spec=declared_spec(as_name, vocoder),
         convert=convert,
         transposed=transposed,
         resample=resample,
         overwrite=overwrite,
     )
-    failures = vocode_files(vocoder, request, Console(highlight=False))
+    console = Console(highlight=False)
+    give_up(vocode_all(vocoder, request, console, device=device, devices=devices, num_nodes=num_nodes), request.jobs)
+
+
+def give_up(failures: list[str], jobs: Sized) -> None:
+    """Say what failed, and end with 2 if that was everything, 1 if it was not; go on if nothing did."""
     if failures:
-        errors.print(f"{len(failures)} of {len(inputs)} failed:", *failures, sep="\n  ", markup=False)
-        raise typer.Exit(2 if len(failures) == len(inputs) else 1)
+        errors.print(f"{len(failures)} of {len(jobs)} failed:", *failures, sep="\n  ", markup=False)
+        raise typer.Exit(2 if len(failures) == len(jobs) else 1)
 
 
 app.add_typer(mel.app, name="mel")
+app.add_typer(data.app, name="data")
 app.add_typer(edit.app, name="edit")
 app.command()(demo)
 app.command()(generate)
 app.command()(evaluate)
 app.command()(tune)
 app.command()(convert)
+app.command()(export)
 app.command()(inspect)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import lightning as L
+import torch
 from hydra.errors import HydraException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
@@ -30,15 +31,14 @@ def run_training(overrides: list[str]) -> None:
         bundle = train(config)
     except HydraException as error:
         raise ConfigError(f"the configuration does not work: {error}") from error
-    if rank_zero_only.rank == 0:
-        Console().print(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
+    say = rank_zero_only(Console().print)
+    say(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
 
 
 def train(config: DictConfig) -> Path:
     """Run the experiment that `config` describes and return the folder of its bundle."""
     trainer = fit(config)
     run = Path(config.paths.run)
-    trainer.save_checkpoint(run / "checkpoints" / "last.ckpt")
     if trainer.is_global_zero and best_score(trainer) == float("inf"):
         write_bundle(config, run / "checkpoints" / "last.ckpt")
     trainer.strategy.barrier()
@@ -79,6 +79,8 @@ def build_model(config: DictConfig) -> DiffusionModel:
     if config.init_from is not None:
         load_matching(model, Path(config.init_from))
     if config.compile is not None:
+        if config.compile not in torch.compiler.list_backends():
+            raise ConfigError(f"compile={config.compile}: expected one of {', '.join(torch.compiler.list_backends())}")
         for network in trained_networks(model):
             network.compile(backend=config.compile)  # in place: the names of the weights stay as they are
     return model

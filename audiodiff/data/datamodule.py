@@ -68,32 +68,16 @@ class VocoderData(L.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Open the two sets."""
-        train, valid = (
-            usable(self._utterances(name), place, strict=self.strict, name=str(self._manifest(name)))
-            for name, place in (("train", self.train_source), ("valid", self.valid_source))
-        )
+        clips = self._usable("train", self.train_source)
         self.train_set = SegmentDataset(
-            train, self.train_source, segment=self.segment, seed=self.seed, strict=self.strict
+            clips, self.train_source, segment=self.segment, seed=self.seed, strict=self.strict
         )
-        self.valid_set = ClipDataset(valid, self.valid_source, frames=self.valid_frames)
+        clips = self._usable("valid", self.valid_source)
+        self.valid_set = ClipDataset(clips, self.valid_source, frames=self.valid_frames)
 
     def train_dataloader(self) -> ResumableLoader:
         """This rank's segments in batches of equal shape."""
-        order = SegmentOrder(
-            self.train_set,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            world=self.trainer.world_size if self.trainer else 1,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            balanced=self.balance == "speaker",
-        )
-        self.loader = ResumableLoader(
-            self.train_set,
-            batch_size=self.batch_size,
-            sampler=order,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-        )
+        self.loader = self._loader()
         if self.position is not None:
             self.loader.load_state_dict(self.position)
         return self.loader
@@ -110,12 +94,98 @@ class VocoderData(L.LightningDataModule):
         """Go on from there. (Lightning restores a loader by itself, but not at the end of an epoch.)"""
         self.position = state_dict.get("position")
 
+    @property
+    def ranks(self) -> dict[str, int]:
+        """How many processes train together, and which of them this is."""
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        return {"world": world, "rank": rank}
+
+    def _loader(self) -> ResumableLoader:
+        balanced = self.balance == "speaker"
+        return ResumableLoader(
+            self.train_set,
+            batch_size=self.batch_size,
+            sampler=SegmentOrder(
+                self.train_set, batch_size=self.batch_size, seed=self.seed, balanced=balanced, **self.ranks
+            ),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+        )
+
+    def _usable(self, name: str, place: Source) -> list[tuple[Utterance, int]]:
+        return usable(self._utterances(name), place, strict=self.strict, name=str(self._manifest(name)))
+
     def _manifest(self, name: str) -> Path:
         return self.folder / f"{name}.jsonl"
 
     def _utterances(self, name: str) -> list[Utterance]:
         utterances = read_manifest(self._manifest(name))
         return spread(utterances, self.valid_clips) if name == "valid" else utterances
+
+
+class ShardData(VocoderData):
+    """Training segments that stream from tar shards, whole clips from a validation manifest.
+
+    `index` is the list that `audiodiff data shard` wrote; `place` is where the shards are if not beside it (see
+    `ShardStream`). `folder` holds `valid.jsonl`; the other settings are those of `VocoderData`.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        index: str,
+        features: Features,
+        place: str | None = None,
+        batch_size: int = 16,
+        segment: int = 64,
+        augment: Augment | None = None,
+        mix: int = 1000,
+        valid_clips: int = 8,
+        valid_frames: int = 512,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            folder=folder,
+            cache=None,
+            features=features,
+            batch_size=batch_size,
+            segment=segment,
+            augment=augment,
+            valid_clips=valid_clips,
+            valid_frames=valid_frames,
+            workers=workers,
+            seed=seed,
+        )
+        self.features = features
+        self.augment = augment
+        self.index, self.place, self.mix = Path(index), place, mix
+
+    def prepare_data(self) -> None:
+        """Nothing: everything is made on the fly."""
+
+    def setup(self, stage: str) -> None:
+        """Open the validation set; the shards are opened by the workers."""
+        clips = self._usable("valid", self.valid_source)
+        self.valid_set = ClipDataset(clips, self.valid_source, frames=self.valid_frames)
+
+    def _loader(self) -> ResumableLoader:
+        from audiodiff.data.shards import ShardStream  # needs webdataset
+
+        stream = ShardStream(
+            self.index,
+            self.features,
+            segment=self.segment,
+            batch_size=self.batch_size,
+            place=self.place,
+            augment=self.augment,
+            mix=self.mix,
+            seed=self.seed,
+            workers=self.workers,
+            **self.ranks,
+        )
+        return ResumableLoader(stream, batch_size=self.batch_size, num_workers=self.workers, drop_last=True)
 
 
 def source(cache: str | None, features: Features, *, shortest: int, augment: Augment | None) -> Source:

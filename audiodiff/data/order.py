@@ -81,12 +81,16 @@ class ResumableLoader(DataLoader):
     batches = 0
 
     def __iter__(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride] (torch's is narrower)
-        place: Any = self.sampler if isinstance(self.sampler, SegmentOrder) else self.dataset
+        ordered = isinstance(self.sampler, SegmentOrder)
+        place: Any = self.sampler if ordered else self.dataset
         if hasattr(place, "start"):
             place.start(self.epoch, self.batches * (self.batch_size or 1))
-        for batch in super().__iter__():
+        epoch = self.epoch
+        for batch in islice(super().__iter__(), 0 if ordered else self.batches, None):  # a stream is read again
             self._count()
             yield batch
+            if self.epoch > epoch:
+                return
 
     def state_dict(self) -> Position:
         """How far it is."""

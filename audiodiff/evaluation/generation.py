@@ -77,7 +77,8 @@ def bin_shares(
     """The share of each set in the k-means bins of the recordings (Richardson & Weiss 2018, section 3)."""
     if len(real) < n_bins:
         raise ConfigError(f"{len(real)} recordings cannot fill {n_bins} bins: give more of them")
-    centres, own = kmeans2(real, n_bins, seed=seed, minit="++")
+    first = real[np.random.default_rng(seed).choice(len(real), n_bins, replace=False)]
+    centres, own = kmeans2(real, first, minit="matrix")
     distances = np.square(generated[:, None] - centres[None]).sum(axis=-1)
     return _shares(distances.argmin(axis=1), n_bins), _shares(own, n_bins)
 

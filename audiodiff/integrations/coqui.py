@@ -5,7 +5,7 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.spec import LogBase, MelSpec
 from audiodiff.errors import MelMismatchError
 from audiodiff.integrations.stage import Options, VocoderStage
 from audiodiff.types import Mel, Wave
@@ -53,7 +53,7 @@ def spec_of(ap: Any) -> MelSpec:  # noqa: ANN401 (Coqui's AudioProcessor)
 
     Raises `MelMismatchError` for mels of pre-emphasized audio, or without a logarithm: no convention has them.
     """
-    bases = {np.e: "e", 10: "10"}
+    bases: dict[float, LogBase] = {np.e: "e", 10: "10"}
     if ap.preemphasis or not ap.do_amp_to_db_mel or ap.base not in bases:
         raise MelMismatchError(
             f"this model's mels have preemphasis {ap.preemphasis}, do_amp_to_db_mel {ap.do_amp_to_db_mel} and "

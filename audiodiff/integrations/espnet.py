@@ -5,13 +5,13 @@ from typing import Any, Unpack
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.spec import LogBase, MelSpec
 from audiodiff.errors import MelMismatchError
 from audiodiff.integrations.stage import Options, VocoderStage, standardized
 from audiodiff.types import Hertz
 from audiodiff.vocoder import Vocoder
 
-LOG_BASES = {10.0: "10", None: "e"}
+LOG_BASES: dict[float | None, LogBase] = {10.0: "10", None: "e"}
 
 
 class EspnetVocoder(VocoderStage):

@@ -1,10 +1,12 @@
 """The linear-frequency magnitudes that belong to a mel, learnt from speech."""
 
+import torch
 from torch import nn
 
 from audiodiff.audio.envelope import MelEnvelope
 from audiodiff.audio.griffin_lim import Magnitudes
 from audiodiff.audio.spec import MelSpec
+from audiodiff.networks.blockwise import BlockwiseStack, Rows
 from audiodiff.networks.gated import GatedStack
 from audiodiff.types import Mel
 
@@ -32,3 +34,23 @@ class MagnitudeNetwork(nn.Module):
         """Return magnitudes at the mel's own n_fft, hop and framing."""
         correction = self.stack(self.envelope.level(mel)).float()
         return self.envelope(mel) * correction.exp()
+
+    def blockwise(self) -> "BlockwiseMagnitudes":
+        """The same for a mel that comes block by block."""
+        return BlockwiseMagnitudes(self)
+
+
+class BlockwiseMagnitudes:
+    """A `MagnitudeNetwork` that is fed block by block; see `BlockwiseStack`."""
+
+    def __init__(self, network: MagnitudeNetwork) -> None:
+        self.envelope = network.envelope
+        self.stack = BlockwiseStack(network.stack)
+        self.waiting = network.envelope.spread.new_empty(0, len(network.envelope.spread))
+
+    def feed(self, mel: Mel, *, last: bool) -> Rows:
+        """Take the next frames of one mel, return the magnitudes [frames, bins] of those that are ready."""
+        correction = self.stack.feed(self.envelope.level(mel)[0].mT, last=last).float()
+        envelopes = torch.cat([self.waiting, self.envelope(mel)[0].mT])
+        self.waiting = envelopes[len(correction) :]
+        return envelopes[: len(correction)] * correction.exp()

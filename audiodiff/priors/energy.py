@@ -31,6 +31,12 @@ class MelEnergy(nn.Module):
         self.smallest, self.largest = smallest, largest
         self.compression = MelCompression(mel)
 
+    reach = 0
+    """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+
+    def means(self) -> None:
+        """There is no mean."""
+
     def condition(self, mel: Mel) -> Conditioning:
         """What the network is told: the mel."""
         return Conditioning(mel=mel)

@@ -1,19 +1,23 @@
 """A prior that starts from the mel's own inversion."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.griffin_lim import Magnitudes, griffin_lim
+from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.mel_constraint import MelConstraint
+from audiodiff.audio.running_griffin_lim import RunningGriffinLim
 from audiodiff.audio.spec import MelSpec
-from audiodiff.audio.stft import Spectrum, Stft
+from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
+from audiodiff.priors.means import MagnitudeEstimator, MeanStream
 from audiodiff.types import Mel, Wave
 
 
 class MelInversion(nn.Module):
-    """Mean: Griffin-Lim of the mel. Scale: the mel's spectral envelope. The diffusion works on what is left.
+    """Mean: running Griffin-Lim of the mel. Scale: the mel's spectral envelope. The diffusion works on what is left.
 
     mean(mel) + noise_level·scale(mel)·eps is where sampling starts, so a few steps suffice and a mel that the
     network finds hard still gives speech. `magnitudes` maps a mel to linear magnitudes: a `MagnitudeNetwork`,
@@ -32,11 +36,21 @@ class MelInversion(nn.Module):
 
     @torch.no_grad()
     def condition(self, mel: Mel) -> Conditioning:
-        """Invert the mels one by one: the same mel always gives the same mean.
+        """Invert the mels one by one: the same mel always gives the same mean, to the bit.
 
         Griffin-Lim magnifies rounding a thousandfold, and the rounding of a batch depends on its size.
         """
         return Conditioning(mel=mel, mean=torch.cat([self._mean(one) for one in mel.split(1)]))
+
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+        return 2 * self.stft.reach
+
+    def means(self) -> MeanStream:
+        """The mean of one mel that comes in pieces."""
+        griffin_lim = RunningGriffinLim(self.stft, self.constraint, self.iterations)
+        return MeanStream(cast(MagnitudeEstimator, self.magnitudes), griffin_lim)
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
         """From a waveform to its difference from the mean."""
@@ -60,14 +74,5 @@ class MelInversion(nn.Module):
         return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.need_mean())), self.stft, iterations)
 
     def _mean(self, mel: Mel) -> Wave:
-        magnitudes = self.magnitudes(mel)
-        revise = self.constraint.revision(magnitudes, mel)
-        return griffin_lim(magnitudes, self._first_phases(magnitudes), self.stft, self.iterations, revise=revise)
-
-    @staticmethod
-    def _first_phases(magnitudes: Magnitudes) -> Spectrum:
-        """Random but fixed, frame after frame, so a longer mel starts with the same phases."""
-        batch, bins, frames = magnitudes.shape
-        turns = torch.rand(frames, bins, generator=torch.Generator().manual_seed(0))
-        angle = 2 * torch.pi * turns.mT.to(magnitudes.device)
-        return torch.polar(torch.ones_like(angle), angle).expand(batch, -1, -1)
+        means = self.means()
+        return torch.cat([means.feed(mel), means.flush()], dim=-1)

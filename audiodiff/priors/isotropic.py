@@ -19,6 +19,12 @@ class Isotropic(nn.Module):
             raise ConfigError(f"level {level}: expected the standard deviation of clean audio, above 0")
         self.level = level
 
+    reach = 0
+    """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+
+    def means(self) -> None:
+        """There is no mean."""
+
     def condition(self, mel: Mel) -> Conditioning:
         """What the network is told: the mel."""
         return Conditioning(mel=mel)

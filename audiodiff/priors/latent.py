@@ -1,7 +1,7 @@
 """A prior that is the mel itself: the diffusion draws a mel, its inversion makes the sound."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from audiodiff.audio.compression import MelCompression
@@ -41,8 +41,8 @@ class MelLatent(MelInversion):
         """From white noise to this prior's noise: here the same."""
         return white
 
-    def rows(self, mel: Mel) -> Rows:
-        """Lay the frames of every mel one after the other."""
+    def rows(self, mel: Mel | Bool[Tensor, "batch n_mels frames"]) -> Rows | Bool[Tensor, "batch values"]:
+        """Lay the frames of every mel, or of a mask over one, one after the other."""
         return mel.mT.flatten(1)
 
     def mel(self, r: Rows) -> Mel:

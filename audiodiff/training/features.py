@@ -10,6 +10,9 @@ from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.model import DiffusionModel
 from audiodiff.training.inversion import inversion_prior
 
+METHOD = "running Griffin-Lim, revised by the mel"
+"""How means are found. To be changed with the code that finds them, so that stored ones are not taken for new."""
+
 
 class MelFeatures:
     """The waveform, cut to whole frames, and the mel that `model` speaks from."""
@@ -51,7 +54,7 @@ class InversionFeatures(MelFeatures):
         digest = hashlib.sha256()
         for name, tensor in sorted(self.prior.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {self.iterations}"
+        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {self.iterations} {METHOD}"
 
     @torch.no_grad()
     def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
@@ -52,8 +53,9 @@ class Guard:
     def _keep(self, module: L.LightningModule, draws: list[Draw]) -> Path:
         path = Path(module.trainer.default_root_dir) / "nan" / f"step{module.global_step}-rank{module.global_rank}.pt"
         path.parent.mkdir(parents=True, exist_ok=True)
+        objective: Any = module.objective
         evidence = {
-            "objective": module.objective.state_dict(),
+            "objective": objective.state_dict(),
             "batches": [draw.batch for draw in draws],
             "seeds": [draw.seed for draw in draws],
         }
@@ -82,5 +84,5 @@ def replay(path: Path, objective: nn.Module) -> list[dict[str, float]]:
 def _evidence(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, UnpicklingError) as error:
         raise InputError(f"cannot replay {path}: it is no file that a stopped training left ({error})") from error

@@ -23,7 +23,7 @@ def download(target: Path, _: list[str]) -> Path:
 
 def splits(names: list[str]) -> dict[str, Split]:
     """The split of every name; where none falls to a split, the first by hash that is left over does."""
-    found = {name: split_of(name, valid=SHARE, test=SHARE) for name in names}
+    found: dict[str, Split] = {name: split_of(name, valid=SHARE, test=SHARE) for name in names}
     held_out: tuple[Split, ...] = ("test", "valid")
     for split in held_out:
         left = [name for name in names if found[name] == "train"]

@@ -9,6 +9,7 @@ from audiodiff.cli.config import build, compose_config, config_dir
 TREE = config_dir()
 EXPERIMENTS = sorted(path.stem for path in (TREE / "experiment").glob("*.yaml"))
 GROUPS = ("mel", "network", "schedule", "prediction", "prior", "sampler", "grid", "objective", "features")
+GROUPS += ("data", "logger", "optimizer", "lr_schedule")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((TREE / group).glob("*.yaml"))]
 PARTS = [
     (part, path.stem)
@@ -32,8 +33,54 @@ def test_experiment_builds_its_model_sampler_and_optimizer(experiment):
     assert isinstance(objective, torch.nn.Module)
 
 
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (TREE / group).glob("*.yaml"))
+
+
+def test_no_group_is_forgotten():
+    groups = {str(path.parent.relative_to(TREE)) for path in TREE.rglob("*.yaml")} - {"."}
+    nested = {f"objective/{part}" for part in ("distance", "weight", "times")} | {"data/augment"}
+    assert groups == set(GROUPS) | nested | {"callbacks", "debug", "experiment", "paths", "trainer"}
+
+
+@pytest.mark.parametrize("name", names("trainer"))
+@pytest.mark.filterwarnings("ignore")  # Lightning's own, about what the machine has
+def test_trainer_builds(name):
+    config = compose_config("train", [f"trainer={name}", "trainer.accelerator=cpu"])
+    config.trainer.devices = 1
+    trainer = build(config.trainer, callbacks=[], logger=False)
+    assert trainer.max_steps == 10000
+    assert type(trainer.strategy.checkpoint_io).__name__ == "WholeCheckpoints"
+
+
+@pytest.mark.parametrize("name", names("callbacks"))
+def test_callbacks_build(name):
+    config = compose_config("train", [f"callbacks={name}"])
+    built = {key: build(node) for key, node in config.callbacks.items()}
+    assert built["best"].monitor == ("valid/loss" if built["preview"] is None else "valid/mr_stft")
+
+
+@pytest.mark.parametrize("name", names("data/augment"))
+def test_augmentation_builds(name):
+    assert callable(build(compose_config("train", [f"data/augment={name}"]).data.augment))
+
+
+@pytest.mark.parametrize("debug", names("debug"))
+def test_debug_presets_change_how_long_is_trained_and_never_what(debug):
+    plain, changed = (
+        OmegaConf.to_container(compose_config("train", ["experiment=ljspeech_rollout", *choice]))
+        for choice in ([], [f"debug={debug}"])
+    )
+    assert changed["name"] == f"debug_{debug}"
+    for part in ("model", "network", "objective", "features", "optimizer", "schedule", "sampler"):
+        assert changed[part] == plain[part]
+    assert changed["trainer"].keys() >= plain["trainer"].keys()
+
+
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_choice_of_a_group_builds(group, name):
+    if name == "wandb":
+        pytest.importorskip("wandb")
     config = compose_config("train", ["experiment=ljspeech_diffwave", f"{group}={name}"])
     assert build(config[group]) is not None
 

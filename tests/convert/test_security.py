@@ -14,6 +14,7 @@ import torch
 
 from audiodiff.audio import read_mel
 from audiodiff.bundle import CONFIG, WEIGHTS, load_bundle, save_bundle
+from audiodiff.cli.main import main
 from audiodiff.constructors import build, canonical
 from audiodiff.convert import convert
 from audiodiff.errors import AudiodiffError, BundleError, CheckpointError, MelError
@@ -142,7 +143,10 @@ def test_configs_name_only_audiodiff_s_classes(key, target, bundle, marker):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/b", "a\\b", "..", "", None, 3, "a\n", ".hidden"])
+NAMES = ["../evil", "/etc/passwd", "a/b", "a\\b", "..", "", None, 3, "a\n", ".hidden", "-o", "x" * 300]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_names_lead_nowhere_else(name, bundle, tmp_path):
     edit(bundle, lambda config: config.update(name=name))
     with pytest.raises(BundleError, match="is no name"):
@@ -151,6 +155,20 @@ def test_names_lead_nowhere_else(name, bundle, tmp_path):
     with pytest.raises(BundleError, match="is no name"):
         save_bundle(tmp_path / "other", name, TINY_TREE, model, "")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("target", ["onnx", "torch-export"])
+def test_exports_are_not_led_elsewhere(name, target, bundle, monkeypatch, capsys, tmp_path):
+    """Without -o a file is named after its bundle."""
+    edit(bundle, lambda config: config.update(name=name))
+    monkeypatch.setattr("sys.argv", ["audiodiff", "export", str(bundle), "--to", target])
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.parent.rglob("*"))
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "is no name for a bundle" in capsys.readouterr().err
+    assert sorted(tmp_path.parent.rglob("*")) == before
 
 
 def test_archives_with_paths_write_nothing(tmp_path):

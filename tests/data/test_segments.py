@@ -108,6 +108,13 @@ def test_balance_hears_every_speaker_equally_often(counts, epoch):
         assert max(times.values()) - min(times.values()) <= 1
 
 
+def test_the_data_module_balances(data):
+    for balance, groups in (("speaker", 2), (None, 1)):
+        module = data(balance=balance)
+        module.setup("fit")
+        assert len(module.train_dataloader().sampler.groups) == groups
+
+
 def test_balance_needs_speakers(mel_features):
     source = LiveFeatures(mel_features)
     nameless = SegmentDataset([(replace(CLIPS[0], speaker=None), 100)], source, segment=SEGMENT)

@@ -132,6 +132,12 @@ def grid(converted: Converted) -> Times:
     return build(converted.config["grid"])(converted.model.denoiser.schedule)
 
 
+def test_no_fixture_is_left_out(shared: Path) -> None:
+    folder = shared / "parity/checkpoints"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix in (".pt", ".pkl", ".ckpt")}
+    assert found == {fixture.checkpoint for fixture in FIXTURES.values()}
+
+
 @pytest.mark.parametrize("name", FIXTURES)
 def test_source_is_recognized(name: str, opened: Opened) -> None:
     converted, _ = opened(name)

@@ -8,18 +8,21 @@ from multiprocessing import get_context
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.testing import assert_close
 
 from audiodiff.training.average import WeightAverage
+from audiodiff.training.checkpoints import LastCheckpoint
 from tests.training.toys import ITEMS, Record, run
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
 
 
-def logged(folder) -> list[dict[str, str]]:
-    """The rows of the log that hold a training loss."""
+def logged(folder) -> list[tuple[str, ...]]:
+    """Epoch, step, loss and gradient norm of every training step in the log."""
+    names = ("epoch", "step", "train/loss", "train/grad_norm")
     with open(folder / "log" / "metrics.csv", newline="") as file:
-        return [row for row in csv.DictReader(file) if row.get("train/loss")]
+        return [tuple(row[name] for name in names) for row in csv.DictReader(file) if row["train/loss"]]
 
 
 def assert_same_checkpoints(one, other) -> None:
@@ -45,21 +48,36 @@ def test_every_checkpoint_goes_on_bitwise(tmp_path, accumulate):
         assert [again.losses[n] for n in left] == [whole.losses[n] for n in left]
         assert [again.keys[n] for n in left] == [whole.keys[n] for n in left]
         assert_same_checkpoints(folder / f"step={steps}.ckpt", tmp_path / "whole" / f"step={steps}.ckpt")
-        rows = logged(folder)
-        assert rows == expected_log[-len(rows) :]
+        assert logged(folder) == expected_log[stop:]
 
 
 def test_a_finished_run_can_be_prolonged(tmp_path):
-    """The file that is saved after the last step holds raw and averaged weights, as if training had not ended."""
+    """The file that is saved after the last step is the one that a longer run would have at that step."""
     whole, again = Record(), Record()
     run(tmp_path / "whole", whole, steps=8)
-    trainer = run(tmp_path / "first", steps=5)
-    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    run(tmp_path / "first", LastCheckpoint(path=str(tmp_path / "last.ckpt"), every_n_train_steps=3), steps=5)
     run(tmp_path / "second", again, steps=8, resume=tmp_path / "last.ckpt")
     assert again.losses == {number: loss for number, loss in whole.losses.items() if number >= 5}
+    assert logged(tmp_path / "second") == logged(tmp_path / "whole")[5:]
     assert_same_checkpoints(tmp_path / "second" / "step=8.ckpt", tmp_path / "whole" / "step=8.ckpt")
     averaged, raw = (torch.load(tmp_path / "last.ckpt")[part] for part in ("state_dict", "current_model_state"))
     assert not torch.equal(averaged["objective.layer.weight"], raw["objective.layer.weight"])
+
+
+def test_the_last_checkpoint_is_of_the_last_step_however_the_run_ends(tmp_path):
+    path = tmp_path / "last.ckpt"
+    run(tmp_path, LastCheckpoint(path=str(path), every_n_train_steps=4), steps=-1, max_epochs=1)
+    assert torch.load(path)["global_step"] == ITEMS // 2
+
+
+def test_the_best_checkpoint_goes_on_too(tmp_path):
+    """It is written in a validation, where Lightning has counted the step but not yet logged it."""
+    whole, again = Record(), Record()
+    best = ModelCheckpoint(tmp_path, "best", monitor="valid/loss", mode="max", enable_version_counter=False)
+    run(tmp_path / "whole", whole, best, steps=7)
+    run(tmp_path / "second", again, steps=7, resume=tmp_path / "best.ckpt")
+    assert again.losses == {number: whole.losses[number] for number in (4, 5, 6)}
+    assert logged(tmp_path / "second") == logged(tmp_path / "whole")[4:]
 
 
 class Killed(L.Callback):

@@ -105,7 +105,6 @@ def run(
         logger=CSVLogger(folder, name="", version="log"),
         log_every_n_steps=1,
         plugins=[WholeCheckpoints()],
-        use_distributed_sampler=False,
         num_sanity_val_steps=0,
         check_val_every_n_epoch=None,
         enable_progress_bar=False,

@@ -1,0 +1,86 @@
+"""What is to be vocoded: files, folders of them, and manifests."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiodiff.audio.melformats import READERS
+from audiodiff.data.manifest import read_manifest
+from audiodiff.errors import InputError, OutputError
+
+RESULTS = frozenset({".wav", ".flac"})
+"""Suffixes that make OUT a file; any other OUT is a folder."""
+
+SOURCES = frozenset(READERS) | {".wav", ".flac", ".ogg", ".mp3"}
+"""What is looked for in a folder."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording: the file that it is made from, and the file that it becomes."""
+
+    source: Path
+    target: Path
+    rivals: int = 0
+    """How many other jobs have the same target."""
+
+    def claim(self) -> None:
+        """Make the folder of the target; raises `OutputError` where that fails, or where the target is not unique."""
+        if self.rivals:
+            raise OutputError(
+                f"{self.rivals + 1} inputs would be written to {self.target}: rename them or use two folders"
+            )
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {self.target.parent}: {error.strerror}") from error
+
+
+def find_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
+    """The jobs of a call: OUT is one audio file for one input, or the folder for all results.
+
+    A file becomes OUT/name.wav, a file somewhere in a folder OUT/somewhere/name.wav, an utterance of a manifest
+    (.jsonl) OUT/id.wav. Raises `InputError` for a folder without mels and audio and for an unreadable manifest,
+    `OutputError` where OUT is one of the inputs' folders, or one file for several results.
+    """
+    found = [pair for given in inputs for pair in _found(given, out)]
+    if out.suffix.lower() in RESULTS:
+        if len(found) > 1:
+            raise OutputError(f"{out} is one file, but there are {len(found)} inputs: give a folder")
+        return [Job(source, out) for source, _ in found]
+    targets = [out / f"{name}.wav" for _, name in found]
+    counts = Counter(targets)
+    return [Job(source, target, counts[target] - 1) for (source, _), target in zip(found, targets, strict=True)]
+
+
+def _found(given: Path, out: Path) -> Iterator[tuple[Path, str]]:
+    """The sources that an argument stands for, each with the name of its result, folders included."""
+    if given.is_dir():
+        yield from _in_folder(given, out)
+    elif given.suffix == ".jsonl":
+        yield from ((utterance.path, _checked(utterance.id, given)) for utterance in read_manifest(given))
+    else:
+        yield given, given.stem
+
+
+def _checked(name: str, manifest: Path) -> str:
+    """The id of an utterance, if it leads to a place in the folder of results."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(f"{manifest} holds the id {name!r}, which leads out of the folder of results: rename it")
+    return name
+
+
+def _in_folder(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
+    """All mels and recordings below a folder, without hidden ones and without the results of an earlier run."""
+    results = out.resolve()
+    if results == folder.resolve():
+        raise OutputError(f"the results would be written between the inputs in {folder}: give another folder")
+    paths = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SOURCES and not path.name.startswith(".") and results not in path.resolve().parents
+    ]
+    if not paths:
+        raise InputError(f"{folder} holds no mels and no audio; looked for {', '.join(sorted(SOURCES))}")
+    yield from ((path, str(path.relative_to(folder).with_suffix(""))) for path in paths)

@@ -1,0 +1,86 @@
+"""The work shared among devices and machines by Lightning's predict loop."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning as L
+import torch.distributed as dist
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from torch.utils.data import DataLoader
+
+from audiodiff.bulk.jobs import Job
+from audiodiff.bulk.marks import sweep
+from audiodiff.errors import AudiodiffError, ConfigError
+from audiodiff.model import DiffusionModel
+
+
+class Vocoding(L.LightningModule):
+    """Does one job after the other, and gathers what failed from all processes."""
+
+    def __init__(self, model: DiffusionModel, jobs: Sequence[Job], work: Callable[[Job], None]) -> None:
+        super().__init__()
+        self.model = model
+        self.jobs, self.work = balanced(jobs), work
+        self.failures: list[str] = []
+
+    def on_predict_start(self) -> None:
+        """Clear away what a killed run has left, once, before anybody writes."""
+        if self.trainer.is_global_zero:
+            sweep(self.jobs)
+        self.trainer.strategy.barrier()
+
+    def predict_step(self, index: int, _: int) -> None:
+        """Vocode one file; what audiodiff refuses on purpose is noted and ends nothing."""
+        job = self.jobs[index]
+        try:
+            self.work(job)
+        except AudiodiffError as error:
+            self.failures.append(f"{job.source}: {error}")
+
+    def on_predict_end(self) -> None:
+        """Tell every process what failed in all of them."""
+        if dist.is_available() and dist.is_initialized():
+            everywhere: list[list[str] | None] = [None] * dist.get_world_size()
+            dist.all_gather_object(everywhere, self.failures)
+            self.failures = [failure for failures in everywhere for failure in failures or ()]
+
+
+def vocode_everywhere(
+    model: DiffusionModel, jobs: Sequence[Job], work: Callable[[Job], None], *, device: str, devices: int, nodes: int
+) -> list[str] | None:
+    """Do the jobs on `devices` devices of each of `nodes` machines; `work` vocodes one with `model`, wherever it is.
+
+    Lightning starts a process for every device of this machine; on several machines start the command on each, as
+    its documentation says (torchrun, SLURM, or MASTER_ADDR and NODE_RANK). Returns a sentence for each job that
+    failed, and None in all processes but the first, which alone has to report. Raises `ConfigError` for devices that
+    are not there.
+    """
+    for library in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    for about in (".*does not have many workers", "predict returned None", ".*treespec"):
+        warnings.filterwarnings("ignore", message=about)  # all of them on purpose, the last by Lightning
+    try:
+        trainer = L.Trainer(
+            accelerator=device,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp",
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise ConfigError(f"cannot use {devices} devices of kind {device!r} on {nodes} machines: {error}") from error
+    module = Vocoding(model, jobs, work)
+    indices: Any = range(len(jobs))  # which is a data set to torch, though not by its type
+    trainer.predict(module, DataLoader(indices, batch_size=None), return_predictions=False)
+    return module.failures if trainer.is_global_zero else None
+
+
+def balanced(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs with the longest first: dealt out in turn, they are about the same work for everybody."""
+    sizes = {job.source: job.source.stat().st_size if job.source.is_file() else 0 for job in jobs}
+    return sorted(jobs, key=lambda job: (-sizes[job.source], job.source))

@@ -1,0 +1,46 @@
+"""`audiodiff export`: a bundle becomes a file that other runtimes run."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from audiodiff.export.weights import Weights
+
+Target = Literal["onnx", "torch-export"]
+Part = Literal["sampler", "network"]
+
+SUFFIX: dict[Target, str] = {"onnx": ".onnx", "torch-export": ".pt2"}
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A bundle's folder or name.")],
+    to: Annotated[Target, typer.Option(help="onnx runs without PyTorch, torch-export without audiodiff.")] = "onnx",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; else named after the bundle.")] = None,
+    part: Annotated[Part, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")] = "sampler",
+    sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; else the model's own.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Network steps; else the model's own number.")] = None,
+    weights: Annotated[Weights, typer.Option(help="int8 halves an ONNX file by rounding its weights.")] = "exact",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
+    from audiodiff.bundle import load_bundle
+    from audiodiff.errors import ConfigError, OutputError
+    from audiodiff.export.onnx import export_network, export_sampler
+    from audiodiff.export.torch_program import export_program
+    from audiodiff.vocoder import Vocoder, bundle_folder
+
+    bundle = load_bundle(bundle_folder(model))
+    vocoder = Vocoder(bundle)
+    path = out or Path(vocoder.name + SUFFIX[to])
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} is there already: pass --overwrite to replace it")
+    if to != "onnx" and (part != "sampler" or weights != "exact"):
+        raise ConfigError("--part network and --weights int8 are for ONNX: leave them out, or --to")
+    if part == "network":
+        export_network(path, bundle, weights)
+    elif to == "onnx":
+        export_sampler(path, bundle, vocoder.sampler(sampler), vocoder.times(steps), weights)
+    else:
+        export_program(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
+    typer.echo(f"{vocoder.name} -> {path} ({path.stat().st_size / 1e6:.1f} MB)")

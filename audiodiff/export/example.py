@@ -1,0 +1,49 @@
+"""Short inputs from which exporters trace a model, and which of their axes may have any length."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import Dim
+
+from audiodiff.bundle import Bundle
+from audiodiff.export.sampler import UnrolledSampler
+from audiodiff.priors import MelInversion
+
+Axes = dict[int, Any]
+BATCH, FRAMES = Dim("batch", min=1, max=1 << 12), Dim("frames", min=2, max=1 << 20)
+SHORT = (2, 7)
+"""Batch and frames of the examples."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Named inputs and their free axes."""
+
+    inputs: dict[str, Tensor]
+    axes: dict[str, Axes]
+
+
+def sampler_example(bundle: Bundle, model: UnrolledSampler) -> Example:
+    """For a whole model: mel and noise, and the turns of a `MelInversion` prior."""
+    (batch, frames), spec, prior = SHORT, bundle.model.mel, bundle.model.prior
+    inputs = {
+        "mel": torch.zeros(batch, spec.n_mels, frames),
+        "noise": torch.zeros(model.n_draws, batch, frames * spec.hop_length),
+    }
+    axes: dict[str, Axes] = {"mel": {0: BATCH, 2: FRAMES}, "noise": {1: BATCH, 2: spec.hop_length * FRAMES}}
+    if isinstance(prior, MelInversion):
+        inputs["turns"], axes["turns"] = torch.zeros(frames, prior.stft.bins), {0: FRAMES}
+    return Example(inputs, axes)
+
+
+def network_example(bundle: Bundle) -> Example:
+    """For a network alone: the noisy samples, their time, the mel, and the mean of a prior that has one."""
+    (batch, frames), spec = SHORT, bundle.model.mel
+    wave, free = torch.zeros(batch, frames * spec.hop_length), {0: BATCH, 1: spec.hop_length * FRAMES}
+    inputs = {"x_t": wave, "t": torch.full((batch,), 0.5), "mel": torch.zeros(batch, spec.n_mels, frames)}
+    axes: dict[str, Axes] = {"x_t": free, "t": {0: BATCH}, "mel": {0: BATCH, 2: FRAMES}}
+    if isinstance(bundle.model.prior, MelInversion):
+        inputs["mean"], axes["mean"] = wave.clone(), free  # the very same tensor would be traced as one input
+    return Example(inputs, axes)

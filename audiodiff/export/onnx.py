@@ -1,0 +1,125 @@
+"""Models as ONNX graphs, of operators that every runtime has."""
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from audiodiff.audio.atomic import written_whole
+from audiodiff.bundle import Bundle
+from audiodiff.diffusion import Sampler, Times
+from audiodiff.errors import ConfigError
+from audiodiff.export.example import Example, network_example, sampler_example
+from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
+from audiodiff.export.weights import Weights, pack_weights
+from audiodiff.priors import MelInversion
+from audiodiff.version import __version__
+
+OPSET = 18
+METADATA = "audiodiff"
+"""The key under which a graph says, as JSON, what it is and what it wants."""
+
+
+def export_sampler(
+    path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times, weights: Weights = "exact"
+) -> None:
+    """Write the whole model with its sampler unrolled: mel and noise in, waveform out, for any batch and length.
+
+    Inputs are `mel` [batch, n_mels, frames], `noise` [draws, batch, samples], standard normal, and for a
+    `MelInversion` prior `turns` [frames, bins], uniform in 0 … 1. Raises `ConfigError` for a sampler that
+    cannot be unrolled or where onnx is not installed, `OutputError` when writing fails.
+    """
+    model = UnrolledSampler(bundle, sampler, times).eval()
+    example = sampler_example(bundle, model)
+    facts = {"part": "sampler", "draws": model.n_draws, "network_calls": model.n_calls}
+    write_graph(path, model, example, "wave", described(bundle) | facts, weights)
+
+
+def export_network(path: str | os.PathLike[str], bundle: Bundle, weights: Weights = "exact") -> None:
+    """Write the network alone, as a function of `x_t`, `t`, `mel` and, where the prior has one, its `mean`."""
+    facts = described(bundle) | {"part": "network"}
+    write_graph(path, NetworkAlone(bundle).eval(), network_example(bundle), "output", facts, weights)
+
+
+def described(bundle: Bundle) -> dict[str, Any]:
+    """What a graph says of itself, whatever part of the model it is."""
+    spec, prior = bundle.model.mel, bundle.model.prior
+    return {
+        "audiodiff": __version__,
+        "name": bundle.name,
+        "sample_rate": spec.sample_rate,
+        "hop_length": spec.hop_length,
+        "mel": spec.to_dict(),
+        "turns": prior.stft.bins if isinstance(prior, MelInversion) else 0,
+    }
+
+
+def write_graph(
+    path: str | os.PathLike[str],
+    model: nn.Module,
+    example: Example,
+    output: str,
+    facts: dict[str, Any],
+    weights: Weights,
+) -> None:
+    """Trace a module and write it as one self-contained file."""
+    onnx = require_onnx()
+    with torch.no_grad(), _quietly():
+        program = torch.onnx.export(
+            model,
+            kwargs=example.inputs,
+            dynamic_shapes=example.axes,
+            input_names=list(example.inputs),
+            output_names=[output],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # the exporter that traces with dynamo always returns one
+    graph = program.model_proto
+    forget_sources(graph.graph)
+    pack_weights(graph.graph, weights, {name for name, _ in model.named_parameters()})
+    graph.metadata_props.add(key=METADATA, value=json.dumps(facts))
+    with written_whole(path) as scratch:
+        onnx.save(graph, scratch)
+
+
+def forget_sources(graph: Any) -> None:  # noqa: ANN401 (an onnx.GraphProto; onnx has no types)
+    """Remove the lines of code, with their paths on this machine, that the exporter notes at every node."""
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                forget_sources(attribute.g)
+
+
+def require_onnx() -> Any:  # noqa: ANN401 (a module)
+    """The onnx package; raises `ConfigError` where the extra is not installed."""
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 (torch's exporter needs it)
+    except ImportError as error:
+        raise ConfigError(f"exporting to ONNX needs {error.name}: pip install 'audiodiff[onnx]'") from error
+    return onnx
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the exporter's notes about its own insides from the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

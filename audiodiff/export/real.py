@@ -1,0 +1,64 @@
+"""The frame-rate network and its prior without complex numbers, so that every runtime can compute them."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.errors import ConfigError
+from audiodiff.export.running import LoopedGriffinLim
+from audiodiff.export.transforms import ConvolutionStft
+from audiodiff.networks import SpectralDiffWave
+from audiodiff.priors import MelInversion
+from audiodiff.types import Mel, Time, Wave
+
+Turns = Float[Tensor, "frames bins"]
+"""The phases from which Griffin-Lim starts, as fractions of a whole turn."""
+
+
+class RealSpectralDiffWave(nn.Module):
+    """A `SpectralDiffWave` with the same parameters, on real and imaginary parts."""
+
+    def __init__(self, network: SpectralDiffWave) -> None:
+        super().__init__()
+        if network.clip is not None:
+            raise ConfigError("a network that is told labels, speakers or embeddings cannot be exported")
+        self.stft = ConvolutionStft(network.stft)
+        self.envelope, self.embedding, self.stack = network.envelope, network.embedding, network.stack
+
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+        """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
+        mel = cond.need_mel()
+        mean = torch.zeros_like(x_t) if cond.mean is None else cond.mean
+        envelope = self.envelope(mel).repeat(1, 2, 1)
+        spectra = [self.stft.usual(self.stft(wave)) / envelope for wave in (x_t, mean)]
+        out = self.stack(torch.cat([*spectra, self.envelope.level(mel)], dim=1), self.embedding(t))
+        spectrum = self.stft.folded(out * envelope)
+        return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
+
+
+class RealMelInversion(nn.Module):
+    """A `MelInversion` with the same parameters, on real and imaginary parts, told the first phases."""
+
+    def __init__(self, prior: MelInversion) -> None:
+        super().__init__()
+        self.stft = ConvolutionStft(prior.stft)
+        self.magnitudes, self.envelope, self.constraint = prior.magnitudes, prior.envelope, prior.constraint
+        self.griffin_lim = LoopedGriffinLim(prior, self.stft)
+        self.gain = prior.noise_level / prior.stft.noise_magnitude
+
+    def condition(self, mel: Mel, turns: Turns) -> Conditioning:
+        """Invert the mels by running Griffin-Lim from these phases."""
+        angle = 2 * torch.pi * turns.mT.unsqueeze(0)
+        phases = self.stft.folded(torch.cat([angle.cos(), angle.sin()], dim=1))
+        mean = self.griffin_lim(self.magnitudes(mel), self.constraint.bands(mel), phases)
+        return Conditioning(mel=mel, mean=mean)
+
+    def decode(self, r: Wave, cond: Conditioning) -> Wave:
+        """From a difference from the mean to the waveform."""
+        return r + cond.need_mean()
+
+    def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
+        """Give white noise the spectral envelope of the mel, times the noise level."""
+        spectrum = self.stft(white) * self.stft.spread(self.gain * self.envelope(cond.need_mel()))
+        return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))

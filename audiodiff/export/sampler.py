@@ -1,0 +1,74 @@
+"""A whole model as one function of tensors: mel and noise in, waveform out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.bundle import Bundle
+from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import Sampler, Times
+from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, Turns
+from audiodiff.export.unroll import Call, Clamp, Draw, Sum, Value, unroll
+from audiodiff.networks import SpectralDiffWave
+from audiodiff.priors import MelInversion
+from audiodiff.types import Mel, Time, Wave
+
+
+class UnrolledSampler(nn.Module):
+    """A model with its sampler and grid: every step written out, every coefficient a constant.
+
+    `n_draws` is how often it draws noise, `n_calls` how often it calls the network.
+    """
+
+    def __init__(self, bundle: Bundle, sampler: Sampler, times: Times) -> None:
+        super().__init__()
+        denoiser, prior = bundle.model.denoiser, bundle.model.prior
+        program, self.result = unroll(denoiser, sampler, times)
+        self.values: Sequence[Value] = program.values
+        self.n_draws, self.n_calls = program.n_draws, program.n_calls
+        self.network = real(denoiser.network)
+        self.prior: Any = RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
+
+    def forward(self, mel: Mel, noise: Float[Tensor, "draws batch samples"], turns: Turns | None = None) -> Wave:
+        """Map mels and standard normal noise to `hop_length · frames` samples each."""
+        cond = self.prior.condition(mel) if turns is None else self.prior.condition(mel, turns)
+        done: list[Wave] = []
+        for value in self.values:
+            done.append(self._computed(value, done, noise, cond))
+        return self.prior.decode(weighted(self.result, done), cond)
+
+    def _computed(self, value: Value, done: Sequence[Wave], noise: Tensor, cond: Conditioning) -> Wave:
+        match value:
+            case Draw(number):
+                return self.prior.shape(noise[number], cond)
+            case Call(x, label):
+                x_t = weighted(x, done)
+                return self.network(x_t, torch.full_like(x_t[:, 0], label), cond)
+            case Clamp(x, low, high):
+                return weighted(x, done).clamp(low, high)
+
+
+class NetworkAlone(nn.Module):
+    """A model's network as a function of plain tensors."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__()
+        self.network = real(bundle.model.denoiser.network)
+
+    def forward(self, x_t: Wave, t: Time, mel: Mel, mean: Wave | None = None) -> Wave:
+        """Map noisy samples, their noise time, the mel and the prior's mean to the network's output."""
+        return self.network(x_t, t, Conditioning(mel=mel, mean=mean))
+
+
+def real(network: nn.Module) -> nn.Module:
+    """The network itself, or its twin without complex numbers."""
+    return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
+
+
+def weighted(total: Sum, values: Sequence[Wave]) -> Wave:
+    """Add up values with their coefficients."""
+    first, *others = (coefficient * values[number] for number, coefficient in total.terms.items())
+    return sum(others, start=first)

@@ -1,0 +1,57 @@
+"""How an ONNX graph keeps its weights: in half the bits where that loses nothing, in a quarter where it may."""
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+import numpy as np
+
+Weights = Literal["exact", "int8"]
+"""Bit for bit as they are, or 8 bits each with one scale for every output channel."""
+
+LARGEST_LEFT = 1024
+"""Tensors of up to this many numbers are not worth a node."""
+
+
+def pack_weights(graph: Any, weights: Weights, parameters: Collection[str]) -> None:  # noqa: ANN401 (onnx is untyped)
+    """Store the constants of an `onnx.GraphProto` in fewer bits and put nodes before it that widen them.
+
+    Runtimes compute those nodes once, when they load the graph. Whatever 16 bits hold exactly is kept in 16
+    bits, as the weights of most bundles are; with `weights="int8"` the matrices among `parameters` are rounded.
+    """
+    kept, nodes = [], []
+    for tensor in graph.initializer:
+        stored, widening = _packed(tensor, weights == "int8" and tensor.name in parameters)
+        kept += stored
+        nodes += widening
+    nodes += graph.node
+    for field, values in (("initializer", kept), ("node", nodes)):
+        graph.ClearField(field)
+        getattr(graph, field).extend(values)
+
+
+def rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers from -127 to 127, and the scale of each output channel, whose product is near `values`."""
+    largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+    scale = np.where(largest > 0, largest, 1).astype(np.float32) / 127
+    return np.rint(values / scale).astype(np.int8), scale
+
+
+def _packed(tensor: Any, may_be_rounded: bool) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (an onnx.TensorProto)
+    """What a constant is stored as, and the nodes that make it what it was."""
+    from onnx import TensorProto, numpy_helper
+    from onnx.helper import make_node
+
+    values, name = numpy_helper.to_array(tensor), tensor.name
+    if values.dtype != np.float32 or values.size <= LARGEST_LEFT:
+        return [tensor], []
+    if may_be_rounded and values.ndim > 1:
+        whole, scale = rounded(values)
+        stored = [numpy_helper.from_array(whole, name + "_whole"), numpy_helper.from_array(scale, name + "_scale")]
+        widen = make_node("Cast", [name + "_whole"], [name + "_widened"], to=TensorProto.FLOAT)
+        return stored, [widen, make_node("Mul", [name + "_widened", name + "_scale"], [name])]
+    with np.errstate(over="ignore"):
+        halved = values.astype(np.float16)
+    if not np.array_equal(halved.astype(np.float32), values):
+        return [tensor], []
+    widen = make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT)
+    return [numpy_helper.from_array(halved, name + "_half")], [widen]

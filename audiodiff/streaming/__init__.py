@@ -1,0 +1,6 @@
+"""Synthesis in constant memory: a mel in pieces in, a waveform in pieces out, the same as the whole to rounding."""
+
+from audiodiff.streaming.stream import ModelStream
+from audiodiff.streaming.vocoding import VocoderStream
+
+__all__ = ["ModelStream", "VocoderStream"]

@@ -1,0 +1,77 @@
+"""The voice that ships, exported as people do it."""
+
+import subprocess
+import sys
+import wave
+
+import numpy as np
+import pytest
+import torch
+
+from audiodiff import Vocoder
+from audiodiff.audio import MelSpectrogram
+from audiodiff.bundle import CARD, WEIGHTS, load_bundle, read_config, save_bundle
+from audiodiff.cli.main import main
+from audiodiff.export import onnx_runner
+from audiodiff.vocoder import DEFAULT, bundle_folder
+from tests.export.test_onnx import LENGTHS, vocoded_without_torch
+
+onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")
+
+COMMAND_WITHOUT_TORCH = """\
+import runpy, sys
+sys.modules.update(dict.fromkeys(("torch", "audiodiff")))
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    """What `audiodiff export` writes."""
+    path = tmp_path_factory.mktemp("default") / "voice.onnx"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(sys, "argv", ["audiodiff", "export", DEFAULT, "-o", str(path)])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+    return path
+
+
+@pytest.fixture(scope="module")
+def vocoder():
+    return Vocoder.from_pretrained()
+
+
+@pytest.fixture
+def mels(vocoder, clip):
+    mel = MelSpectrogram(vocoder.mel_spec)(clip[None])[0]
+    return [mel[:, :frames] for frames in LENGTHS]
+
+
+def test_from_bundle_to_graph_to_wav(graph, vocoder, mels, tmp_path):
+    np.save(tmp_path / "mel.npy", mels[-1].numpy())
+    files = [onnx_runner.__file__, graph, tmp_path / "mel.npy", tmp_path / "out.wav"]
+    subprocess.run([sys.executable, "-c", COMMAND_WITHOUT_TORCH, *files, "7"], check=True)
+    with wave.open(str(tmp_path / "out.wav")) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (22050, 1, 2)
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2") / 32768
+    expected = vocoder(mels[-1], seed=7, spec=vocoder.mel_spec).numpy()
+    np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-4 + 1 / 32768)
+
+
+def test_the_whole_sampler_without_torch(graph, vocoder, mels, tmp_path):
+    for mel, samples in zip(mels, vocoded_without_torch(graph, mels, tmp_path), strict=True):
+        expected = vocoder(mel, seed=5, spec=vocoder.mel_spec).numpy()
+        np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-4)
+
+
+def test_from_bundle_to_safetensors_to_bundle(tmp_path):
+    folder = bundle_folder(DEFAULT)
+    card = (folder / CARD).read_text(encoding="utf-8")
+    again = save_bundle(tmp_path / "again", DEFAULT, read_config(folder), load_bundle(folder).model, card)
+    assert (again / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
+    assert (again / CARD).read_bytes() == (folder / CARD).read_bytes()
+    first, second = (load_bundle(path).model.state_dict() for path in (folder, again))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert read_config(folder) == read_config(again)

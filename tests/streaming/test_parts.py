@@ -1,0 +1,118 @@
+"""What a stream is made of: each part in pieces is the part as a whole."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from audiodiff.audio import MelSpec, MelSpectrogram
+from audiodiff.audio.griffin_lim import griffin_lim
+from audiodiff.audio.mel_constraint import MelConstraint
+from audiodiff.audio.running_griffin_lim import BLOCK, RunningGriffinLim
+from audiodiff.audio.stft import Stft
+from audiodiff.networks import MagnitudeNetwork
+from audiodiff.noise import BLOCK as NOISE_BLOCK
+from audiodiff.noise import SampleNoise
+from audiodiff.priors import MelInversion, NnlsMagnitudes
+from audiodiff.streaming.tape import Tape
+from tests.tiny_voices import HIFIGAN, mel_of
+
+SPECS = {
+    "same": HIFIGAN,
+    "center": MelSpec(sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80),
+    "odd hop": MelSpec(sample_rate=24000, n_fft=2048, win_length=1200, hop_length=300, n_mels=80),
+    "half overlap": MelSpec(sample_rate=16000, n_fft=512, win_length=512, hop_length=256, n_mels=40),
+}
+
+
+def magnitudes(channels: int = 8, layers: int = 6) -> MagnitudeNetwork:
+    network = MagnitudeNetwork(mel=HIFIGAN, channels=channels, layers=layers, dilation_cycle=4)
+    torch.nn.init.normal_(network.stack.output.weight, std=0.05)
+    return network
+
+
+@settings(max_examples=6, deadline=None)
+@given(sizes=st.lists(st.integers(1, 50), min_size=1, max_size=5))
+@torch.no_grad()
+def test_a_stack_block_by_block_is_the_stack(sizes):
+    network, mel = magnitudes(), mel_of(sum(sizes))[None]
+    stream = network.blockwise()
+    rows = [stream.feed(piece, last=False) for piece in mel.split(sizes, dim=-1)]
+    assert sum(map(len, rows)) == max(0, sum(sizes) - network.context)
+    rows.append(stream.feed(mel[..., :0], last=True))
+    assert_close(torch.cat(rows).mT, network(mel)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimate", [magnitudes, lambda: NnlsMagnitudes(mel=HIFIGAN)], ids=["network", "nnls"])
+@settings(max_examples=4, deadline=None)
+@given(frames=st.integers(1, 150), size=st.integers(3, 90))
+def test_a_mean_in_pieces_is_the_mean_bit_by_bit(estimate, frames, size):
+    prior, mel = MelInversion(mel=HIFIGAN, magnitudes=estimate(), iterations=4), mel_of(frames)[None]
+    with torch.no_grad():
+        means = prior.means()
+        waves = [means.feed(piece) for piece in mel.split(size, dim=-1)]
+        assert all(wave.shape[1] % 256 == 0 for wave in waves)
+        assert sum(wave.shape[1] for wave in waves) >= 256 * (frames - means.lag)
+        whole = torch.cat([*waves, means.flush()], dim=-1)
+    assert whole.shape == (1, 256 * frames)
+    assert_close(whole, prior.condition(mel).mean, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("frames", [1, 2, BLOCK, 2 * BLOCK + 1, 75])
+def test_running_griffin_lim_fits_every_framing(name, frames):
+    """From the right magnitudes it finds a waveform with nearly these, as long as the frames."""
+    spec = SPECS[name]
+    stft, constraint = Stft(spec), MelConstraint(spec)
+    n = torch.arange(frames * spec.hop_length)
+    wave = (0.3 * torch.sin(0.05 * n + 1e-5 * n**2)).unsqueeze(0)
+    wanted = stft(wave).abs()
+    bands = constraint.filters @ wanted.pow(constraint.power)
+    running = RunningGriffinLim(stft, constraint, 60)
+    parts = [running.feed(wanted[0].mT[:20], bands[0].mT[:20]), running.feed(wanted[0].mT[20:], bands[0].mT[20:])]
+    found = torch.cat([*parts, running.flush()]).unsqueeze(0)
+    assert found.shape == wave.shape
+    inside = slice(2, -2) if frames > 4 else slice(None)
+    error = (stft(found).abs() - wanted)[..., inside].norm() / wanted[..., inside].norm()
+    assert error < 0.35
+
+
+def test_running_griffin_lim_is_as_good_as_the_whole(clip):
+    spec = HIFIGAN
+    stft, constraint = Stft(spec), MelConstraint(spec)
+    wave = clip[: 150 * 256].unsqueeze(0)
+    mel, wanted = MelSpectrogram(spec)(wave)[..., :150], stft(wave).abs()
+    bands = constraint.bands(mel)
+    phases = torch.polar(torch.ones_like(wanted), 6.28 * torch.rand_like(wanted))
+    whole = griffin_lim(wanted, phases, stft, 32, revise=constraint.revision(wanted, mel))
+    running = RunningGriffinLim(stft, constraint, 32)
+    found = torch.cat([running.feed(wanted[0].mT, bands[0].mT), running.flush()]).unsqueeze(0)
+    errors = [((stft(x).abs() - wanted).norm() / wanted.norm()).item() for x in (whole, found)]
+    assert errors[1] < 1.1 * errors[0]
+
+
+def test_noise_at_a_place_is_a_piece_of_the_draw():
+    noise = SampleNoise([3, 4])
+    first, second = (noise(torch.empty(2, 3 * NOISE_BLOCK)) for _ in range(2))
+    for start, stop in [
+        (0, 0),
+        (0, 5),
+        (NOISE_BLOCK - 1, NOISE_BLOCK + 1),
+        (7, 3 * NOISE_BLOCK),
+        (2 * NOISE_BLOCK,) * 2,
+    ]:
+        assert_close(noise.at(0, start, stop), first[:, start:stop], rtol=0, atol=0)
+        assert_close(noise.at(1, start, stop), second[:, start:stop], rtol=0, atol=0)
+
+
+def test_a_tape_is_addressed_by_absolute_frame():
+    tape = Tape(4)
+    tape.append(torch.arange(40.0))
+    tape.forget(6)
+    tape.append(torch.arange(40.0, 60.0))
+    assert (tape.start, tape.end) == (6, 15)
+    assert_close(tape.read(7, 12), torch.arange(28.0, 48.0))
+    assert tape.read(9, 9).numel() == 0
+    with pytest.raises(AssertionError):
+        tape.read(5, 7)

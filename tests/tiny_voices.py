@@ -1,0 +1,48 @@
+"""Vocoders with random weights, small enough to be run hundreds of times, and mels for them."""
+
+import torch
+
+from audiodiff import Vocoder
+from audiodiff.audio import convention
+from audiodiff.bundle import Bundle
+from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
+from audiodiff.model import DiffusionModel
+from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave
+from audiodiff.priors import Isotropic, MelInversion
+
+HIFIGAN = convention("hifigan_22k")
+
+
+def diffwave() -> Vocoder:
+    """A waveform-rate network on white noise."""
+    torch.manual_seed(0)
+    network = DiffWave(n_mels=80, hop_length=256, channels=2, layers=3, dilation_cycle=3)
+    torch.nn.init.normal_(network.output.weight, std=0.1)
+    return vocoder_of(network, Isotropic())
+
+
+def spectral() -> Vocoder:
+    """A frame-rate network on an inversion prior."""
+    torch.manual_seed(0)
+    magnitudes = MagnitudeNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
+    network = SpectralDiffWave(mel=HIFIGAN, channels=8, layers=2, dilation_cycle=2, step_channels=8)
+    for stack in (magnitudes.stack, network.stack):
+        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
+
+
+def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
+    """A vocoder that takes three steps of ddim."""
+    denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
+    model = DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior).eval()
+    return Vocoder(Bundle("tiny", model, ddim, lambda schedule: uniform(schedule, 3)))
+
+
+VOICES = {"diffwave": diffwave, "spectral": spectral}
+
+
+def mel_of(frames: int, seed: int = 0) -> torch.Tensor:
+    """Noise with bursts as loud as speech and silences between, [80, frames]."""
+    generator = torch.Generator().manual_seed(seed)
+    loudness = torch.randn(frames, generator=generator).cumsum(0).sin() * 3
+    return (torch.randn(80, frames, generator=generator) + loudness - 5).clamp(-11.5, 1)
