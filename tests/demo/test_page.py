@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiodiff.shelf import shipped
 from tests.conftest import CLIP
 from tests.evaluation.browser import browse
 
@@ -153,7 +154,7 @@ def test_every_step_can_be_heard(vocoded):
 def test_a_picture_for_the_readme(vocoded):
     """Written where AUDIODIFF_SCREENSHOT says; it shows what the tests above looked at."""
     target = os.environ.get("AUDIODIFF_SCREENSHOT")
-    clip = {"x": 0, "y": 0, "width": 1400, "height": 1250, "scale": 0.8}
+    clip = {"x": 0, "y": 0, "width": 1400, "height": 1800, "scale": 0.8}
     shot = vocoded.page.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"]
     content = base64.b64decode(shot)
     assert len(content) > 20_000
@@ -210,6 +211,15 @@ def test_a_blind_vote_is_counted_and_says_what_was_heard(tab):
     assert ("A 1 : 0 B" in tally) or ("A 0 : 1 B" in tally)
     tab.wait("document.querySelectorAll('#compared img').length", lambda number: number == 4)
     assert tab.text("Report").startswith("The first was ")
+
+
+def test_a_digit_is_generated(tab):
+    if "fsdd-digits" not in shipped():
+        pytest.skip("needs the bundle fsdd-digits")
+    tab.turn_to("Generate")
+    tab.click("#generate")
+    tab.wait("document.querySelectorAll('#generated-pictures img').length", lambda number: number == 2)
+    assert np.abs(tab.samples("#generated")).max() > 0.01
 
 
 def test_speaking_without_weights_says_what_is_missing(tab):
