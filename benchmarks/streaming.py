@@ -20,7 +20,7 @@ import torch
 
 from audiodiff import Vocoder, load_audio
 from audiodiff.audio import MelSpectrogram
-from audiodiff.cli.long import LongMel, open_long, vocode_long
+from audiodiff.cli.long import open_long, vocode_long
 from audiodiff.shelf import DEFAULT
 
 CLIP = Path(__file__).resolve().parents[1] / "tests" / "clips" / "LJ001-0002.flac"
