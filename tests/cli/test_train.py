@@ -133,5 +133,6 @@ def test_a_sweep_trains_every_combination(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert re.search(r"schedule=(vp|cosine) .*schedule=(vp|cosine) ", printed, re.DOTALL)
     assert "max_steps" not in printed
-    assert {path.name for path in (tmp_path / "runs" / "ljspeech_diffwave").iterdir()} == {"0", "1"}
-    assert all(load_bundle(tmp_path / "runs" / "ljspeech_diffwave" / job / "bundle") for job in ("0", "1"))
+    folder = tmp_path / "runs" / "ljspeech_diffwave"
+    assert {path.name for path in folder.iterdir()} == {"0", "1", "multirun.yaml"}
+    assert all(load_bundle(folder / job / "bundle") for job in ("0", "1"))
