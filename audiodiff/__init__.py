@@ -2,7 +2,8 @@
 
 from audiodiff.audio.io import load_audio
 from audiodiff.audio.spec import MelSpec
+from audiodiff.generator import Generator
 from audiodiff.version import __version__
 from audiodiff.vocoder import Vocoder
 
-__all__ = ["MelSpec", "Vocoder", "__version__", "load_audio"]
+__all__ = ["Generator", "MelSpec", "Vocoder", "__version__", "load_audio"]

@@ -32,17 +32,8 @@ class Means(Protocol):
 class Prior(Protocol):
     """Where sampling starts, and in which units the diffusion works."""
 
-    @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
-        ...
-
     def condition(self, mel: Mel) -> Conditioning:
         """What the network is told about this mel."""
-        ...
-
-    def means(self) -> "Means | None":
-        """Begin with the mean of one mel that comes in pieces; None where there is no mean."""
         ...
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
@@ -55,6 +46,20 @@ class Prior(Protocol):
 
     def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
         """From white noise to this prior's noise."""
+        ...
+
+
+@runtime_checkable
+class LocalPrior(Prior, Protocol):
+    """A prior that can be had for a mel in pieces, since what it does at a frame depends on those around it alone."""
+
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+        ...
+
+    def means(self) -> Means | None:
+        """Begin with the mean of one mel that comes in pieces; None where there is no mean."""
         ...
 
 

@@ -56,9 +56,11 @@ class Clock(L.Callback):
 
     begun = done = 0.0
 
-    def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: object, index: int) -> None:
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
+    ) -> None:
         """Start the clock once the warm-up is over."""
-        if index == WARM_UP:
+        if batch_idx == WARM_UP:
             self.begun = now()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

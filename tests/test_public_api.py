@@ -17,7 +17,7 @@ MODULES = [
 
 
 def test_the_top_level_names_are_fixed():
-    assert sorted(audiodiff.__all__) == ["MelSpec", "Vocoder", "__version__", "load_audio"]
+    assert sorted(audiodiff.__all__) == ["Generator", "MelSpec", "Vocoder", "__version__", "load_audio"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", audiodiff.__version__)
 
 

@@ -1,6 +1,8 @@
 """Audio files in and out, and resampling."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -61,24 +63,46 @@ def save_audio(
 
     Raises `AudioError` for a waveform that is empty or not finite, `OutputError` when writing fails.
     """
-    import soundfile
-
     if wave.dim() != 1 or not len(wave):
         raise AudioError(f"expected a waveform of shape [samples], got {tuple(wave.shape)}")
-    if not wave.isfinite().all():
-        raise AudioError(f"the waveform for {path} holds values that are NaN or infinite")
-    samples = wave.detach().cpu().numpy().astype(np.float32)
-    if encoding == "PCM_16":
-        samples = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    with audio_written(path, sample_rate, encoding, comment) as write:
+        write(wave)
+
+
+@contextmanager
+def audio_written(
+    path: str | os.PathLike[str],
+    sample_rate: Hertz,
+    encoding: Literal["PCM_16", "FLOAT"] = "PCM_16",
+    comment: str = "",
+) -> Iterator[Callable[[Float[Tensor, " samples"]], None]]:
+    """Yield a function that writes the next piece; the file appears whole at the end, or not at all.
+
+    The rest, errors among it, is as for `save_audio`.
+    """
+    import soundfile
+
+    def write(wave: Float[Tensor, " samples"]) -> None:
+        if not wave.isfinite().all():
+            raise AudioError(f"the waveform for {path} holds values that are NaN or infinite")
+        samples = wave.detach().cpu().numpy().astype(np.float32)
+        if encoding == "PCM_16":
+            samples = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+        file.write(samples)
+
     with written_whole(path) as scratch:
         try:
-            with soundfile.SoundFile(scratch, "w", sample_rate, channels=1, subtype=encoding) as file:
+            file = soundfile.SoundFile(scratch, "w", sample_rate, channels=1, subtype=encoding)
+        except (soundfile.SoundFileError, TypeError, ValueError) as error:
+            raise OutputError(f"cannot write {path} as {encoding} audio: {error}") from error
+        try:
+            with file:
                 if comment and file.format != "WAV":
                     file.comment = comment
-                file.write(samples)
+                yield write
                 if comment and file.format == "WAV":
                     file.comment = comment
-        except (soundfile.SoundFileError, TypeError, ValueError) as error:
+        except soundfile.SoundFileError as error:
             raise OutputError(f"cannot write {path} as {encoding} audio: {error}") from error
 
 

@@ -10,8 +10,10 @@ from audiodiff.card import split_card
 from audiodiff.constructors import Tree, build
 from audiodiff.convert import convert
 from audiodiff.generative import GenerativeModel
+from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave, MelGenerator, SpectralDiffWave
 from audiodiff.shelf import bundle_folder
+from audiodiff.streaming import ModelStream
 from audiodiff.types import Samples
 
 Facts = dict[str, str]
@@ -60,6 +62,7 @@ def facts_of_model(config: Tree, model: AnyModel) -> Facts:
         "diffusion": f"{type(denoiser.prediction).__name__} on {described(config['model']['denoiser']['schedule'])}",
         "sampling": sampling(config, model),
         "receptive field": receptive_field(model),
+        **({"latency of a stream": latency(config, model)} if isinstance(model, DiffusionModel) else {}),
     }
 
 
@@ -103,6 +106,14 @@ def receptive_field(model: AnyModel) -> str:
     elif isinstance(network, SpectralDiffWave | MelGenerator):
         side = network.context * spec.hop_length + spec.n_fft
     return f"{2 * side + 1} samples ({1000 * (2 * side + 1) / spec.sample_rate:.0f} ms) at every network call"
+
+
+def latency(config: Tree, model: DiffusionModel) -> str:
+    """How far behind the mel a stream's waveform is, with the model's own sampler and grid."""
+    times = build(config["grid"])(model.denoiser.schedule)
+    lag = ModelStream(model, sampler=build(config["sampler"]), times=times, seed=0).lag
+    samples = lag * model.mel.hop_length
+    return f"{samples} samples ({samples / model.mel.sample_rate:.2f} s) at most, {len(times) - 1} steps"
 
 
 def size_of(module: Any) -> str:  # noqa: ANN401 (a network or a prior)

@@ -31,8 +31,8 @@ def run_training(overrides: list[str]) -> None:
         bundle = train(config)
     except HydraException as error:
         raise ConfigError(f"the configuration does not work: {error}") from error
-    if rank_zero_only.rank == 0:
-        Console().print(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
+    say = rank_zero_only(Console().print)
+    say(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
 
 
 def train(config: DictConfig) -> Path:

@@ -15,13 +15,13 @@ from audiodiff.cli.train import best_score, fit
 
 def run_sweep(overrides: list[str]) -> None:
     """Train every combination that the overrides name (`schedule=vp,cosine`), and print what each one reached."""
-    scores: dict[str, float] = {}
+    scores: dict[int, tuple[float, list[str]]] = {}
 
     def job(config: DictConfig) -> float:
         facts = HydraConfig.get()
         config.paths.run = str(Path(config.paths.run) / str(facts.job.num))
         score = best_score(fit(config))
-        scores[f"{facts.job.num}: {' '.join(facts.overrides.task)}"] = score
+        scores[facts.job.num] = score, list(facts.overrides.task)
         return score
 
     before, sys.argv = sys.argv, [sys.argv[0], "--multirun", *overrides]
@@ -29,7 +29,14 @@ def run_sweep(overrides: list[str]) -> None:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     finally:
         sys.argv = before
-    table = Table("run", "best")
-    for name, score in sorted(scores.items(), key=lambda item: item[1]):
-        table.add_row(name, f"{score:.4f}")
-    Console().print(table)
+    Console().print(ranking(scores))
+
+
+def ranking(scores: dict[int, tuple[float, list[str]]]) -> Table:
+    """The runs by their best score, each with the settings that not all of them have."""
+    common = set.intersection(*(set(settings) for _, settings in scores.values()))
+    table = Table("run", "settings", "best")
+    for number, (score, settings) in sorted(scores.items(), key=lambda item: item[1][0]):
+        own = [setting for setting in settings if setting not in common]
+        table.add_row(str(number), " ".join(own), f"{score:.4f}")
+    return table

@@ -21,9 +21,11 @@ from audiodiff.audio import (
 )
 from audiodiff.audio.melformats import READERS
 from audiodiff.bulk import Job, is_done, mark_of, sweep
+from audiodiff.cli.long import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.contract import Convert
 from audiodiff.errors import AudiodiffError, AudioError, InputError
-from audiodiff.types import Seconds
+from audiodiff.inputs import Options
+from audiodiff.types import Samples, Seconds
 from audiodiff.vocoder import Vocoder
 
 
@@ -41,6 +43,10 @@ class Request:
     transposed: bool
     resample: bool
     overwrite: bool
+
+    def options(self) -> Options:
+        """How to vocode; the convention is each mel's own."""
+        return {"steps": self.steps, "sampler": self.sampler, "seed": self.seed, "convert": self.convert}
 
     def mark(self, source: Path) -> str:
         """The mark of what this request makes of a file."""
@@ -76,39 +82,49 @@ def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[s
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("steps", total=len(request.jobs) * n_steps)
-        for done, job in enumerate(request.jobs, start=1):
+        for done, job in enumerate(request.jobs):
+
+            def advance(share: float, done: int = done) -> None:
+                progress.update(bar, completed=(done + share) * n_steps)
+
             try:
-                line = vocode_file(vocoder, job, request, advance=lambda: progress.advance(bar))
+                line = vocode_file(vocoder, job, request, advance)
                 console.print(line, soft_wrap=True, markup=False)
             except AudiodiffError as error:
                 failures.append(f"{job.source}: {error}")
-            progress.update(bar, completed=done * n_steps)
+            advance(1)
     return failures
 
 
-def vocode_file(vocoder: Vocoder, job: Job, request: Request, advance: Callable[[], None] = lambda: None) -> str:
-    """Vocode one file, unless that is done; call `advance` after every step; return the line that reports it."""
+def vocode_file(
+    vocoder: Vocoder, job: Job, request: Request, advance: Callable[[float], None] = lambda share: None
+) -> str:
+    """Vocode one file, unless that is done; call `advance` with the share done; return the line that reports it."""
     job.claim()
     check_source(job.source)
     mark = request.mark(job.source)
     if not request.overwrite and is_done(job.target, mark):
         return f"{job.source} -> {job.target}: done already"
-    mel = load_mel(job.source, vocoder, request)
+    mel = find_mel(job.source, vocoder, request)
     started = time.perf_counter()
-    wave = torch.empty(0)
-    for state in vocoder.steps(
-        mel.mel,
-        steps=request.steps,
-        sampler=request.sampler,
-        seed=request.seed,
-        spec=mel.spec,
-        convert=request.convert,
-    ):
-        wave = state
-        advance()
+    if isinstance(mel, LongMel):
+        samples = vocode_long(vocoder, mel, job.target, request.options(), comment=mark, advance=advance)
+    else:
+        samples = vocode_short(vocoder, mel, job.target, request.options(), comment=mark, advance=advance)
     elapsed = time.perf_counter() - started
-    save_audio(job.target, wave, vocoder.sample_rate, comment=mark)
-    return report(job.source, job.target, len(wave) / vocoder.sample_rate, elapsed)
+    return report(job.source, job.target, samples / vocoder.sample_rate, elapsed)
+
+
+def vocode_short(
+    vocoder: Vocoder, mel: MelFile, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
+) -> Samples:
+    """Vocode in one piece into `target`; call `advance` with the share that is done; return the length."""
+    n_steps, wave = len(vocoder.times(options.get("steps"))) - 1, torch.empty(0)
+    options = {**options, "spec": mel.spec}
+    for step, wave in enumerate(vocoder.steps(mel.mel, **options), start=1):  # noqa: B007
+        advance(step / n_steps)
+    save_audio(target, wave, vocoder.sample_rate, comment=comment)
+    return len(wave)
 
 
 def report(path: Path, target: Path, duration: Seconds, elapsed: Seconds) -> str:
@@ -122,6 +138,13 @@ def check_source(path: Path) -> None:
         raise InputError("no such file; give mel or audio files that exist")
     if path.stat().st_size == 0:
         raise InputError("the file is empty; give a mel or audio file with content")
+
+
+def find_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile | LongMel:
+    """The mel of a file, in pieces where it is long."""
+    n_mels = (request.spec or vocoder.mel_spec).n_mels
+    mel = open_long(path, request.spec, n_mels, transposed=request.transposed)
+    return in_pieces(load_mel(path, vocoder, request)) if mel is None else mel
 
 
 def load_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile:

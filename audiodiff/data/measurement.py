@@ -18,9 +18,12 @@ SILENCE = -60.0
 STRETCH: Seconds = 0.05
 PLATEAU = 3
 """So many samples in a row at the recording's own extreme are a clipped crest."""
+CRESTS = 3
 WINDOW: Seconds = 0.016
 FALL = 28.0
 STEEP = 0.05
+LOWEST: Hertz = 1500
+"""A spectrum that ends below is a dull voice's own: nobody resamples or codes so low."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +84,18 @@ def silent_share(wave: Signal, sample_rate: Hertz) -> float:
 
 
 def clipped_share(wave: Signal) -> float:
-    """The share of samples on plateaus: `PLATEAU` or more in a row at the highest or the lowest value there is."""
+    """The share of samples on plateaus: `PLATEAU` or more in a row at the highest or the lowest value there is.
+
+    Fewer than `CRESTS` plateaus are chance.
+    """
     if np.ptp(wave) == 0:
         return 0.0
-    clipped = 0
+    plateaus: list[int] = []
     for extreme in (wave.max(), wave.min()):
         edges = np.diff(np.concatenate([[0], np.abs(wave - extreme) <= 1e-4 * np.abs(extreme), [0]]).astype(np.int8))
         runs = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
-        clipped += int(runs[runs >= PLATEAU].sum())
-    return round(clipped / len(wave), 6)
+        plateaus += runs[runs >= PLATEAU].tolist()
+    return round(sum(plateaus) / len(wave), 6) if len(plateaus) >= CRESTS else 0.0
 
 
 def bandwidth(wave: Signal, sample_rate: Hertz) -> Hertz:
@@ -103,9 +109,9 @@ def bandwidth(wave: Signal, sample_rate: Hertz) -> Hertz:
     n_bins = len(smooth)
     floor = np.median(smooth[int(0.95 * n_bins) :])
     above = np.flatnonzero(smooth > floor + 8)
-    if not len(above) or above[-1] >= 0.95 * n_bins:
+    edge = int(above[-1]) if len(above) else 0
+    if not LOWEST * 2 / sample_rate < edge / n_bins < 0.95:
         return sample_rate // 2
-    edge = int(above[-1])
     fall = smooth[max(0, edge - max(2, round(STEEP * n_bins))) : edge + 1].max() - floor
     return round(edge / (n_bins - 1) * sample_rate / 2) if fall > FALL else sample_rate // 2
 

@@ -58,7 +58,8 @@ def write_shards(utterances: list[Utterance], folder: Path, *, seconds: Seconds)
     if any(utterance.mel for utterance in utterances):
         raise InputError("shards carry no predicted mels: fine-tune from the manifest itself")
     folder.mkdir(parents=True, exist_ok=True)
-    n_shards = max(1, round(sum(utterance.duration for utterance in utterances) / seconds))
+    total = sum(utterance.duration for utterance in utterances)
+    n_shards = min(len(utterances), max(1, round(total / seconds)))
     mixed = Random(0).sample(utterances, len(utterances))
     shards = [_write(mixed[number::n_shards], folder / f"{number:05d}.tar") for number in range(n_shards)]
     with written_whole(folder / INDEX) as scratch:

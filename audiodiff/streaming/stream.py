@@ -5,11 +5,12 @@ from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
-from audiodiff.model import DiffusionModel
+from audiodiff.errors import ConfigError
+from audiodiff.model import DiffusionModel, LocalPrior
 from audiodiff.noise import SampleNoise
 from audiodiff.streaming.rehearsal import Rehearsal
 from audiodiff.streaming.tape import Tape
-from audiodiff.types import Mel, Noise, Wave
+from audiodiff.types import Mel, Noise, Samples, Wave
 
 
 class ModelStream:
@@ -21,19 +22,21 @@ class ModelStream:
     """
 
     def __init__(self, model: DiffusionModel, *, sampler: Sampler, times: Times, seed: int) -> None:
-        self.model = model
+        if not isinstance(model.prior, LocalPrior):
+            raise ConfigError(f"{type(model.prior).__name__} cannot be had in pieces: give it a `reach` and `means`")
+        self.model, self.prior = model, model.prior
         self.rehearsal = Rehearsal(model.denoiser, sampler, times, model.mel.hop_length)
         self.scale = model.start_scale(times)
         self.mel = Tape(1)
-        self.noise = ShapedNoise(model, self.mel, SampleNoise([seed]))
-        self.means = model.prior.means()
+        self.noise = ShapedNoise(self.prior, self.mel, SampleNoise([seed]), model.mel.hop_length)
+        self.means = self.prior.means()
         self.mean = None if self.means is None else Tape(model.mel.hop_length)
         self.finished = 0
 
     @property
     def lag(self) -> int:
         """In frames; computed from the prior's and the network's reach and the number of network calls."""
-        prior = max(self.model.prior.reach, 0 if self.means is None else self.means.lag)
+        prior = max(self.prior.reach, 0 if self.means is None else self.means.lag)
         return prior + self.model.reach * len(self.rehearsal.answers)
 
     def feed(self, mel: Mel) -> Wave:
@@ -41,7 +44,7 @@ class ModelStream:
         self.mel.append(mel)
         if self.means is not None and self.mean is not None:
             self.mean.append(self.means.feed(mel))
-        ready = self.mel.end - self.model.prior.reach
+        ready = self.mel.end - self.prior.reach
         return self._advance(ready if self.mean is None else min(ready, self.mean.end), last=False)
 
     def flush(self) -> Wave:
@@ -73,8 +76,8 @@ class ModelStream:
         if start == end:
             return self.scale.new_empty(1, 0, dtype=torch.float32)
         state = self.rehearsal.result(*self._beginning(start, end), start, end)
-        wave = self.model.prior.decode(state, self._cond(start, end))
-        needed = end - max(self.model.reach, self.model.prior.reach)
+        wave = self.prior.decode(state, self._cond(start, end))
+        needed = end - max(self.model.reach, self.prior.reach)
         tapes = [self.mel, *self.rehearsal.answers, *self.noise.draws, *([] if self.mean is None else [self.mean])]
         for tape in tapes:
             tape.forget(before=needed)
@@ -93,8 +96,8 @@ class ModelStream:
 class ShapedNoise:
     """The prior's noise, draw by draw, on any stretch of the mel that is still there."""
 
-    def __init__(self, model: DiffusionModel, mel: Tape, white: SampleNoise) -> None:
-        self.model, self.mel, self.white = model, mel, white
+    def __init__(self, prior: LocalPrior, mel: Tape, white: SampleNoise, hop_length: Samples) -> None:
+        self.prior, self.mel, self.white, self.hop_length = prior, mel, white, hop_length
         self.draws: list[Tape] = []
 
     def on(self, start: int, end: int) -> Noise:
@@ -108,16 +111,16 @@ class ShapedNoise:
 
     def _read(self, draw: int, start: int, end: int) -> Tensor:
         if draw == len(self.draws):
-            self.draws.append(Tape(self.model.mel.hop_length))
+            self.draws.append(Tape(self.hop_length))
         tape = self.draws[draw]
         if end > tape.end:
             tape.append(self._shaped(draw, tape.end, end))
         return tape.read(start, end)
 
     def _shaped(self, draw: int, start: int, end: int) -> Wave:
-        hop, reach = self.model.mel.hop_length, self.model.prior.reach
+        hop, reach = self.hop_length, self.prior.reach
         first, last = max(0, start - reach), min(self.mel.end, end + reach)
         mel = self.mel.read(first, last)
         white = self.white.at(draw, first * hop, last * hop).to(mel)
-        shaped = self.model.prior.shape(white, Conditioning(mel=mel))
+        shaped = self.prior.shape(white, Conditioning(mel=mel))
         return shaped[:, (start - first) * hop : (end - first) * hop]

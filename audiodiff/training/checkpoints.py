@@ -49,7 +49,9 @@ class LastCheckpoint(Checkpoint):
         """Do not save again what the run resumes from."""
         self.saved = trainer.global_step
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
         """Save if this batch completed a step that is due."""
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             self._save(trainer)

@@ -1,6 +1,6 @@
 """How a generator is trained: clips of one length, the ids of what they hold, and the objective over them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,33 +9,44 @@ from audiodiff.audio.clip import word_clip
 from audiodiff.conditioning import Conditioning, Embedding, Label
 from audiodiff.data import Utterance
 from audiodiff.diffusion import diffuse, l2, simple_weight, uniform_times
-from audiodiff.errors import InputError
+from audiodiff.errors import ConfigError, InputError
 from audiodiff.generative import GenerativeModel
 from audiodiff.training.noising import DrawTimes, balanced
 from audiodiff.training.objective import Distance, Losses, Weight
-from audiodiff.types import Wave
+from audiodiff.types import Hertz, Wave
+
+Embed = Callable[[Wave, Hertz], Embedding]
 
 
 class ClipFeatures:
     """The clip of a recording as `model` generates it, and the ids of its text and its speaker.
 
-    A model without labels, or without speakers, gets no such id.
+    A model without labels, or without speakers, gets no such id. One of embeddings needs `embed`, which maps
+    (waves [batch, samples], sample_rate) to [batch, embedding_size], such as `audiodiff.integrations.clap`'s.
     """
 
-    def __init__(self, *, model: GenerativeModel) -> None:
+    def __init__(self, *, model: GenerativeModel, embed: Embed | None = None) -> None:
+        if (embed is not None) != bool(model.embedding_size):
+            raise ConfigError(
+                f"a model with embedding_size {model.embedding_size} "
+                + ("has no use for embed: leave it out" if embed else "needs embed: say what makes the embeddings")
+            )
         self.sample_rate = model.mel.sample_rate
         self.length = model.length
         self.level = model.level
         self.labels = model.labels
         self.speakers = model.speakers
+        self.embed = embed
 
     def __call__(self, wave: Tensor, utterance: Utterance) -> dict[str, Tensor]:
-        """Map a [samples] waveform and what the manifest says of it to `wave` [length], `label` and `speaker`."""
+        """Map a [samples] waveform and what the manifest says of it to `wave` [length] and what the model is told."""
         tensors = {"wave": word_clip(wave, length=self.length, level=self.level)}
         if self.labels:
             tensors["label"] = _id(utterance.text, self.labels, utterance)
         if self.speakers:
             tensors["speaker"] = _id(utterance.speaker, self.speakers, utterance)
+        if self.embed is not None:
+            tensors["embedding"] = self.embed(tensors["wave"].unsqueeze(0), self.sample_rate)[0]
         return tensors
 
 

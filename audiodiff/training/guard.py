@@ -53,8 +53,9 @@ class Guard:
     def _keep(self, module: L.LightningModule, draws: list[Draw]) -> Path:
         path = Path(module.trainer.default_root_dir) / "nan" / f"step{module.global_step}-rank{module.global_rank}.pt"
         path.parent.mkdir(parents=True, exist_ok=True)
+        objective: Any = module.objective
         evidence = {
-            "objective": module.objective.state_dict(),
+            "objective": objective.state_dict(),
             "batches": [draw.batch for draw in draws],
             "seeds": [draw.seed for draw in draws],
         }

@@ -1,7 +1,6 @@
 """The training loop's wiring, for Lightning."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 import lightning as L
 import torch
@@ -56,7 +55,7 @@ class Training(L.LightningModule):
         self,
         optimizer: Optimizer,
         gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: Literal["norm", "value"] | None = None,
+        gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Log the norm of the gradient, stop if it is not finite, and clip."""
         norm = get_total_norm([p.grad for p in self.parameters() if p.grad is not None])

@@ -17,7 +17,7 @@ from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.choices import Told
 from audiodiff.data import read_manifest
 from audiodiff.data.clips import MemoryDataset, stacked
-from audiodiff.editing import Editor, crossed_over
+from audiodiff.editing import NOTHING_TOLD, Editor, crossed_over
 from audiodiff.evaluation.classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.evaluation.spectral import si_sdr
@@ -39,17 +39,18 @@ class Bench:
     judge: WordClassifier
     clean: Wave
     labels: Tensor
+    steps: int = 50
 
     @classmethod
-    def of(cls, generator: Generator, judge: WordClassifier, folder: Path, every: int) -> "Bench":
+    def of(cls, generator: Generator, judge: WordClassifier, folder: Path, every: int, steps: int) -> "Bench":
         """Every so-manieth recording of the test split."""
         utterances = read_manifest(folder / "test.jsonl")[::every]
         items = stacked(MemoryDataset(utterances, ClipFeatures(model=generator.model)))
-        return cls(generator, judge, items["wave"], items["label"])
+        return cls(generator, judge, items["wave"], items["label"], steps)
 
-    def editor(self, told: Told | None = None) -> Editor:
+    def editor(self, told: Told = NOTHING_TOLD) -> Editor:
         """An editor that is told nothing, or something."""
-        return Editor(generator=self.generator) if told is None else Editor(generator=self.generator, told=told)
+        return Editor(generator=self.generator, told=told, steps=self.steps)
 
     def masks(self) -> tuple[Tensor, Tensor]:
         """Which values of a mel [n_mels, frames] lie in the gap, and which in bands that reach above the cutoff."""
@@ -134,12 +135,13 @@ def main() -> None:
     parser.add_argument("--classifier", type=Path, default=Path("runs/fsdd_classifier.safetensors"))
     parser.add_argument("--data", type=Path, default=Path("data/fsdd"))
     parser.add_argument("--every", type=int, default=3, help="take every third test clip")
+    parser.add_argument("--steps", type=int, default=50, help="of a run from pure noise")
     parser.add_argument("--start", type=float, default=0.9, help="how far denoising goes")
     parser.add_argument("--out", "-o", type=Path, default=Path("runs/edits"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     generator, judge = Generator.from_pretrained(arguments.model), load_classifier(arguments.classifier)
-    bench = Bench.of(generator, judge, arguments.data, arguments.every)
+    bench = Bench.of(generator, judge, arguments.data, arguments.every, arguments.steps)
     inside, above = bench.masks()
     print(f"{len(bench.labels)} test clips\n\n| | accuracy | log-mel | SI-SDR |\n|---|---|---|---|")
     print(bench.row("clean", bench.clean), flush=True)

@@ -19,7 +19,7 @@ from audiodiff.data.clips import MemoryDataset, stacked
 from audiodiff.evaluation.classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.evaluation.generation import Judged, nearest, score
-from audiodiff.generator import DEFAULT, Generator
+from audiodiff.generator import DEFAULT, Generator, Guide
 from audiodiff.training.generative import ClipFeatures
 from audiodiff.types import Wave
 
@@ -58,13 +58,17 @@ def recordings(generator: Generator, folder: Path, split: str) -> tuple[Wave, Te
     return items["wave"], items["label"]
 
 
-def generated(generator: Generator, n: int, guidance: float, seed: int) -> tuple[Wave, Tensor]:
+def generated(
+    generator: Generator, n: int, seed: int, guidance: float = 1.0, guide: Guide | None = None
+) -> tuple[Wave, Tensor]:
     """`n` clips whose labels and speakers go round evenly."""
     model = generator.model
     labels = [i % len(model.labels) for i in range(n)]
     speakers = [i // len(model.labels) % len(model.speakers) for i in range(n)]
     parts = [
-        generator(label=labels[i : i + 100], speaker=speakers[i : i + 100], guidance=guidance, seed=seed + i)
+        generator(
+            label=labels[i : i + 100], speaker=speakers[i : i + 100], guidance=guidance, guide=guide, seed=seed + i
+        )
         for i in range(0, n, 100)
     ]
     return torch.cat(parts), torch.tensor(labels)
@@ -108,6 +112,8 @@ def main() -> None:
     parser.add_argument("--classifier", type=Path, default=Path("runs/fsdd_classifier.safetensors"))
     parser.add_argument("--data", type=Path, default=Path("data/fsdd"))
     parser.add_argument("--guidance", type=float, nargs="+", default=[0, 1, 1.5, 2, 3, 5])
+    parser.add_argument("--guide", type=Path, help="a classifier trained with --noisy")
+    parser.add_argument("--guide-scale", type=float, nargs="+", default=[1, 10])
     parser.add_argument("-n", type=int, default=600, help="clips for each guidance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", "-o", type=Path, default=Path("runs/score"))
@@ -126,11 +132,16 @@ def main() -> None:
         print(row(heard, train), flush=True)
     points = []
     for guidance in arguments.guidance:
-        heard = Heard.by(judge, f"guidance {guidance:g}", *generated(generator, arguments.n, guidance, arguments.seed))
+        heard = Heard.by(judge, f"guidance {guidance:g}", *generated(generator, arguments.n, arguments.seed, guidance))
         print(row(heard, train), flush=True)
         points.append((guidance, heard.diversity, accuracy(heard.log_probabilities, heard.labels)))
         if guidance == 2:
             copies(generator, heard, test, train, arguments.out)
+    if arguments.guide is not None:
+        for scale in arguments.guide_scale:
+            guide = Guide(load_classifier(arguments.guide), scale)
+            clips = generated(generator, arguments.n, arguments.seed, guide=guide)
+            print(row(Heard.by(judge, f"classifier {scale:g}", *clips), train), flush=True)
     sweep_plot([point for point in points if point[0] > 0], arguments.out / "sweep.png", test.diversity)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 import torch
@@ -130,6 +131,8 @@ def test_a_sweep_trains_every_combination(tmp_path, capsys):
 
     run_sweep(sweep)
     printed = capsys.readouterr().out
-    assert "schedule=vp" in printed.replace("\n", "")
-    assert {path.name for path in (tmp_path / "runs" / "ljspeech_diffwave").iterdir()} == {"0", "1"}
-    assert all(load_bundle(tmp_path / "runs" / "ljspeech_diffwave" / job / "bundle") for job in ("0", "1"))
+    assert re.search(r"schedule=(vp|cosine) .*schedule=(vp|cosine) ", printed, re.DOTALL)
+    assert "max_steps" not in printed
+    folder = tmp_path / "runs" / "ljspeech_diffwave"
+    assert {path.name for path in folder.iterdir()} == {"0", "1", "multirun.yaml"}
+    assert all(load_bundle(folder / job / "bundle") for job in ("0", "1"))

@@ -1,5 +1,6 @@
 """`audiodiff vocode` as people type it: what it writes, what it says, and its exit code."""
 
+import json
 import subprocess
 import sys
 from typing import NamedTuple
@@ -80,6 +81,39 @@ def test_results_are_not_overwritten_unless_asked(vocode, mel, tmp_path):
     assert "--overwrite" in result.stderr
     assert (tmp_path / "a.wav").read_text() == "precious"
     assert vocode(tmp_path / "a.npy", "-o", tmp_path, "--overwrite").returncode == 0
+
+
+def test_what_is_done_is_left_alone_and_nothing_else_is_taken_for_it(vocode, mel, tmp_path):
+    """A second call makes only what is missing; other settings or another input with the same name are refused."""
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", mel)
+    assert vocode(tmp_path / "a.npy", "-o", out).returncode == 0
+    before = (out / "a.wav").stat().st_mtime_ns
+    result = vocode(tmp_path / "a.npy", tmp_path / "b.npy", "-o", out)
+    assert result.returncode == 0
+    assert result.stdout.count("done already") == result.stdout.count("RTF") == 1
+    assert (out / "a.wav").stat().st_mtime_ns == before
+    for change in (("--steps", 3), ("--seed", 1), ("--sampler", "ancestral")):
+        result = vocode(tmp_path / "a.npy", "-o", out, *change)
+        assert result.returncode == 2
+        assert "with other settings" in result.stderr
+    np.save(tmp_path / "a.npy", mel * 1.01)
+    assert vocode(tmp_path / "a.npy", "-o", out).returncode == 2
+    assert vocode(tmp_path / "a.npy", "-o", out, "--overwrite").returncode == 0
+    assert (out / "a.wav").stat().st_mtime_ns > before
+
+
+def test_folders_and_manifests_become_sound(vocode, mel, tmp_path):
+    (tmp_path / "mels" / "deep").mkdir(parents=True)
+    np.save(tmp_path / "mels" / "a.npy", mel)
+    np.save(tmp_path / "mels" / "deep" / "b.npy", mel)
+    row = {"id": "clip", "path": str(CLIP), "duration": 1.9, "sample_rate": 22050}
+    (tmp_path / "list.jsonl").write_text(json.dumps(row) + "\n")
+    result = vocode(tmp_path / "mels", tmp_path / "list.jsonl", "-o", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.wav")}
+    assert found == {"a.wav", "deep/b.wav", "clip.wav"}
 
 
 def test_a_transposed_mel_needs_a_flag(vocode, mel, tmp_path):

@@ -110,6 +110,13 @@ def test_ranks_draw_different_noise(tmp_path):
     assert losses[0] != losses[1]
 
 
+def test_a_nan_on_one_rank_stops_both(tmp_path, both):
+    """The gradients are averaged before they are checked, so nobody waits for the other."""
+    poison = tuple(both[0]["keys"][1][0])
+    assert job(tmp_path, steps=STEPS, items=Numbers(poison=poison)) == [1, 1]
+    assert sorted(path.name for path in (tmp_path / "nan").iterdir()) == ["step1-rank0.pt", "step1-rank1.pt"]
+
+
 def test_a_killed_rank_ends_the_job_and_the_run_resumes(tmp_path, both):
     codes = job(tmp_path, steps=STEPS, die_at=4)
     assert codes[1] == -signal.SIGKILL

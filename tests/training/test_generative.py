@@ -12,7 +12,7 @@ from audiodiff.data import Utterance, write_manifest
 from audiodiff.data.clip_datamodule import ClipData
 from audiodiff.data.clips import MemoryDataset, stacked
 from audiodiff.diffusion import stratified_times
-from audiodiff.errors import InputError
+from audiodiff.errors import ConfigError, InputError
 from audiodiff.training.generative import ClipFeatures, Generative
 from tests.generators import LABELS, tiny_model
 
@@ -58,6 +58,20 @@ def test_unconditional_model_gets_no_ids(folder):
 def test_unknown_id_is_refused(told):
     with pytest.raises(InputError, match="the model knows"):
         MemoryDataset([utterance(CLIP, **told)], ClipFeatures(model=tiny_model()))
+
+
+def test_embeddings_come_with_the_clips(folder):
+    features = ClipFeatures(model=tiny_model(embedding_size=4), embed=lambda waves, rate: waves[:, :4] + rate)
+    data = ClipData(folder=str(folder), features=features)
+    data.setup("fit")
+    assert data.train_set[0]["embedding"].shape == (4,)
+    assert Generative(model=tiny_model(embedding_size=4))(**next(iter(data.val_dataloader())))["loss"].isfinite()
+
+
+@pytest.mark.parametrize(("size", "embed"), [(4, None), (0, lambda waves, rate: waves)])
+def test_embedding_and_embedder_come_together(size, embed):
+    with pytest.raises(ConfigError, match=f"embedding_size {size}"):
+        ClipFeatures(model=tiny_model(embedding_size=size), embed=embed)
 
 
 def test_objective_learns_two_clips_and_leaves_the_prior_alone():

@@ -63,7 +63,9 @@ class VocodeTab:
                 heard = gr.State(time_to_live=1800)
                 reference = player("Reference", "reference")
                 pictures = gr.HTML(elem_id="pictures")
-                step = gr.Slider(1, 2, step=1, interactive=False, label="Listen to the sound after step …", elem_id="step")
+                step = gr.Slider(
+                    1, 2, step=1, interactive=False, label="Listen to the sound after step …", elem_id="step"
+                )
                 step_sound = player("After that step", "step-sound")
                 step_pictures = gr.HTML(elem_id="step-pictures")
         run = start.click(self.vocode, fields, [sound, report, heard], api_name="vocode", **MODEL_QUEUE)

@@ -1,0 +1,81 @@
+"""Mels of any length, read, vocoded and written piece by piece."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audiodiff.audio import MelFile, MelSpec
+from audiodiff.audio.io import audio_written
+from audiodiff.inputs import Options, checked
+from audiodiff.types import Samples
+from audiodiff.vocoder import LONG, Vocoder
+
+PIECE = 512
+"""Frames that are read at a time."""
+
+OneMel = Float[Tensor, "n_mels frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class LongMel:
+    """A mel of `frames` frames, of which any piece can be had; `spec` is what it is said to be in."""
+
+    frames: int
+    piece: Callable[[int, int], OneMel]
+    spec: MelSpec | None
+
+
+def in_pieces(file: MelFile) -> MelFile | LongMel:
+    """A mel that was read, made ready for pieces if it is long."""
+    frames = file.mel.shape[1]
+    return LongMel(frames, lambda start, end: file.mel[:, start:end], file.spec) if frames > LONG else file
+
+
+def open_long(path: Path, spec: MelSpec | None, n_mels: int, *, transposed: bool) -> LongMel | None:
+    """The mel of an .npy file that is long and of the right shape, without reading it; None for all others.
+
+    A piece is mapped when it is wanted and let go afterwards, so that no more than one lies in memory.
+    """
+    if path.suffix != ".npy":
+        return None
+
+    def rows() -> np.ndarray:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = array[0] if array.ndim == 3 and len(array) == 1 else array
+        return array.T if transposed else array
+
+    def piece(start: int, end: int) -> OneMel:
+        return torch.from_numpy(np.array(rows()[:, start:end], dtype=np.float32))
+
+    try:
+        shape, kind = rows().shape, rows().dtype.kind
+    except (OSError, ValueError):  # whatever is wrong with it, those who read it whole will say
+        return None
+    if len(shape) != 2 or shape[0] != n_mels or shape[1] <= LONG or kind != "f":
+        return None
+    return LongMel(shape[1], piece, spec)
+
+
+def vocode_long(
+    vocoder: Vocoder, mel: LongMel, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
+) -> Samples:
+    """Vocode into `target`, whole or not at all; call `advance` with the share that is done; return the length.
+
+    Where no convention is declared it is guessed from the beginning.
+    """
+    want, convert = vocoder.mel_spec, options.get("convert", "exact")
+    if mel.spec is None:
+        checked(mel.piece(0, LONG), None, want, convert)
+    stream = vocoder.stream(**{**options, "spec": mel.spec or want})
+    with audio_written(target, vocoder.sample_rate, comment=comment) as write:
+        for start in range(0, mel.frames, PIECE):
+            end = min(start + PIECE, mel.frames)
+            write(stream.feed(mel.piece(start, end)))
+            advance(end / mel.frames)
+        write(stream.flush())
+    return mel.frames * want.hop_length
