@@ -16,7 +16,6 @@ from audiodiff.evaluation.classifier import WordClassifier
 from audiodiff.generative import GenerativeModel
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import bundle_folder
-from audiodiff.shelf import bundle_folder
 from audiodiff.types import Hertz, Time, Wave
 
 DEFAULT = "fsdd-digits"

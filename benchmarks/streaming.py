@@ -20,7 +20,7 @@ import torch
 
 from audiodiff import Vocoder, load_audio
 from audiodiff.audio import MelSpectrogram
-from audiodiff.cli.long import LongMel, open_long, vocode_long
+from audiodiff.cli.long import open_long, vocode_long
 from audiodiff.shelf import DEFAULT
 
 CLIP = Path(__file__).resolve().parents[1] / "tests" / "clips" / "LJ001-0002.flac"
@@ -55,31 +55,25 @@ def compare(vocoder: Vocoder, steps: int, frames: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def measure(model: str, steps: int, minutes: float) -> dict[str, float]:
-    """Vocode a file of that length to a file, in this process; the peak of its memory and the seconds it took."""
+def measure(model: str, steps: int, source: Path) -> dict[str, float]:
+    """Vocode a mel file to a wav file in this process; the peak of its memory and the seconds that it computed."""
     vocoder = Vocoder.from_pretrained(model)
+    mel = open_long(source, vocoder.mel_spec, vocoder.mel_spec.n_mels, transposed=False)
+    assert mel is not None
+    started = time.process_time()
+    vocode_long(vocoder, mel, source.with_suffix(".wav"), {"steps": steps}, comment="", advance=lambda share: None)
+    seconds = time.process_time() - started
+    return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "cpu_seconds": seconds}
+
+
+def in_a_process(vocoder: Vocoder, model: str, steps: int, minutes: float) -> dict[str, float]:
+    """`measure` in a process of its own, so that the peak is its own."""
     frames = int(minutes * 60 * vocoder.mel_spec.frame_rate)
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "mel.npy", Path(folder) / "wave.wav"
-        piece = mel_of(vocoder, 1000).numpy()
-        array = np.lib.format.open_memmap(source, "w+", np.float32, (len(piece), frames))
-        for start in range(0, frames, 1000):
-            array[:, start : start + 1000] = piece[:, : frames - start]
-            array.flush()
-        del array
-        mel = open_long(source, vocoder.mel_spec, len(piece), transposed=False)
-        assert isinstance(mel, LongMel)
-        started = time.process_time()
-        vocode_long(vocoder, mel, target, {"steps": steps}, comment="", advance=lambda share: None)
-        seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"minutes": minutes, "peak_mib": peak, "cpu_seconds": seconds}
-
-
-def in_a_process(model: str, steps: int, minutes: float) -> dict[str, float]:
-    """`measure` in a process of its own, so that the peak is its own."""
-    command = [sys.executable, __file__, "--model", model, "--steps", str(steps), "--measure", str(minutes)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        source = Path(folder) / "mel.npy"
+        np.save(source, mel_of(vocoder, frames).numpy())
+        command = [sys.executable, __file__, "--model", model, "--steps", str(steps), "--measure", str(source)]
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def main() -> None:
@@ -89,7 +83,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="network steps; without it the model's own number")
     parser.add_argument("--frames", type=int, default=860, help="length of the comparison")
     parser.add_argument("--minutes", default="1,10", help="lengths whose memory is measured")
-    parser.add_argument("--measure", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     wishes = parser.parse_args()
     if wishes.measure is not None:
         print(json.dumps(measure(wishes.model, wishes.steps, wishes.measure)))
@@ -103,7 +97,7 @@ def main() -> None:
         print(f"| {' | '.join(row)} |")
     print("\n| minutes, file to file | peak memory, MiB | CPU seconds | per minute |\n|---|---|---|---|")
     for minutes in map(float, filter(None, wishes.minutes.split(","))):
-        found = in_a_process(wishes.model, steps, minutes)
+        found = in_a_process(vocoder, wishes.model, steps, minutes)
         seconds = found["cpu_seconds"]
         print(f"| {minutes:g} | {found['peak_mib']:.0f} | {seconds:.1f} | {seconds / minutes:.2f} |", flush=True)
 

@@ -50,9 +50,10 @@ class MelConstraint(nn.Module):
         self, magnitudes: Float[Tensor, "*batch frames bins"], bands: Float[Tensor, "*batch frames n_mels"]
     ) -> Float[Tensor, "*batch frames bins"]:
         """The same with the frames first, which is faster where they lie so."""
-        found = F.linear(magnitudes.pow(self.power), self.filters)
-        gain = bands / (found + bands / LOUDEST_GAIN).clamp_min(1e-20)
-        return magnitudes * F.linear(gain, self.shares).add_(self.uncovered).pow(1 / self.power)
+        powers = magnitudes if self.power == 1 else magnitudes.pow(self.power)
+        gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(1e-20)
+        factor = F.linear(gain, self.shares) + self.uncovered
+        return magnitudes * (factor if self.power == 1 else factor.pow(1 / self.power))
 
     def revision(self, magnitudes: Magnitudes, mel: Mel) -> Revise:
         """How Griffin-Lim improves estimated magnitudes while it searches for phases.

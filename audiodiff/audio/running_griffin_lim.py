@@ -30,7 +30,8 @@ class RunningGriffinLim:
 
     `BLOCK` frames at a time join the window with random phases, fixed for each frame; all in it are iterated,
     overlapped with those that have left; then the oldest leave (RTISI-LA, Zhu et al. 2007, by blocks). Every frame
-    takes part in about `iterations` of them. The same arithmetic is done in the same shapes however the magnitudes
+    takes part in about `iterations` of them, and what it strives for is revised on the way as by
+    `MelConstraint.revision`. The same arithmetic is done in the same shapes however the magnitudes
     are cut into pieces, so the waveform does not depend on that by a single bit.
     """
 
@@ -40,7 +41,7 @@ class RunningGriffinLim:
         self.generator = torch.Generator().manual_seed(0)
         self.waiting = self.magnitudes = stft.window.new_empty(0, stft.bins)
         self.waiting_bands = self.bands = stft.window.new_empty(0, len(constraint.filters))
-        self.done = stft.window.new_empty(0, 1)
+        self.trust = stft.window.new_empty(0, 1)
         self.spectrum = self.consistent = self.magnitudes.to(torch.complex64)
         overlap = (stft.segments - 1) * stft.hop_length
         self.past = self.past_norm = stft.window.new_zeros(overlap)
@@ -92,18 +93,19 @@ class RunningGriffinLim:
         turns = torch.rand(new.shape, generator=self.generator).to(new.device)
         self.magnitudes, self.bands = torch.cat([self.magnitudes, new]), torch.cat([self.bands, bands])
         self.spectrum = torch.cat([self.spectrum, torch.polar(new, 2 * math.pi * turns)])
-        self.done = torch.cat([self.done, new.new_zeros(n_frames, 1)])
+        self.trust = torch.cat([self.trust, new.new_full((n_frames, 1), 0.5)])
         self._iterate()
 
     def _iterate(self) -> None:
-        gain, total = self._gain(), self.rounds * (1 + LOOK_AHEAD / BLOCK)
+        gain, share = self._gain(), 1 / (self.rounds * (1 + LOOK_AHEAD / BLOCK))
         for _ in range(self.rounds):
             now = self._projected(gain)
-            before = torch.cat([self.consistent, now[len(self.consistent) :]])
-            self.done = (self.done + 1 / total).clamp_max(1)
-            likely = torch.lerp(self.magnitudes, energy(now).sqrt_(), (1 + self.done) / 2)
+            if len(now) > len(self.consistent):
+                self.consistent = torch.cat([self.consistent, now[len(self.consistent) :]])
+            self.trust = (self.trust + share / 2).clamp_max_(1)
+            likely = torch.lerp(self.magnitudes, energy(now).sqrt_(), self.trust)
             wanted = self.constraint.by_frames(likely, self.bands)
-            self.spectrum = with_magnitudes(extrapolated(before, now, MOMENTUM), wanted)
+            self.spectrum = with_magnitudes(extrapolated(self.consistent, now, MOMENTUM), wanted)
             self.consistent = now
 
     def _leave(self, n_frames: int) -> None:
@@ -115,7 +117,7 @@ class RunningGriffinLim:
         self.finished = torch.cat([self.finished, fresh[self._silent() :]])
         self.past, self.past_norm = wave[done:], norm[done:]
         self.magnitudes, self.spectrum = self.magnitudes[n_frames:], self.spectrum[n_frames:]
-        self.consistent, self.done = self.consistent[n_frames:], self.done[n_frames:]
+        self.consistent, self.trust = self.consistent[n_frames:], self.trust[n_frames:]
         self.bands = self.bands[n_frames:]
         self.left += n_frames
 

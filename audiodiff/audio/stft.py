@@ -76,9 +76,9 @@ class Stft(nn.Module):
         if rest := self.segments * self.hop_length - self.n_fft:
             frames = F.pad(frames, (0, rest))
         pieces = frames.reshape(*batch, n_frames, self.segments, self.hop_length)
-        wave = frames.new_zeros(*batch, n_frames + self.segments - 1, self.hop_length)
-        wave[..., : self.segments - 1, :] = past.view(-1, self.hop_length)
-        for k in range(self.segments):
+        wave = F.pad(pieces[..., 0, :], (0, 0, 0, self.segments - 1))
+        wave[..., : self.segments - 1, :] += past.view(-1, self.hop_length)
+        for k in range(1, self.segments):
             wave[..., k : k + n_frames, :] += pieces[..., k, :]
         return wave.flatten(-2)
 

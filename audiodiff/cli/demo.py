@@ -1,6 +1,8 @@
 """`audiodiff demo`: a local page to listen."""
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +44,7 @@ def demo(
 @contextmanager
 def own_uploads() -> Iterator[None]:
     """Give Gradio, which serves whatever lies in its folder of uploads, an empty one that goes when the page goes."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes then, too
     with tempfile.TemporaryDirectory(prefix="audiodiff-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         try:

@@ -5,6 +5,7 @@ from itertools import repeat
 from math import sqrt
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -53,8 +54,9 @@ class DiffWave(nn.Module):
 
     The defaults are the paper's BASE model. `n_steps` is T, the number of training steps that the step
     embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None there is no mel, and
-    without `clip` as well the network is unconditional. Other people's DiffWaves differ in their `embedding`, in
-    their `upsampler`, or in what their convolutions see beyond both ends.
+    without `clip` as well the network is unconditional. With `sees_mean` it also sees the prior's mean, beside
+    x_t, which it needs where the state is the difference from that mean. Other people's DiffWaves differ in
+    their `embedding`, in their `upsampler`, or in what their convolutions see beyond both ends.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class DiffWave(nn.Module):
         embedding: StepEmbedding | None = None,
         upsampler: MelUpsampler | BlockUpsamplers | None = None,
         padding_mode: PaddingMode = "zeros",
+        sees_mean: bool = False,
         clip: ClipEmbedding | None = None,
     ) -> None:
         super().__init__()
         self.hop_length = hop_length
-        self.input = nn.Conv1d(1, channels, 1)
+        self.sees_mean = sees_mean
+        self.input = nn.Conv1d(2 if sees_mean else 1, channels, 1)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
         self.clip = clip
         self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length)) if n_mels else None
@@ -107,7 +111,8 @@ class DiffWave(nn.Module):
 
         With two outputs that is [batch, 2, samples].
         """
-        x = F.relu(self.input(x_t.unsqueeze(1)))
+        waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
+        x = F.relu(self.input(torch.stack(waves, dim=1)))
         step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)
         total = 0.0
         for block, mel in zip(self.blocks, self._mels(cond), strict=True):

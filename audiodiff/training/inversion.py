@@ -15,6 +15,9 @@ from audiodiff.training.objective import Losses
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Time, Wave
 
+NOTHING = 5e-5
+"""An STFT magnitude that 16-bit audio's rounding alone exceeds (window 1024): below it is no recording."""
+
 
 class Endpoint(nn.Module):
     """Train the x_0 estimate itself, as a waveform and as a sound, for samplers of a few steps.
@@ -87,7 +90,8 @@ class MagnitudeMatch(nn.Module):
     """Train the magnitudes of a `MelInversion` prior on the recording's own.
 
     loss = |log ratio| + |difference| / envelope + `peaks` · |difference| / its clip's mean magnitude: the first
-    counts all bins alike, the last the loud harmonics that decide how a voice sounds.
+    counts all bins alike, the last the loud harmonics that decide how a voice sounds. Frequencies at which a clip
+    holds nothing, as above the band of a recording that was resampled upwards, count nowhere.
     """
 
     def __init__(self, *, model: DiffusionModel, peaks: float = 3.0) -> None:
@@ -104,9 +108,12 @@ class MagnitudeMatch(nn.Module):
         # Frames at the ends of a crop see zeros where the mel saw sound.
         inner = slice(2, -2)
         truth, estimate, envelope = (part[..., inner] for part in (prior.stft(wave).abs(), estimate, envelope))
+        held = truth.amax(dim=-1, keepdim=True) > NOTHING
+        truth, estimate = truth * held, estimate * held
         difference = (estimate - truth).abs()
-        ratio = (estimate.log() - truth.clamp_min(1e-5).log()).abs().mean()
-        whitened = (difference / envelope).mean()
+        share = held.float().mean().clamp_min(1e-3)
+        ratio = (estimate.clamp_min(1e-5).log() - truth.clamp_min(1e-5).log()).abs().mean() / share
+        whitened = (difference / envelope).mean() / share
         plain = (difference.mean(dim=(1, 2)) / truth.mean(dim=(1, 2)).clamp_min(1e-3)).mean()
         return {"loss": ratio + whitened + self.peaks * plain, "log_ratio": ratio.detach()}
 

@@ -13,6 +13,9 @@ from audiodiff.networks.upsampling import MelUpsampler, split_hop
 MEL = convention("hifigan_22k")
 NETWORKS = {
     "diffwave": lambda: DiffWave(n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3),
+    "diffwave_mean": lambda: DiffWave(
+        n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3, sees_mean=True
+    ),
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
 }
 
@@ -21,7 +24,7 @@ def made(name: str) -> torch.nn.Module:
     """A network whose output layer is not zero, so that everything inside matters."""
     torch.manual_seed(0)
     network = NETWORKS[name]()
-    output = network.output if name == "diffwave" else network.stack.output
+    output = network.stack.output if name == "spectral" else network.output
     torch.nn.init.normal_(output.weight, std=0.1)
     return network.eval()
 
@@ -63,10 +66,12 @@ def test_every_input_matters(name):
     assert all((other - plain).abs().max() > 1e-4 * plain.abs().max() for other in others)
 
 
-def test_spectral_network_sees_the_mean():
-    network = made("spectral")
+@pytest.mark.parametrize("name", ["spectral", "diffwave_mean"])
+def test_network_sees_the_mean(name):
+    network = made(name)
     x_t, cond = batch(1, 12)
-    without = network(x_t, torch.tensor([0.5]), Conditioning(mel=cond.mel))
+    silent = Conditioning(mel=cond.mel, mean=torch.zeros_like(x_t))
+    without = network(x_t, torch.tensor([0.5]), silent)
     assert (network(x_t, torch.tensor([0.5]), cond) - without).abs().max() > 1e-2 * without.abs().max()
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention
+from audiodiff.audio import MelSpectrogram, convention, resample
 from audiodiff.diffusion import (
     Denoiser,
     EpsPrediction,
@@ -86,6 +86,15 @@ def test_objectives_name_what_they_need():
     for objective in (Endpoint, MagnitudeMatch):
         with pytest.raises(ConfigError, match="MelInversion"):
             objective(model=plain)
+
+
+def test_magnitudes_learn_nothing_where_the_recording_holds_nothing(tiny_model, clip):
+    """A recording from 8 kHz, resampled to 22.05 kHz, says nothing of the bins above 4 kHz."""
+    wave = resample(resample(clip, 22050, 8000), 8000, 22050)[None, : 256 * 40]
+    MagnitudeMatch(model=tiny_model)(wave, torch.randn(1, 80, 40) - 5)["loss"].backward()
+    moved = tiny_model.prior.magnitudes.stack.output.bias.grad.abs()
+    assert (moved[:180] > 0).all()
+    assert moved[200:].max() == 0
 
 
 def test_each_half_of_the_fast_voice_trains_its_own_weights(tiny_model, clip):

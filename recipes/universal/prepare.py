@@ -1,0 +1,129 @@
+"""Merge the manifests of several corpora and add varied copies of their recordings.
+
+    python recipes/universal/prepare.py data/*/train.jsonl --out data/universal --copies 2
+
+Few recordings do not make a universal voice, so each is also kept in copies of another pitch and size of vocal
+tract (played faster or slower), another equalization and another loudness, some with a second recording under
+them. Copies are 24-bit FLAC files below `--out`; what varies is drawn from the recording's name, so that the
+same corpora give the same copies. The recordings listed in `test.txt` beside this file are never taken.
+"""
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import librosa
+import numpy as np
+import soundfile
+from rich.progress import track
+from scipy.signal import butter, sosfilt
+
+from audiodiff.data import Utterance, read_manifest, write_manifest
+
+TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
+VALID_SHARE = 0.04
+SPEED = (0.8, 1.25)
+GAIN_DB = (-20.0, 0.0)
+"""Of the copy's peak below full scale."""
+TILT_DB = (-8.0, 8.0)
+"""What is added above or below a corner frequency."""
+MIXED = 0.15
+"""The share of copies that have another recording under them, 6 to 20 dB below."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A recording and the number of its copy, which together decide what varies."""
+
+    source: Utterance
+    number: int
+
+    @property
+    def id(self) -> str:
+        """The source's id and the number."""
+        return f"{self.source.id}+{self.number}"
+
+    def made(self, folder: Path, others: list[Utterance]) -> Utterance:
+        """Write the copy unless it is there, and return its row."""
+        path = folder / f"{self.id}.flac"
+        if not path.exists():
+            wave, rate = vary(self.source, np.random.default_rng(seed_of(self.id)), others)
+            folder.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, wave, rate, subtype="PCM_24")
+        info = soundfile.info(path)
+        duration = round(info.frames / info.samplerate, 4)
+        speaker = f"{self.source.speaker or self.source.id}+{self.number}"
+        return Utterance(
+            id=self.id, path=path.resolve(), duration=duration, sample_rate=info.samplerate, speaker=speaker
+        )
+
+
+def vary(source: Utterance, draw: np.random.Generator, others: list[Utterance]) -> tuple[np.ndarray, int]:
+    """Return the varied waveform [samples] and its rate in hertz."""
+    wave, rate = read(source)
+    if draw.random() < MIXED:
+        under, under_rate = read(others[draw.integers(len(others))])
+        under = librosa.resample(under, orig_sr=under_rate, target_sr=rate)
+        wave = wave + level(under, wave) * 10 ** (-draw.uniform(6, 20) / 20) * fitted(under, len(wave))
+    speed = np.exp(draw.uniform(*np.log(SPEED)))
+    wave = librosa.resample(wave, orig_sr=rate * speed, target_sr=rate)
+    corner = np.exp(draw.uniform(np.log(300), np.log(min(6000, 0.4 * rate))))
+    part = sosfilt(butter(1, corner, draw.choice(["lowpass", "highpass"]), fs=rate, output="sos"), wave)
+    wave = wave + (10 ** (draw.uniform(*TILT_DB) / 20) - 1) * part
+    return wave / np.abs(wave).max() * 10 ** (draw.uniform(*GAIN_DB) / 20), rate
+
+
+def read(utterance: Utterance) -> tuple[np.ndarray, int]:
+    """Read a recording as [samples], its channels averaged."""
+    wave, rate = soundfile.read(utterance.path, always_2d=True)
+    return wave.mean(axis=1), rate
+
+
+def level(quiet: np.ndarray, loud: np.ndarray) -> float:
+    """The gain that brings one waveform to the loudness of another."""
+    return float(np.sqrt(np.square(loud).mean() / max(np.square(quiet).mean(), 1e-12)))
+
+
+def fitted(wave: np.ndarray, length: int) -> np.ndarray:
+    """Repeat or cut a waveform to `length` samples."""
+    return np.resize(wave, length)
+
+
+def seed_of(name: str) -> int:
+    """A number that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+
+
+def merged(manifests: Iterable[Path]) -> list[Utterance]:
+    """All recordings of the manifests except the test recordings."""
+    rows = [row for manifest in manifests for row in read_manifest(manifest)]
+    return [row for row in rows if row.id not in TEST_IDS]
+
+
+def copies(train: list[Utterance], number: int, folder: Path) -> Iterator[Utterance]:
+    """Yield `number` varied copies of each recording."""
+    wanted = [Copy(source, k) for source in train for k in range(1, number + 1)]
+    for copy in track(wanted, description="Copies", transient=True):
+        yield copy.made(folder, train)
+
+
+def main() -> None:
+    """Merge, vary, and write train.jsonl and valid.jsonl."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifests", type=Path, nargs="+", help="manifests that the other recipes wrote")
+    parser.add_argument("--out", type=Path, default=Path("data/universal"), help="where manifests and copies go")
+    parser.add_argument("--copies", type=int, default=2, help="varied copies of each recording")
+    arguments = parser.parse_args()
+    rows = merged(arguments.manifests)
+    held = {row.id for row in rows if seed_of(row.id) / 2**64 < VALID_SHARE}
+    train = [row for row in rows if row.id not in held]
+    train += copies(train, arguments.copies, arguments.out / "copies")
+    write_manifest(arguments.out / "train.jsonl", train)
+    write_manifest(arguments.out / "valid.jsonl", [row for row in rows if row.id in held])
+    print(f"{arguments.out}: {len(train)} train, {len(held)} valid")
+
+
+if __name__ == "__main__":
+    main()
