@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.export import Dim
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
 
 from audiodiff.bundle import Bundle
 from audiodiff.export.sampler import UnrolledSampler
@@ -47,3 +47,9 @@ def network_example(bundle: Bundle) -> Example:
     if isinstance(bundle.model.prior, MelInversion):
         inputs["mean"], axes["mean"] = wave.clone(), free  # the very same tensor would be traced as one input
     return Example(inputs, axes)
+
+
+def traced(model: nn.Module, example: Example) -> ExportedProgram:
+    """The program that a module runs on inputs like these, without gradients."""
+    with torch.no_grad():
+        return torch.export.export(model, (), example.inputs, dynamic_shapes=example.axes, strict=False)

@@ -15,7 +15,7 @@ from audiodiff.audio.atomic import written_whole
 from audiodiff.bundle import Bundle
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
-from audiodiff.export.example import Example, network_example, sampler_example
+from audiodiff.export.example import Example, network_example, sampler_example, traced
 from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
 from audiodiff.export.weights import Weights, pack_weights
 from audiodiff.priors import MelInversion
@@ -70,11 +70,9 @@ def write_graph(
 ) -> None:
     """Trace a module and write it as one self-contained file."""
     onnx = require_onnx()
-    with torch.no_grad(), _quietly():
+    with _quietly():
         program = torch.onnx.export(
-            model,
-            kwargs=example.inputs,
-            dynamic_shapes=example.axes,
+            traced(model, example),
             input_names=list(example.inputs),
             output_names=[output],
             opset_version=OPSET,
