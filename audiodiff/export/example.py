@@ -24,6 +24,15 @@ class Example:
     inputs: dict[str, Tensor]
     axes: dict[str, Axes]
 
+    def repeated(self, times: int) -> dict[str, Tensor]:
+        """The inputs, so often one after another in time."""
+        return {name: tensor.repeat(self._counts(name, times)) for name, tensor in self.inputs.items()}
+
+    def _counts(self, name: str, times: int) -> list[int]:
+        """How often an input is repeated along each of its axes: along all free ones save the batch."""
+        axes = self.axes[name]
+        return [times if axis in axes and axes[axis] is not BATCH else 1 for axis in range(self.inputs[name].ndim)]
+
 
 def sampler_example(bundle: Bundle, model: UnrolledSampler) -> Example:
     """For a whole model: mel and noise, and the turns of a `MelInversion` prior."""
