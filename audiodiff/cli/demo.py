@@ -1,6 +1,8 @@
 """`audiodiff demo`: a local page to listen."""
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +28,9 @@ def demo(
     from audiodiff.demo.limits import Limits
     from audiodiff.demo.voices import load_generator, load_voices
 
-    limits, voices, generator = Limits(), load_voices(model or [], device), load_generator(device)
-    with own_uploads():
+    with own_uploads():  # first, since Gradio looks for its folder when it is imported
         check_gradio()
+        limits, voices, generator = Limits(), load_voices(model or [], device), load_generator(device)
         from audiodiff.demo.page.server import make_page, serve
 
         page = make_page(voices, generator, speaker_or_reason(), limits)
@@ -42,6 +44,7 @@ def demo(
 @contextmanager
 def own_uploads() -> Iterator[None]:
     """Give Gradio, which serves whatever lies in its folder of uploads, an empty one that goes when the page goes."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes then, too
     with tempfile.TemporaryDirectory(prefix="audiodiff-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         try:

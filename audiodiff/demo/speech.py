@@ -1,6 +1,6 @@
 """Text to sound: a SpeechT5 of transformers whose weights lie on this machine, with a vocoder behind it."""
 
-import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -49,12 +49,18 @@ class Speaker:
             )
 
 
-def load_speaker(model: str | os.PathLike[str] = MODEL) -> Speaker:
+def load_speaker(model: str = MODEL) -> Speaker:
     """Load an acoustic model by its folder, or by name from the Hugging Face cache; nothing is downloaded.
 
     Raises `InputError`, which says what is missing.
     """
+    missing = (
+        f"speaking needs the weights of {model} on this machine, and this page downloads nothing: fetch them with "
+        f"`hf download {model}`, then start it again, with --model and a voice for mels of speecht5_16k"
+    )
     try:
+        if not is_here(model):  # asked first, since importing transformers takes long
+            raise InputError(missing)
         from transformers import SpeechT5ForTextToSpeech, SpeechT5Tokenizer
     except (ImportError, RuntimeError) as error:  # transformers refuses versions of its dependencies in both ways
         raise InputError(
@@ -64,7 +70,13 @@ def load_speaker(model: str | os.PathLike[str] = MODEL) -> Speaker:
         tokenizer = SpeechT5Tokenizer.from_pretrained(model, local_files_only=True)
         return Speaker(SpeechT5ForTextToSpeech.from_pretrained(model, local_files_only=True), tokenizer)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(
-            f"speaking needs the weights of {model} on this machine, and this page downloads nothing: fetch them with "
-            f"`hf download {model}`, then start it again, with --model and a voice for mels of speecht5_16k"
-        ) from error
+        raise InputError(missing) from error
+
+
+def is_here(model: str) -> bool:
+    """Whether a folder, or the Hugging Face cache, has at least a model's config."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(model).is_dir():
+        return (Path(model) / "config.json").is_file()
+    return isinstance(try_to_load_from_cache(model, "config.json"), str)

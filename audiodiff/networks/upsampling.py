@@ -54,8 +54,9 @@ class BlockUpsamplers(nn.ModuleList):
     """One `MelUpsampler` for each of `layers` blocks, as in philsyn's DiffWave and BDDM's score network."""
 
     def __init__(self, *, hop_length: Samples, layers: int) -> None:
-        super().__init__(MelUpsampler(hop_length=hop_length) for _ in range(layers))
-        self.spill: Samples = MelUpsampler(hop_length=hop_length).spill
+        upsamplers = [MelUpsampler(hop_length=hop_length) for _ in range(layers)]
+        super().__init__(upsamplers)
+        self.spill: Samples = upsamplers[0].spill
 
     def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
         """What each block of a network is shown, made when its turn comes: all at once would not fit in memory."""

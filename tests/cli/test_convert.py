@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import soundfile
 
 from audiodiff.cli.main import main
 from tests.convert import foreign
@@ -42,7 +43,7 @@ def test_a_checkpoint_becomes_a_voice(source, audiodiff, tmp_path):
         "vocode", tmp_path / "mel.npy", "--as", "model", "--model", tmp_path / "voice", "-o", tmp_path / "out.wav"
     )
     assert spoken.returncode == 0, spoken.stderr
-    assert (tmp_path / "out.wav").stat().st_size == 44 + 2 * 4 * 256
+    assert soundfile.info(tmp_path / "out.wav").frames == 4 * 256
 
 
 def test_the_source_can_be_named_and_must_be_known(audiodiff, tmp_path):

@@ -32,7 +32,15 @@ def serving(folder, *arguments):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log, environment = folder / "log", os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    log, environment = (
+        folder / "log",
+        os.environ
+        | {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(folder),
+        },
+    )
     command = [sys.executable, "-m", "audiodiff", "demo", "--port", str(port), *arguments]
     with log.open("w") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
@@ -46,3 +54,4 @@ def serving(folder, *arguments):
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE)
+        assert [path.name for path in folder.iterdir()] == ["log"], "strangers' files outlive the page"

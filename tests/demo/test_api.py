@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from audiodiff.audio import MelSpectrogram, convention, write_mel
 from tests.conftest import CLIP, ROOT
 
 client = pytest.importorskip("gradio_client", reason="needs gradio (pip install 'audiodiff[demo]')")
@@ -19,17 +20,13 @@ FILE = {"_type": "gradio.FileData"}
 FORM = ["ljspeech-fast", "the model's own", 0, 0, "the model's own", False, False]
 
 
-@pytest.fixture(autouse=True)
-def downloads(tmp_path, monkeypatch):
-    """Where clients put what they get."""
-    monkeypatch.setattr(client.client, "DEFAULT_TEMP_DIR", str(tmp_path))
+@pytest.fixture
+def connect(served, tmp_path):
+    """Makes clients, who put what they get into the test's folder."""
+    return lambda: client.Client(served.address, verbose=False, download_files=str(tmp_path))
 
 
-def connect(served):
-    return client.Client(served.address, verbose=False)
-
-
-def test_the_client_of_the_readme_gets_the_sound(served, tmp_path, monkeypatch):
+def test_the_client_of_the_readme_gets_the_sound(served, monkeypatch):
     """The five lines of README, to the letter but for the address."""
     from gradio_client import Client, handle_file
 
@@ -42,10 +39,23 @@ def test_the_client_of_the_readme_gets_the_sound(served, tmp_path, monkeypatch):
     assert "RTF" in report
     assert "2 steps" in report
     assert "match" in report
+    Path(path).unlink()
 
 
-def test_two_ways_of_sampling_are_compared(served):
-    first, second, report = connect(served).predict(
+def test_a_mel_gets_a_verdict_and_one_of_another_convention_a_refusal(connect, clip, tmp_path):
+    wave = clip.unsqueeze(0)
+    write_mel(tmp_path / "own.npz", MelSpectrogram(convention("hifigan_22k"))(wave)[0], convention("hifigan_22k"))
+    write_mel(tmp_path / "other.npy", MelSpectrogram(convention("diffwave_22k"))(wave)[0])
+    page = connect()
+    path, report = page.predict(client.handle_file(tmp_path / "own.npz"), steps=1, api_name="/vocode")
+    assert soundfile.info(path).frames >= SAMPLES
+    assert "The mel: match: declared as hifigan_22k" in report
+    with pytest.raises(client.exceptions.AppError, match="it does not look like hifigan_22k"):
+        page.predict(client.handle_file(tmp_path / "other.npy"), api_name="/vocode")
+
+
+def test_two_ways_of_sampling_are_compared(connect):
+    first, second, report = connect().predict(
         client.handle_file(CLIP), sampler_a="ddim", steps_a=1, steps_b=2, api_name="/compare"
     )
     assert soundfile.info(first).frames == soundfile.info(second).frames == SAMPLES
@@ -53,11 +63,11 @@ def test_two_ways_of_sampling_are_compared(served):
     assert report.startswith("The first was A (ddim, 1 steps)")
 
 
-def test_ten_clients_at_once_are_served_in_bounded_memory(served):
+def test_ten_clients_at_once_are_served_in_bounded_memory(served, connect):
     """Each gets what it would get alone, and the server has not grown by as much as ten runs at once take."""
 
     def vocode(seed):
-        path, _ = connect(served).predict(client.handle_file(CLIP), seed=seed % 2, steps=2, api_name="/vocode")
+        path, _ = connect().predict(client.handle_file(CLIP), seed=seed % 2, steps=2, api_name="/vocode")
         return Path(path).read_bytes()
 
     alone = [vocode(seed) for seed in (0, 1)]
@@ -70,8 +80,8 @@ def test_ten_clients_at_once_are_served_in_bounded_memory(served):
     assert growth < 100 << 20
 
 
-def test_two_visitors_who_cancel_stop_their_own_runs_only(served):
-    visitors = [connect(served) for _ in range(3)]
+def test_two_visitors_who_cancel_stop_their_own_runs_only(connect):
+    visitors = [connect() for _ in range(3)]
     running, waiting, last = (
         visitor.submit(client.handle_file(CLIP), steps=steps, api_name="/vocode")
         for visitor, steps in zip(visitors, (50, 50, 2), strict=True)
@@ -100,9 +110,9 @@ def test_two_visitors_who_cancel_stop_their_own_runs_only(served):
         ({"convention": "../.."}, "not in the list"),
     ],
 )
-def test_choices_that_the_page_does_not_offer_are_refused(served, options, words):
+def test_choices_that_the_page_does_not_offer_are_refused(connect, options, words):
     with pytest.raises(client.exceptions.AppError, match=words):
-        connect(served).predict(client.handle_file(CLIP), api_name="/vocode", **options)
+        connect().predict(client.handle_file(CLIP), api_name="/vocode", **options)
 
 
 def get(served, path):

@@ -7,7 +7,7 @@ from audiodiff.audio import convention
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.speech import Speaker, load_speaker
 from audiodiff.demo.takes import Settings
-from audiodiff.errors import AudiodiffError, InputError, MelMismatchError
+from audiodiff.errors import InputError, MelMismatchError
 from tests.integrations.voices import voice_for
 
 LIMITS = Limits(duration=0.5, letters=20)
@@ -64,7 +64,11 @@ def test_a_voice_of_other_mels_cannot_speak(speaker):
         speaker("hello", voice_for(convention("hifigan_22k")), Settings(), LIMITS)
 
 
-def test_weights_that_are_not_here_are_said_to_be_missing(tmp_path):
-    pytest.importorskip("transformers", reason="needs transformers")
-    with pytest.raises(AudiodiffError, match="speaking needs"):
-        load_speaker(tmp_path)
+@pytest.mark.parametrize("config", [None, "{}"])
+def test_weights_that_are_not_here_are_said_to_be_missing(tmp_path, config):
+    pytest.importorskip("huggingface_hub", reason="needs huggingface_hub")
+    if config is not None:
+        pytest.importorskip("transformers", reason="needs transformers")
+        (tmp_path / "config.json").write_text(config)
+    with pytest.raises(InputError, match="speaking needs"):
+        load_speaker(str(tmp_path))

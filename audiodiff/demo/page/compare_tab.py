@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from random import SystemRandom
 
 import gradio as gr
+from gradio.components import Component
 
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.listening import Choice, Tally, Trial
 from audiodiff.demo.page.parts import (
     DRAWING_QUEUE,
     MODEL_QUEUE,
-    UploadBox,
+    cancelling,
     model_field,
     playable,
     player,
@@ -20,6 +21,7 @@ from audiodiff.demo.page.parts import (
     seed_field,
     settings,
     steps_field,
+    upload_box,
     uploaded,
 )
 from audiodiff.demo.page.vocode_tab import FORGOTTEN, Update
@@ -63,20 +65,20 @@ class CompareTab:
                 pictures = gr.HTML(elem_id="compared")
         run = start.click(self.compare, fields, [*sounds, report, trial], api_name="compare", **MODEL_QUEUE)
         show = run.success(self.show, [trial, fields[-1]], pictures, **DRAWING_QUEUE)
-        cancel.click(lambda: "Cancelled.", None, report, cancels=[run, show], queue=False, api_visibility="private")
+        cancelling(cancel, report, run, show)
         again.click(self.shuffle, trial, [*sounds, report, trial, pictures], **DRAWING_QUEUE)
         for button, choice in votes.items():
             voted = [trial, tally, gr.State(choice)]
             button.click(self.vote, voted, [trial, tally, score, report, pictures], **DRAWING_QUEUE)
 
-    def _form(self) -> list[gr.components.Component]:
+    def _form(self) -> list[Component]:
         return [
-            UploadBox(label=f"Audio or mel file, at most {self.limits.duration:g} s", elem_id="compare-file"),
+            upload_box(f"Audio or mel file, at most {self.limits.duration:g} s", "compare-file"),
             model_field(self.voices),
             sampler_field("A: sampler"),
-            steps_field(self.limits, "A: steps (0: the model's own number)"),
+            steps_field(self.limits, "A: steps (0: the model's own number)", "steps-a"),
             sampler_field("B: sampler"),
-            steps_field(self.limits, "B: steps (0: the model's own number)"),
+            steps_field(self.limits, "B: steps (0: the model's own number)", "steps-b"),
             seed_field(),
             gr.Checkbox(label="Blind: in a random order, without names", elem_id="blind"),
         ]
@@ -101,10 +103,10 @@ class CompareTab:
             done: list[Take] = []
             for name, each in zip("AB", both, strict=True):
                 for take in self._run(vocoder, upload.mel, each):
-                    progress((len(take.states), take.n_steps), desc=name, unit="steps")
+                    progress((take.taken, take.n_steps), desc=name, unit="steps")
                     yield gr.skip(), gr.skip(), f"Sampling {len(done) + 1} of 2: {take}", None
                     if take.done:
-                        done.append(take)
+                        done.append(take.without_history())
             trial = Trial(both, (done[0], done[1]))
             trial = trial.shuffled(self.random) if blind else trial
             yield *played(trial), BLIND if blind else trial.revealed(), trial

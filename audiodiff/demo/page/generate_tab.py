@@ -8,6 +8,7 @@ from audiodiff.demo.digits import strung
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.page.parts import (
     MODEL_QUEUE,
+    cancelling,
     playable,
     player,
     refusals_shown,
@@ -39,7 +40,7 @@ class GenerateTab:
                     gr.Dropdown([ANY, *model.speakers], value=ANY, label="Speaker", visible=bool(model.speakers)),
                     gr.Slider(1, self.limits.clips, value=4, step=1, label="Clips"),
                     gr.Slider(1, 5, value=1, step=0.1, label="Guidance (above 1: more typical, less varied)"),
-                    steps_field(self.limits),
+                    steps_field(self.limits, elem_id="generate-steps"),
                     seed_field(),
                 ]
                 start = gr.Button("Generate", variant="primary", elem_id="generate")
@@ -49,7 +50,7 @@ class GenerateTab:
                 report = report_field("Report")
                 pictures = gr.HTML(elem_id="generated-pictures")
         run = start.click(self.generate, fields, [sound, report, pictures], api_name="generate", **MODEL_QUEUE)
-        cancel.click(lambda: "Cancelled.", None, report, cancels=[run], queue=False, api_visibility="private")
+        cancelling(cancel, report, run)
 
     def generate(
         self, label: str, speaker: str, n: float, guidance: float, steps: float, seed: float

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.takes import Pcm, Settings
@@ -22,18 +23,18 @@ DRAWING_QUEUE = {"concurrency_id": "drawing", "concurrency_limit": 2, "api_visib
 OWN = "the model's own"
 
 
-class UploadBox(gr.File):
+def upload_box(label: str, elem_id: str) -> gr.File:
     """A place to drop one file; the server never fetches one from elsewhere, whatever a client asks for."""
+    box = gr.File(label=label, elem_id=elem_id)
+    take = box.async_move_resource_to_block_cache
 
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
-        """Take what was uploaded, and no address."""
+    async def take_uploads_only(url_or_file_path: str | Path | None) -> str | None:
         if "://" in str(url_or_file_path):
             raise gr.Error("Upload the file: this page fetches none from addresses.", print_exception=False)
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
+        return await take(url_or_file_path)
 
-    def get_block_name(self) -> str:
-        """The front-end's name of this component."""
-        return "file"
+    box.async_move_resource_to_block_cache = take_uploads_only  # not in a subclass: Gradio writes files beside those
+    return box
 
 
 @contextmanager
@@ -70,9 +71,9 @@ def sampler_field(label: str = "Sampler") -> gr.Dropdown:
     return gr.Dropdown([OWN, *sorted(SAMPLERS)], value=OWN, label=label)
 
 
-def steps_field(limits: Limits, label: str = "Steps (0: the model's own number)") -> gr.Slider:
+def steps_field(limits: Limits, label: str = "Steps (0: the model's own number)", elem_id: str = "steps") -> gr.Slider:
     """How many network steps."""
-    return gr.Slider(0, limits.steps, value=0, step=1, label=label)
+    return gr.Slider(0, limits.steps, value=0, step=1, label=label, elem_id=elem_id)
 
 
 def seed_field() -> gr.Number:
@@ -88,6 +89,12 @@ def report_field(label: str) -> gr.Textbox:
 def player(label: str, elem_id: str) -> gr.Audio:
     """Sound to play and to download."""
     return gr.Audio(label=label, interactive=False, format="wav", elem_id=elem_id, buttons=["download"])
+
+
+def cancelling(button: gr.Button, report: gr.Textbox, *runs: Dependency) -> None:
+    """Let a button stop the runs of whoever presses it, and say so once they have stopped."""
+    stopped = button.click(None, cancels=list(runs), api_visibility="private")
+    stopped.then(lambda: "Cancelled.", None, report, queue=False, api_visibility="private")
 
 
 def playable(wave: Pcm, sample_rate: Hertz) -> tuple[Hertz, Pcm]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import gradio as gr
+from gradio.themes import Default
 
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.page.compare_tab import CompareTab
@@ -12,9 +13,6 @@ from audiodiff.demo.page.vocode_tab import VocodeTab
 from audiodiff.demo.speech import Speaker
 from audiodiff.generator import Generator
 from audiodiff.vocoder import Vocoder
-
-FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-"""Fonts that every machine has, so that none is fetched."""
 
 STYLE = """
 figure.sound { margin: 0.5em 0; background: white; color: black; }
@@ -59,7 +57,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, limits: Limits) -> str:
         mcp_server=False,
         pwa=False,
         footer_links=["api"],
-        theme=gr.themes.Default(**FONTS),
+        theme=Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),  # fetched from nobody
         css=STYLE,
     )
     return address

@@ -8,6 +8,7 @@ import gradio as gr
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.page.parts import (
     MODEL_QUEUE,
+    cancelling,
     model_field,
     playable,
     player,
@@ -47,7 +48,7 @@ class SpeakTab:
                     gr.Textbox(label="Text", max_length=self.limits.letters, elem_id="text"),
                     model_field(self.voices),
                     sampler_field(),
-                    steps_field(self.limits),
+                    steps_field(self.limits, elem_id="speak-steps"),
                     seed_field(),
                 ]
                 start = gr.Button("Speak", variant="primary", elem_id="speak")
@@ -66,4 +67,4 @@ class SpeakTab:
                 return playable(wave, rate), report, output_pictures(wave, rate, "speech")
 
         run = start.click(speak, fields, [sound, report, pictures], api_name="speak", **MODEL_QUEUE)
-        cancel.click(lambda: "Cancelled.", None, report, cancels=[run], queue=False, api_visibility="private")
+        cancelling(cancel, report, run)

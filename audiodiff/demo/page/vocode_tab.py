@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from audiodiff.audio import CONVENTIONS
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.page.parts import (
     DRAWING_QUEUE,
     MODEL_QUEUE,
-    UploadBox,
+    cancelling,
     model_field,
     playable,
     player,
@@ -21,6 +22,7 @@ from audiodiff.demo.page.parts import (
     seed_field,
     settings,
     steps_field,
+    upload_box,
     uploaded,
 )
 from audiodiff.demo.pictures import comparison_pictures, output_pictures
@@ -73,10 +75,10 @@ class VocodeTab:
         step.change(
             self.show_step, [heard, step], [step_sound, step_pictures], trigger_mode="always_last", **DRAWING_QUEUE
         )
-        cancel.click(lambda: "Cancelled.", None, report, cancels=[run, show], queue=False, api_visibility="private")
+        cancelling(cancel, report, run, show)
 
-    def _form(self) -> list[gr.components.Component]:
-        file = UploadBox(label=f"Audio or mel file, at most {self.limits.duration:g} s", elem_id="file")
+    def _form(self) -> list[Component]:
+        file = upload_box(f"Audio or mel file, at most {self.limits.duration:g} s", "file")
         fields = [file, model_field(self.voices), sampler_field(), steps_field(self.limits), seed_field()]
         with gr.Accordion("A mel file's convention", open=False):
             convention = gr.Dropdown(
@@ -108,7 +110,7 @@ class VocodeTab:
             reference = None if upload.reference is None else pcm(upload.reference)
             for take in takes(vocoder, upload.mel, settings(sampler, steps, seed), self.limits):
                 report = f"{upload.name}: {take}\nThe mel: {upload.verdict}"
-                progress((len(take.states), take.n_steps), unit="steps")
+                progress((take.taken, take.n_steps), unit="steps")
                 sound = playable(take.wave, take.sample_rate) if take.done else gr.skip()
                 yield sound, report, Heard(take, reference) if take.done else None
 
