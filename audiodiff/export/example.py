@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.export import Dim
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
 
 from audiodiff.bundle import Bundle
 from audiodiff.export.sampler import UnrolledSampler
@@ -23,6 +23,15 @@ class Example:
 
     inputs: dict[str, Tensor]
     axes: dict[str, Axes]
+
+    def repeated(self, times: int) -> dict[str, Tensor]:
+        """The inputs, so often one after another in time."""
+        return {name: tensor.repeat(self._counts(name, times)) for name, tensor in self.inputs.items()}
+
+    def _counts(self, name: str, times: int) -> list[int]:
+        """How often an input is repeated along each of its axes: along all free ones save the batch."""
+        axes = self.axes[name]
+        return [times if axis in axes and axes[axis] is not BATCH else 1 for axis in range(self.inputs[name].ndim)]
 
 
 def sampler_example(bundle: Bundle, model: UnrolledSampler) -> Example:
@@ -47,3 +56,9 @@ def network_example(bundle: Bundle) -> Example:
     if isinstance(bundle.model.prior, MelInversion):
         inputs["mean"], axes["mean"] = wave.clone(), free  # the very same tensor would be traced as one input
     return Example(inputs, axes)
+
+
+def traced(model: nn.Module, example: Example) -> ExportedProgram:
+    """The program that a module runs on inputs like these, without gradients."""
+    with torch.no_grad():
+        return torch.export.export(model, (), example.inputs, dynamic_shapes=example.axes, strict=False)

@@ -6,16 +6,18 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.bundle import Bundle
 from audiodiff.diffusion import Sampler, Times
-from audiodiff.errors import ConfigError
-from audiodiff.export.example import Example, network_example, sampler_example
+from audiodiff.errors import ConfigError, OutputError
+from audiodiff.export.example import Example, network_example, sampler_example, traced
 from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
 from audiodiff.export.weights import Weights, pack_weights
 from audiodiff.priors import MelInversion
@@ -24,6 +26,8 @@ from audiodiff.version import __version__
 OPSET = 18
 METADATA = "audiodiff"
 """The key under which a graph says, as JSON, what it is and what it wants."""
+TRIED_LENGTH = 6
+"""How many times longer than the example the input is on which a graph is tried."""
 
 
 def export_sampler(
@@ -70,11 +74,9 @@ def write_graph(
 ) -> None:
     """Trace a module and write it as one self-contained file."""
     onnx = require_onnx()
-    with torch.no_grad(), _quietly():
+    with _quietly():
         program = torch.onnx.export(
-            model,
-            kwargs=example.inputs,
-            dynamic_shapes=example.axes,
+            traced(model, example),
             input_names=list(example.inputs),
             output_names=[output],
             opset_version=OPSET,
@@ -88,6 +90,20 @@ def write_graph(
     graph.metadata_props.add(key=METADATA, value=json.dumps(facts))
     with written_whole(path) as scratch:
         onnx.save(graph, scratch)
+        check_runs(scratch, example)
+
+
+def check_runs(path: Path, example: Example) -> None:
+    """Run a graph once, on more frames than two blocks of the prior; `OutputError` if what comes out is not finite."""
+    import onnxruntime
+
+    given = {name: tensor.numpy() for name, tensor in example.repeated(TRIED_LENGTH).items()}
+    (output,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, given)
+    if not np.isfinite(np.asarray(output)).all():
+        raise OutputError(
+            f"this model's graph gives numbers that are not finite in onnxruntime {onnxruntime.__version__}, so it was "
+            "not written: try another version of onnx and onnxscript, or export with --to torch-export"
+        )
 
 
 def forget_sources(graph: Any) -> None:  # noqa: ANN401 (an onnx.GraphProto; onnx has no types)
@@ -103,6 +119,7 @@ def require_onnx() -> Any:  # noqa: ANN401 (a module)
     """The onnx package; raises `ConfigError` where the extra is not installed."""
     try:
         import onnx
+        import onnxruntime  # noqa: F401 (every graph is tried)
         import onnxscript  # noqa: F401 (torch's exporter needs it)
     except ImportError as error:
         raise ConfigError(f"exporting to ONNX needs {error.name}: pip install 'audiodiff[onnx]'") from error

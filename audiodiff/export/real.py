@@ -5,7 +5,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.errors import ConfigError
 from audiodiff.export.running import LoopedGriffinLim
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralDiffWave
@@ -21,8 +20,6 @@ class RealSpectralDiffWave(nn.Module):
 
     def __init__(self, network: SpectralDiffWave) -> None:
         super().__init__()
-        if network.clip is not None:
-            raise ConfigError("a network that is told labels, speakers or embeddings cannot be exported")
         self.stft = ConvolutionStft(network.stft)
         self.envelope, self.embedding, self.stack = network.envelope, network.embedding, network.stack
 

@@ -72,7 +72,7 @@ class LoopedGriffinLim(nn.Module):
             likely = torch.lerp(estimate, self.stft.magnitudes(now), ((1 + share) / 2).to(estimate.dtype))
             wanted = self.constraint(likely, bands) * counted
             step = now + MOMENTUM * (now - before)
-            phases = step * (self.stft.power(step) + TINY).rsqrt()
+            phases = step * self.stft.power(step).clamp_min(TINY).rsqrt()  # ONNX exporters drop `+ TINY`
             return done + 1, phases * self.stft.spread(wanted), now
 
         begin = (torch.zeros((), dtype=torch.int64), window, torch.cat([old, torch.zeros_like(old)], dim=-1))

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from audiodiff.bundle import Bundle
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
+from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, Turns
 from audiodiff.export.unroll import Call, Clamp, Draw, Sum, Value, unroll
-from audiodiff.networks import SpectralDiffWave
+from audiodiff.networks import DiffWave, SpectralDiffWave
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Time, Wave
 
@@ -64,7 +65,11 @@ class NetworkAlone(nn.Module):
 
 
 def real(network: nn.Module) -> nn.Module:
-    """The network itself, or its twin without complex numbers."""
+    """The network itself, or its twin without complex numbers; `ConfigError` for one that takes more than a mel."""
+    if isinstance(network, DiffWave | SpectralDiffWave) and network.clip is not None:
+        raise ConfigError(
+            "this network is told labels, speakers or embeddings: only those that take a mel are exported"
+        )
     return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
 
 

@@ -8,7 +8,7 @@ from torch.fx import GraphModule
 from audiodiff.audio.atomic import written_whole
 from audiodiff.bundle import Bundle
 from audiodiff.diffusion import Sampler, Times
-from audiodiff.export.example import sampler_example
+from audiodiff.export.example import sampler_example, traced
 from audiodiff.export.sampler import UnrolledSampler
 
 
@@ -19,9 +19,7 @@ def export_program(path: str | os.PathLike[str], bundle: Bundle, sampler: Sample
     Raises `ConfigError` for a sampler that cannot be unrolled, `OutputError` when writing fails.
     """
     model = UnrolledSampler(bundle, sampler, times).eval()
-    example = sampler_example(bundle, model)
-    with torch.no_grad():
-        program = torch.export.export(model, (), example.inputs, dynamic_shapes=example.axes, strict=False)
+    program = traced(model, sampler_example(bundle, model))
     forget_sources(program.graph_module)
     with written_whole(path) as scratch:
         torch.export.save(program, scratch)

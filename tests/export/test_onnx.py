@@ -12,8 +12,10 @@ import torch
 
 from audiodiff import Vocoder
 from audiodiff.conditioning import Conditioning
+from audiodiff.errors import OutputError
 from audiodiff.export import onnx_runner
-from audiodiff.export.onnx import OPSET, export_network, export_sampler
+from audiodiff.export.example import BATCH, FRAMES, Example
+from audiodiff.export.onnx import OPSET, export_network, export_sampler, write_graph
 from audiodiff.export.onnx_runner import OnnxVocoder
 from audiodiff.noise import SampleNoise
 from tests.export.voices import VOICES
@@ -89,6 +91,20 @@ def test_graphs_say_what_they_are_and_not_who_made_them(exported):
     facts = json.loads({entry.key: entry.value for entry in graph.metadata_props}["audiodiff"])
     assert (facts["name"], facts["sample_rate"], facts["mel"]) == (vocoder.name, 22050, vocoder.mel_spec.to_dict())
     assert b".py" not in path.read_bytes()
+
+
+class FiniteWhereTraced(torch.nn.Module):
+    """Gives infinity beyond ten frames."""
+
+    def forward(self, mel):
+        return mel[:, 0] / (mel[:, 0].cumsum(dim=1).cumsum(dim=1) < 50)
+
+
+def test_graphs_that_give_nonsense_are_not_written(tmp_path):
+    example = Example({"mel": torch.ones(2, 80, 7)}, {"mel": {0: BATCH, 2: FRAMES}})
+    with pytest.raises(OutputError, match="not finite"):
+        write_graph(tmp_path / "voice.onnx", FiniteWhereTraced(), example, "wave", {}, "exact")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["spectral", "lmnt"])

@@ -20,10 +20,11 @@ from audiodiff.diffusion import (
 )
 from audiodiff.diffusion.predictions import LearnedVariance
 from audiodiff.errors import ConfigError
-from audiodiff.export.sampler import UnrolledSampler
+from audiodiff.export.sampler import UnrolledSampler, real
 from audiodiff.export.unroll import unroll
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
+from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import Isotropic, MelEnergy
 
@@ -78,3 +79,10 @@ def test_samplers_that_do_more_than_sums_are_refused():
     denoiser = model_of(PAIRS["x0"], Isotropic()).denoiser
     with pytest.raises(ConfigError, match="cannot be written down"):
         unroll(denoiser, squaring, uniform(StraightPath(), 2))
+
+
+def test_networks_that_take_more_than_a_mel_are_refused():
+    clip = ClipEmbedding(channels=512, n_speakers=2)
+    network = DiffWave(n_mels=80, hop_length=256, channels=4, layers=3, dilation_cycle=3, clip=clip)
+    with pytest.raises(ConfigError, match="only those that take a mel"):
+        real(network)
