@@ -21,7 +21,7 @@ from audiodiff.networks.gated import GatedStack
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
 from audiodiff.streaming import ModelStream, VocoderStream
-from audiodiff.types import Hertz, Mel, Samples
+from audiodiff.types import Hertz, Mel, Samples, Wave
 
 LONG = 1024
 """Frames up to which a mel is vocoded in one piece, which is fastest; longer ones are streamed, to bound the memory."""
@@ -140,22 +140,21 @@ class Vocoder:
 
     @torch.inference_mode()
     def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
-        """Yield the waveform after every network step; the last one is the result of calling the vocoder."""
+        """Yield the waveform after every network step, in one piece; the last is the result of calling the vocoder."""
         batch = self._checked(mel, options)
-        with self._precision():
-            waves = self.model.steps(
-                batch,
-                sampler=self.sampler(options.get("sampler")),
-                times=self.times(options.get("steps")),
-                noise=SampleNoise(seeds_for(options.get("seed", 0), len(batch))),
-            )
-            for wave in waves:
-                yield wave[0] if mel.ndim == 2 else wave
+        waves = self.model.steps(
+            batch,
+            sampler=self.sampler(options.get("sampler")),
+            times=self.times(options.get("steps")),
+            noise=SampleNoise(seeds_for(options.get("seed", 0), len(batch))),
+        )
+        while (wave := self._next(waves)) is not None:
+            yield wave[0] if mel.ndim == 2 else wave
 
     def stream(self, **options: Unpack[Options]) -> VocoderStream:
-        """Begin with one mel that comes in pieces; see `VocoderStream`. A stream does not guess a convention: without
-        `spec` the mel is taken to be in the model's own.
+        """Begin with one mel that comes in pieces; see `VocoderStream`.
 
+        A stream does not guess a convention: without `spec` the mel is taken to be in the model's own.
         Raises `ConfigError` for a sampler that cannot run on a part of a signal.
         """
         options = {**options, "spec": options.get("spec") or self.mel_spec}
@@ -217,6 +216,11 @@ class Vocoder:
             stream = self.stream(**{**options, "spec": self.mel_spec, "seed": seed})
             waves.append(torch.cat([stream.feed(item), stream.flush()]))
         return waves[0] if mel.ndim == 2 else torch.stack(waves)
+
+    def _next(self, waves: Iterator[Wave]) -> Wave | None:
+        """The next one, or None; the caller's own precision holds again between the steps."""
+        with self._precision():
+            return next(waves, None)
 
     def _precision(self) -> torch.autocast:
         device = next(self.model.parameters()).device.type

@@ -8,7 +8,6 @@ Speech of any length is one clip's mel, over and over. Run it with nothing besid
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -63,7 +62,13 @@ def measure(model: str, steps: int, source: Path) -> dict[str, float]:
     started = time.process_time()
     vocode_long(vocoder, mel, source.with_suffix(".wav"), {"steps": steps}, comment="", advance=lambda share: None)
     seconds = time.process_time() - started
-    return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "cpu_seconds": seconds}
+    return {"peak_mib": peak_memory(), "cpu_seconds": seconds}
+
+
+def peak_memory() -> float:
+    """In MiB, of this program alone; getrusage also counts what the parent held when it started this process."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def in_a_process(vocoder: Vocoder, model: str, steps: int, minutes: float) -> dict[str, float]:

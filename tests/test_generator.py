@@ -9,7 +9,8 @@ from audiodiff.constructors import build
 from audiodiff.diffusion import SAMPLERS
 from audiodiff.errors import AudiodiffError, BundleError, ConfigError
 from audiodiff.evaluation.classifier import WordClassifier
-from audiodiff.generator import Generator, Guide
+from audiodiff.generator import DEFAULT, Generator, Guide
+from audiodiff.shelf import bundle_folder
 from audiodiff.vocoder import Vocoder
 from tests.generators import LABELS, tiny_bundle, tiny_generator, tree
 
@@ -161,3 +162,12 @@ def test_impossible_model_is_refused(settings, words):
 def test_device_that_is_not_there(tmp_path):
     with pytest.raises(AudiodiffError, match="nonsense"):
         Generator.from_pretrained(tiny_bundle(tmp_path / "tiny"), device="nonsense")
+
+
+def test_the_digits_that_ship_work_out_of_the_box():
+    generator = Generator.from_pretrained()
+    assert sum(file.stat().st_size for file in bundle_folder(DEFAULT).iterdir()) < 10_000_000
+    waves = generator(label="seven", speaker="theo", n=2, guidance=2.0, steps=4)
+    assert waves.shape == (2, 4800)
+    assert 0.02 < waves.square().mean().sqrt() < 0.2
+    assert waves[:, 2000:2800].square().mean() > 5 * waves[:, :400].square().mean()

@@ -17,7 +17,7 @@ Line = Float[Tensor, " samples"]
 BLOCK = 16
 """Frames that enter the window, and leave it, at a time."""
 
-LOOK_AHEAD = 16
+LOOK_AHEAD = 32
 """Frames behind those that leave the window next: the future that their phases are fitted to."""
 
 MOMENTUM = 0.99
@@ -30,9 +30,9 @@ class RunningGriffinLim:
 
     `BLOCK` frames at a time join the window with random phases, fixed for each frame; all in it are iterated,
     overlapped with those that have left; then the oldest leave (RTISI-LA, Zhu et al. 2007, by blocks). Every frame
-    takes part in about `iterations` of them, and what it strives for is revised on the way as by
-    `MelConstraint.revision`. The same arithmetic is done in the same shapes however the magnitudes
-    are cut into pieces, so the waveform does not depend on that by a single bit.
+    takes part in about `iterations` of them, and what it strives for is revised on the way, as in
+    `MelConstraint.revision`. The same arithmetic is done in the same shapes however the magnitudes are cut into
+    pieces, so the waveform does not depend on that by a single bit.
     """
 
     def __init__(self, stft: Stft, constraint: MelConstraint, iterations: int) -> None:

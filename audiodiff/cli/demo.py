@@ -28,9 +28,9 @@ def demo(
     from audiodiff.demo.limits import Limits
     from audiodiff.demo.voices import load_generator, load_voices
 
-    limits, voices, generator = Limits(), load_voices(model or [], device), load_generator(device)
-    with own_uploads():
+    with own_uploads():  # first, since Gradio looks for its folder when it is imported
         check_gradio()
+        limits, voices, generator = Limits(), load_voices(model or [], device), load_generator(device)
         from audiodiff.demo.page.server import make_page, serve
 
         page = make_page(voices, generator, speaker_or_reason(), limits)

@@ -37,28 +37,36 @@ def in_pieces(file: MelFile) -> MelFile | LongMel:
 
 
 def open_long(path: Path, spec: MelSpec | None, n_mels: int, *, transposed: bool) -> LongMel | None:
-    """The mel of an .npy file that is long and of the right shape, without reading it; None for all others.
-
-    A piece is mapped when it is wanted and let go afterwards, so that no more than one lies in memory.
-    """
+    """The mel of an .npy file that is long and of the right shape, without reading it; None for all others."""
     if path.suffix != ".npy":
         return None
-
-    def rows() -> np.ndarray:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        array = array[0] if array.ndim == 3 and len(array) == 1 else array
-        return array.T if transposed else array
-
-    def piece(start: int, end: int) -> OneMel:
-        return torch.from_numpy(np.array(rows()[:, start:end], dtype=np.float32))
-
     try:
-        shape, kind = rows().shape, rows().dtype.kind
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):  # whatever is wrong with it, those who read it whole will say
         return None
-    if len(shape) != 2 or shape[0] != n_mels or shape[1] <= LONG or kind != "f":
+    if not isinstance(stored, np.memmap):
         return None
-    return LongMel(shape[1], piece, spec)
+    mel = stored[0] if stored.ndim == 3 and len(stored) == 1 else stored
+    mel = mel.T if transposed else mel
+    if mel.ndim != 2 or mel.shape[0] != n_mels or mel.shape[1] <= LONG or mel.dtype.kind != "f":
+        return None
+    return LongMel(mel.shape[1], piece_reader(path, mel, stored.offset), spec)
+
+
+def piece_reader(path: Path, mel: np.ndarray, offset: int) -> Callable[[int, int], OneMel]:
+    """A function that reads the frames from one to another; no more of the file than these is mapped at a time."""
+    (n_mels, frames), dtype, by_bands = mel.shape, mel.dtype, mel.flags.c_contiguous
+
+    def mapped(first: int, shape: tuple[int, ...]) -> np.ndarray:
+        return np.array(np.memmap(path, dtype, "r", offset + first * dtype.itemsize, shape), dtype=np.float32)
+
+    def piece(start: int, end: int) -> OneMel:
+        if by_bands:
+            bands = [mapped(band * frames + start, (end - start,)) for band in range(n_mels)]
+            return torch.from_numpy(np.stack(bands))
+        return torch.from_numpy(mapped(start * n_mels, (end - start, n_mels))).mT.contiguous()
+
+    return piece
 
 
 def vocode_long(

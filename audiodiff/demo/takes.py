@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,9 +34,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Take:
-    """The waveforms after the steps that were taken so far, of `n_steps`; the last one is the result."""
+    """The waveforms after the steps that were `taken` so far, of `n_steps`; the last one is the result."""
 
     states: tuple[Pcm, ...]
+    taken: int
     n_steps: int
     sample_rate: Hertz
     elapsed: Seconds
@@ -54,12 +55,15 @@ class Take:
     @property
     def done(self) -> bool:
         """Whether the last step was taken."""
-        return len(self.states) == self.n_steps
+        return self.taken == self.n_steps
+
+    def without_history(self) -> "Take":
+        """The newest waveform alone, which takes less memory."""
+        return replace(self, states=self.states[-1:])
 
     def __str__(self) -> str:
-        taken = f"step {len(self.states)} of {self.n_steps}"
         if not self.done:
-            return taken
+            return f"step {self.taken} of {self.n_steps}"
         return (
             f"{self.duration:.2f} s at {self.sample_rate} Hz in {self.elapsed:.2f} s, "
             f"RTF {self.elapsed / self.duration:.3f}, {self.n_steps} steps"
@@ -83,7 +87,9 @@ def takes(vocoder: Vocoder, mel: OneMel, settings: Settings, limits: Limits) -> 
         if wave is None:
             return
         states.append(pcm(wave))
-        yield Take(states=tuple(states), n_steps=n_steps, sample_rate=vocoder.sample_rate, elapsed=elapsed)
+        yield Take(
+            states=tuple(states), taken=len(states), n_steps=n_steps, sample_rate=vocoder.sample_rate, elapsed=elapsed
+        )
 
 
 def pcm(wave: Float[Tensor, " samples"]) -> Pcm:

@@ -10,7 +10,7 @@ from audiodiff.audio.running_griffin_lim import RunningGriffinLim
 from audiodiff.errors import MelError
 from audiodiff.types import Mel, Wave
 
-BLOCK = 48
+BLOCK = 32
 """Mel frames whose magnitudes are estimated at a time: whole blocks of Griffin-Lim, and no more to wait for."""
 
 

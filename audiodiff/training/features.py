@@ -36,8 +36,8 @@ class MelFeatures:
         A `mel` that is given, such as a TTS model's prediction, stands in for the waveform's own.
         """
         frames = len(wave) // self.hop_length
-        mel = (self.mel(wave.unsqueeze(0))[0] if mel is None else mel)[:, :frames]
-        return {"wave": wave[: frames * self.hop_length], "mel": mel}
+        spoken = self.mel(wave.unsqueeze(0))[0] if mel is None else mel
+        return {"wave": wave[: frames * self.hop_length], "mel": spoken[:, :frames]}
 
 
 class InversionFeatures(MelFeatures):

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from audiodiff.audio.compression import per_band
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.choices import Told
 from audiodiff.data import read_manifest
@@ -64,7 +65,7 @@ class Bench:
     def row(self, name: str, waves: Wave, where: Tensor | None = None) -> str:
         """A line of the table; `where` is a mask [n_mels, frames] of what log-mel looks at."""
         model = self.generator.model
-        difference = (model.front_end(waves) - model.front_end(self.clean)).abs() * float(model.mel.scale)
+        difference = (model.front_end(waves) - model.front_end(self.clean)).abs() * per_band(model.mel.scale)
         log_mel = difference.mean() if where is None else difference[:, where].mean()
         pairs = zip(self.clean.double().numpy(), waves.double().numpy(), strict=True)
         ratio = sum(si_sdr(reference, edited) for reference, edited in pairs) / len(waves)

@@ -8,7 +8,7 @@ training clips, since those are what a generator should sound like; the test cli
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,60 +25,67 @@ from audiodiff.types import Wave
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A set of clips, the labels that they should have, and what the judge makes of them."""
+class Clips:
+    """Waveforms, their labels, and numbers that say which clips share both label and speaker."""
 
-    name: str
     waves: Wave
     labels: Tensor
+    groups: Tensor
+
+    def diversity(self, generator: Generator) -> float:
+        """The distance in log mels of two clips of the same digit and speaker: root mean square, then the mean."""
+        mels = generator.model.front_end(self.waves).flatten(1)
+        distances = [torch.pdist(mels[self.groups == group]) for group in self.groups.unique()]
+        return torch.cat(distances).mean().item() / mels.shape[1] ** 0.5
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A set of clips and what the judge makes of them."""
+
+    name: str
+    clips: Clips
     judged: Judged
-    log_probabilities: Tensor
+    accuracy: float
+    diversity: float
 
     @classmethod
-    def by(cls, judge: WordClassifier, name: str, waves: Wave, labels: Tensor) -> "Heard":
+    def by(cls, judge: WordClassifier, generator: Generator, name: str, clips: Clips) -> "Heard":
         """Let the judge hear clips."""
-        features, log_probabilities = judge.judge(waves)
+        features, log_probabilities = judge.judge(clips.waves)
         judged = Judged(features.double().numpy(), log_probabilities.exp().double().numpy())
-        return cls(name, waves, labels, judged, log_probabilities)
-
-    @property
-    def diversity(self) -> float:
-        """The mean distance between two clips of the same label, in the judge's features."""
-        features = torch.from_numpy(self.judged.features)
-        distances = []
-        for label in self.labels.unique():
-            same = features[self.labels == label]
-            distances.append(torch.pdist(same).mean())
-        return torch.stack(distances).mean().item()
+        return cls(name, clips, judged, accuracy(log_probabilities, clips.labels), clips.diversity(generator))
 
 
-def recordings(generator: Generator, folder: Path, split: str) -> tuple[Wave, Tensor]:
-    """The clips and the labels of a split."""
+def recordings(generator: Generator, folder: Path, split: str) -> Clips:
+    """The clips of a split."""
     items = stacked(MemoryDataset(read_manifest(folder / f"{split}.jsonl"), ClipFeatures(model=generator.model)))
-    return items["wave"], items["label"]
+    return Clips(items["wave"], items["label"], items["label"] + len(generator.model.labels) * items["speaker"])
 
 
-def generated(
-    generator: Generator, n: int, seed: int, guidance: float = 1.0, guide: Guide | None = None
-) -> tuple[Wave, Tensor]:
+def generated(generator: Generator, n: int, seed: int, guidance: float = 1.0, guide: Guide | None = None) -> Clips:
     """`n` clips whose labels and speakers go round evenly."""
     model = generator.model
-    labels = [i % len(model.labels) for i in range(n)]
-    speakers = [i // len(model.labels) % len(model.speakers) for i in range(n)]
+    groups = [i % (len(model.labels) * len(model.speakers)) for i in range(n)]
+    labels, speakers = [g % len(model.labels) for g in groups], [g // len(model.labels) for g in groups]
     parts = [
         generator(
             label=labels[i : i + 100], speaker=speakers[i : i + 100], guidance=guidance, guide=guide, seed=seed + i
         )
         for i in range(0, n, 100)
     ]
-    return torch.cat(parts), torch.tensor(labels)
+    return Clips(torch.cat(parts), torch.tensor(labels), torch.tensor(groups))
 
 
 def row(heard: Heard, real: Heard) -> str:
     """A line of the table."""
     scores = asdict(score(heard.judged, real.judged)).values()
-    right = accuracy(heard.log_probabilities, heard.labels)
-    cells = [heard.name, f"{100 * right:.1f} %", *(f"{value:.3f}" for value in scores), f"{heard.diversity:.2f}"]
+    cells = [
+        heard.name,
+        f"{100 * heard.accuracy:.1f} %",
+        *(f"{value:.3f}" for value in scores),
+        f"{heard.diversity:.3f}",
+    ]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -99,7 +106,7 @@ def sweep_plot(points: Sequence[tuple[float, float, float]], out: Path, real: fl
     for guidance, diversity, right in points:
         axes.annotate(f"{guidance:g}", (diversity, 100 * right), textcoords="offset points", xytext=(4, 4), fontsize=8)
     axes.axvline(real, color="grey", linestyle=":", label="test recordings")
-    axes.set_xlabel("diversity within a digit (judge's features)")
+    axes.set_xlabel("distance of two clips of one digit and speaker (log mel)")
     axes.set_ylabel("accuracy, %")
     axes.legend(fontsize=7)
     figure.savefig(out)
@@ -120,40 +127,43 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     generator, judge = Generator.from_pretrained(arguments.model), load_classifier(arguments.classifier)
-    train, test = (
-        Heard.by(judge, name, *recordings(generator, arguments.data, split))
-        for name, split in (("training recordings", "train"), ("test recordings", "test"))
-    )
-    noise = Heard.by(judge, "white noise", test.waves.std() * torch.randn_like(test.waves), test.labels)
     model = generator.model
-    resounded = Heard.by(judge, "test, mel and back", model.decode(model.encode(test.waves)), test.labels)
+
+    def heard_as(name: str, clips: Clips) -> Heard:
+        return Heard.by(judge, generator, name, clips)
+
+    train = heard_as("training recordings", recordings(generator, arguments.data, "train"))
+    test = heard_as("test recordings", recordings(generator, arguments.data, "test"))
+    waves = test.clips.waves
+    resounded = replace(test.clips, waves=model.decode(model.encode(waves)))
+    noise = replace(test.clips, waves=waves.std() * torch.randn_like(waves))
     print("| | accuracy | FID | IS | mIS | AM | NDB/K | JS | diversity |\n|---|---|---|---|---|---|---|---|---|")
-    for heard in (test, resounded, noise):
+    for heard in (test, heard_as("test, mel and back", resounded), heard_as("white noise", noise)):
         print(row(heard, train), flush=True)
     points = []
     for guidance in arguments.guidance:
-        heard = Heard.by(judge, f"guidance {guidance:g}", *generated(generator, arguments.n, arguments.seed, guidance))
+        heard = heard_as(f"guidance {guidance:g}", generated(generator, arguments.n, arguments.seed, guidance))
         print(row(heard, train), flush=True)
-        points.append((guidance, heard.diversity, accuracy(heard.log_probabilities, heard.labels)))
+        points.append((guidance, heard.diversity, heard.accuracy))
         if guidance == 2:
             copies(generator, heard, test, train, arguments.out)
     if arguments.guide is not None:
         for scale in arguments.guide_scale:
             guide = Guide(load_classifier(arguments.guide), scale)
             clips = generated(generator, arguments.n, arguments.seed, guide=guide)
-            print(row(Heard.by(judge, f"classifier {scale:g}", *clips), train), flush=True)
+            print(row(heard_as(f"classifier {scale:g}", clips), train), flush=True)
     sweep_plot([point for point in points if point[0] > 0], arguments.out / "sweep.png", test.diversity)
 
 
 def copies(generator: Generator, heard: Heard, test: Heard, train: Heard, out: Path) -> None:
     """How near the nearest training clip is, and a picture of the nearest pairs of all."""
-    distances, index = mel_distances(generator, heard.waves, train.waves)
-    theirs, _ = mel_distances(generator, test.waves, train.waves)
+    distances, index = mel_distances(generator, heard.clips.waves, train.clips.waves)
+    theirs, _ = mel_distances(generator, test.clips.waves, train.clips.waves)
     for name, d in ((heard.name, distances), (test.name, theirs)):
         least, low, median = d.quantile(torch.tensor([0.0, 0.05, 0.5], dtype=d.dtype)).tolist()
         print(f"nearest training clip of {name}: least {least:.3f}, 5 % {low:.3f}, median {median:.3f}")
     closest = distances.argsort()[:8]
-    pairs = torch.cat([heard.waves[closest], train.waves[index[closest]]])
+    pairs = torch.cat([heard.clips.waves[closest], train.clips.waves[index[closest]]])
     titles = [f"generated, {distances[i]:.2f}" for i in closest] + ["nearest recording"] * len(closest)
     contact_sheet(pairs, generator.sample_rate, titles).savefig(out / "nearest.png")
 

@@ -70,9 +70,9 @@ def vary(source: Utterance, draw: np.random.Generator, others: list[Utterance]) 
     speed = np.exp(draw.uniform(*np.log(SPEED)))
     wave = librosa.resample(wave, orig_sr=rate * speed, target_sr=rate)
     corner = np.exp(draw.uniform(np.log(300), np.log(min(6000, 0.4 * rate))))
-    part = sosfilt(butter(1, corner, draw.choice(["lowpass", "highpass"]), fs=rate, output="sos"), wave)
+    part = np.asarray(sosfilt(butter(1, corner, draw.choice(["lowpass", "highpass"]), fs=rate, output="sos"), wave))
     wave = wave + (10 ** (draw.uniform(*TILT_DB) / 20) - 1) * part
-    return wave / np.abs(wave).max() * 10 ** (draw.uniform(*GAIN_DB) / 20), rate
+    return wave / max(np.abs(wave).max(), 1e-9) * 10 ** (draw.uniform(*GAIN_DB) / 20), rate
 
 
 def read(utterance: Utterance) -> tuple[np.ndarray, int]:

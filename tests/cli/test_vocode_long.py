@@ -50,7 +50,7 @@ def samples(path):
     return soundfile.read(path, dtype="int16")[0].astype(int)
 
 
-@pytest.mark.parametrize("form", ["plain", "batch of one", "half", "transposed", "npz"])
+@pytest.mark.parametrize("form", ["plain", "batch of one", "half", "transposed", "columns", "npz"])
 def test_in_pieces_is_in_one_piece(vocode, monkeypatch, tmp_path, form):
     mel, name, flags = mel_of(FRAMES).numpy(), "a.npy", []
     if form == "npz":
@@ -58,6 +58,7 @@ def test_in_pieces_is_in_one_piece(vocode, monkeypatch, tmp_path, form):
         np.savez(tmp_path / name, mel=mel)
     else:
         forms = {"batch of one": mel[None], "half": mel.astype(np.float16), "transposed": mel.T.copy()}
+        forms["columns"] = np.asfortranarray(mel)
         np.save(tmp_path / name, forms.get(form, mel))
         flags = ["--transposed"] if form == "transposed" else []
     assert vocode(tmp_path / name, "-o", tmp_path / "whole.wav", "--as", "model", *flags)[0] == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from audiodiff.audio import MelSpectrogram, convention, write_mel
 from tests.conftest import CLIP, ROOT
 
 client = pytest.importorskip("gradio_client", reason="needs gradio (pip install 'audiodiff[demo]')")
@@ -39,6 +40,18 @@ def test_the_client_of_the_readme_gets_the_sound(served, monkeypatch):
     assert "2 steps" in report
     assert "match" in report
     Path(path).unlink()
+
+
+def test_a_mel_gets_a_verdict_and_one_of_another_convention_a_refusal(connect, clip, tmp_path):
+    wave = clip.unsqueeze(0)
+    write_mel(tmp_path / "own.npz", MelSpectrogram(convention("hifigan_22k"))(wave)[0], convention("hifigan_22k"))
+    write_mel(tmp_path / "other.npy", MelSpectrogram(convention("diffwave_22k"))(wave)[0])
+    page = connect()
+    path, report = page.predict(client.handle_file(tmp_path / "own.npz"), steps=1, api_name="/vocode")
+    assert soundfile.info(path).frames >= SAMPLES
+    assert "The mel: match: declared as hifigan_22k" in report
+    with pytest.raises(client.exceptions.AppError, match="it does not look like hifigan_22k"):
+        page.predict(client.handle_file(tmp_path / "other.npy"), api_name="/vocode")
 
 
 def test_two_ways_of_sampling_are_compared(connect):

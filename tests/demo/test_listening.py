@@ -39,6 +39,9 @@ def test_every_step_is_heard_and_the_last_is_what_the_vocoder_gives(vocoder, set
     options = {"sampler": settings.sampler, "steps": settings.steps, "seed": settings.seed}
     np.testing.assert_array_equal(last.wave, pcm(vocoder(MEL, spec=vocoder.mel_spec, **options)))
     assert "RTF" in str(last)
+    short = last.without_history()
+    assert (len(short.states), str(short)) == (1, str(last))
+    np.testing.assert_array_equal(short.wave, last.wave)
     assert last.duration == 20 * 256 / 22050
 
 
@@ -68,7 +71,7 @@ def test_clips_are_strung_with_pauses():
 
 
 def take(value):
-    return Take(states=(np.full(4, value, np.int16),), n_steps=1, sample_rate=4, elapsed=0.1)
+    return Take(states=(np.full(4, value, np.int16),), taken=1, n_steps=1, sample_rate=4, elapsed=0.1)
 
 
 def trial(**options):

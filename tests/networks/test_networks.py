@@ -108,6 +108,22 @@ def test_spectral_context_is_exact():
     assert touched.max() - touched.min() > 2 * network.context * 256
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("changed", ["x_t", "mel", "mean"])
+def test_nothing_is_seen_beyond_the_reach(name, changed):
+    """What happens in a frame is heard in no frame further away than `reach`."""
+    network = made(name)
+    x_t, cond = batch(1, 40)
+    other = {"x_t": x_t.clone(), "mel": cond.mel.clone(), "mean": cond.mean.clone()}
+    other[changed][..., 20 if changed == "mel" else slice(20 * 256, 21 * 256)] += 3
+    t = torch.tensor([0.5])
+    plain = network(x_t, t, cond)
+    touched = network(other["x_t"], t, Conditioning(mel=other["mel"], mean=other["mean"])) - plain
+    frames = (touched.abs() > 1e-9)[0].nonzero().squeeze(1) // 256
+    assert frames.numel() or (changed, name) == ("mean", "diffwave")
+    assert ((frames - 20).abs() <= network.reach).all()
+
+
 @pytest.mark.parametrize("hop", [1, 64, 120, 200, 240, 256, 257, 300, 441, 480, 512])
 def test_upsampler_fits_every_hop(hop):
     a, b = split_hop(hop)

@@ -120,8 +120,9 @@ def manifests(out):
     return {split: read_manifest(out / f"{split}.jsonl") for split in SPLITS}
 
 
-def test_every_recipe_is_tested():
-    assert set(RECIPES) == {path.parent.name for path in (ROOT / "recipes").glob("*/prepare.py")}
+def test_every_recipe_of_a_corpus_is_tested():
+    found = (ROOT / "recipes").glob("*/prepare.py")
+    assert set(RECIPES) == {path.parent.name for path in found if "def recordings(" in path.read_text("utf-8")}
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -103,10 +103,10 @@ class CompareTab:
             done: list[Take] = []
             for name, each in zip("AB", both, strict=True):
                 for take in self._run(vocoder, upload.mel, each):
-                    progress((len(take.states), take.n_steps), desc=name, unit="steps")
+                    progress((take.taken, take.n_steps), desc=name, unit="steps")
                     yield gr.skip(), gr.skip(), f"Sampling {len(done) + 1} of 2: {take}", None
                     if take.done:
-                        done.append(take)
+                        done.append(take.without_history())
             trial = Trial(both, (done[0], done[1]))
             trial = trial.shuffled(self.random) if blind else trial
             yield *played(trial), BLIND if blind else trial.revealed(), trial

@@ -110,7 +110,7 @@ class VocodeTab:
             reference = None if upload.reference is None else pcm(upload.reference)
             for take in takes(vocoder, upload.mel, settings(sampler, steps, seed), self.limits):
                 report = f"{upload.name}: {take}\nThe mel: {upload.verdict}"
-                progress((len(take.states), take.n_steps), unit="steps")
+                progress((take.taken, take.n_steps), unit="steps")
                 sound = playable(take.wave, take.sample_rate) if take.done else gr.skip()
                 yield sound, report, Heard(take, reference) if take.done else None
 
