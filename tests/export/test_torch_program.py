@@ -17,10 +17,10 @@ from tests.export.voices import VOICES
 WITHOUT_AUDIODIFF = """\
 import sys
 sys.modules["audiodiff"] = None
-import numpy, torch
+import numpy, pathlib, torch
 program = torch.export.load(sys.argv[1]).module()
 with torch.no_grad():
-    wave = program(*(torch.from_numpy(numpy.load(path)) for path in sys.argv[3:]))
+    wave = program(**{pathlib.Path(path).stem: torch.from_numpy(numpy.load(path)) for path in sys.argv[3:]})
 numpy.save(sys.argv[2], wave.numpy())
 """
 FRAMES = 23
