@@ -7,20 +7,23 @@ from torch._higher_order_ops import while_loop
 from torch.nn import functional as F
 
 from audiodiff.audio.griffin_lim import TINY, Magnitudes
-from audiodiff.audio.running_griffin_lim import BLOCK, MOMENTUM
+from audiodiff.audio.running_griffin_lim import BLOCK, LOOK_AHEAD, MOMENTUM
 from audiodiff.export.transforms import ConvolutionStft, Folded
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Wave
 
-WINDOW = 2 * BLOCK
-"""Frames that are iterated at a time: a block that has been in the window before, and a new one."""
+WINDOW = LOOK_AHEAD + BLOCK
+"""Frames that are iterated at a time: those that have been in the window before, and a new block."""
+
+Row = Float[Tensor, "1 1 frames"]
 
 
 class LoopedGriffinLim(nn.Module):
     """What a `RunningGriffinLim` gives for whole magnitudes.
 
-    The spectrum of all frames is one tensor. For block after block, the block, the one before it and the
-    `past` frames that still overlap with them are cut out, iterated, and put back.
+    The spectrum of all frames is one tensor. For block after block, the window that ends with the block and the
+    `past` frames that still overlap with it are cut out, iterated, and put back. Behind the last block the window
+    moves on until it is empty.
     """
 
     def __init__(self, prior: MelInversion, stft: ConvolutionStft) -> None:
@@ -32,34 +35,39 @@ class LoopedGriffinLim(nn.Module):
     def forward(self, magnitudes: Magnitudes, bands: Mel, phases: Folded) -> Wave:
         """Find a waveform from estimated magnitudes, the mel's band values and the phases to start from."""
         ones = torch.ones_like(magnitudes[:1, :1])
-        margins, count = (self.past + BLOCK, WINDOW), ones.sum()
+        margins, count = (self.past + LOOK_AHEAD, WINDOW), ones.sum()
         started, wanted, heard = (F.pad(x, margins) for x in (self.stft.spread(magnitudes) * phases, bands, ones))
         estimate, rows = F.pad(magnitudes, margins), torch.arange(self.past + WINDOW)
 
-        def unfinished(first: Tensor, spectrum: Folded, consistent: Folded) -> Tensor:
-            more = (count > BLOCK) & (count % BLOCK > 0)  # an incomplete last block is iterated once more
-            return (first < count) | (more & (first < count + BLOCK))
+        def unfinished(first: Tensor, spectrum: Folded, consistent: Folded, trust: Row) -> Tensor:
+            return first < count + LOOK_AHEAD
 
-        def next_block(first: Tensor, spectrum: Folded, consistent: Folded) -> tuple[Tensor, Folded, Folded]:
+        def next_block(
+            first: Tensor, spectrum: Folded, consistent: Folded, trust: Row
+        ) -> tuple[Tensor, Folded, Folded, Row]:
             place = rows + first
             cut = [x.index_select(2, place) for x in (spectrum, estimate, wanted, heard)]
-            window, consistent = self._iterated(consistent, *cut)
+            window, now, trusted = self._iterated(consistent, trust, *cut)
+            active = iterates(first, count)
+            window = torch.where(active, window, cut[0][..., self.past :])
+            now, trusted = torch.where(active, now, consistent), torch.where(active, trusted, trust)
             index = place[self.past :].expand(*window.shape[:2], -1)
-            return first + BLOCK, spectrum.scatter(2, index, window), consistent[..., BLOCK:].contiguous()
+            return first + BLOCK, spectrum.scatter(2, index, window), moved_on(now, 0.0), moved_on(trusted, 0.5)
 
-        begin = (torch.zeros((), dtype=torch.int64), started, torch.zeros_like(started[..., :BLOCK]))
-        _, spectrum, _ = while_loop(unfinished, next_block, begin)
-        found = spectrum[..., self.past + BLOCK :][..., : magnitudes.shape[-1]]
+        nothing = torch.zeros_like(started[..., :WINDOW])
+        begin = (torch.zeros((), dtype=torch.int64), started, nothing, 0.5 + torch.zeros_like(heard[..., :WINDOW]))
+        _, spectrum, _, _ = while_loop(unfinished, next_block, begin)
+        found = spectrum[..., self.past + LOOK_AHEAD :][..., : magnitudes.shape[-1]]
         return self.stft.inverse(found, self.stft.window_sum(ones))
 
     def _iterated(
-        self, old: Folded, spectrum: Folded, estimate: Magnitudes, bands: Mel, heard: Float[Tensor, "1 1 frames"]
-    ) -> tuple[Folded, Folded]:
-        """The window's frames after all rounds, and the last consistent ones; `old` are those of its first half."""
+        self, old: Folded, trust: Row, spectrum: Folded, estimate: Magnitudes, bands: Mel, heard: Row
+    ) -> tuple[Folded, Folded, Row]:
+        """The window's frames after all rounds, the last consistent ones, and how far those are trusted."""
         fixed, window = spectrum[..., : self.past], spectrum[..., self.past :].contiguous()
         estimate, bands, counted = (x[..., self.past :] for x in (estimate, bands, heard))
         norm, inside = self.stft.window_sum(heard), heard.repeat_interleave(self.stft.hop_length, dim=-1)[0]
-        new = torch.arange(WINDOW) >= BLOCK
+        new, share = torch.arange(WINDOW) >= LOOK_AHEAD, 1 / (self.rounds * (1 + LOOK_AHEAD / BLOCK))
 
         def unfinished(done: Tensor, window: Folded, consistent: Folded) -> Tensor:
             return done < self.rounds
@@ -68,13 +76,28 @@ class LoopedGriffinLim(nn.Module):
             wave = self.stft.inverse(torch.cat([fixed, window], dim=-1), norm) * inside
             now = self.stft(wave)[..., self.past :].contiguous()
             before = torch.where(new & (done == 0), now, consistent)
-            share = (done + 1 + self.rounds * ~new) / (2 * self.rounds)
-            likely = torch.lerp(estimate, self.stft.magnitudes(now), ((1 + share) / 2).to(estimate.dtype))
+            trusted = (trust + (done + 1).to(trust.dtype) * (share / 2)).clamp_max(1)
+            likely = torch.lerp(estimate, self.stft.magnitudes(now), trusted)
             wanted = self.constraint(likely, bands) * counted
             step = now + MOMENTUM * (now - before)
             phases = step * self.stft.power(step).clamp_min(TINY).rsqrt()  # ONNX exporters drop `+ TINY`
             return done + 1, phases * self.stft.spread(wanted), now
 
-        begin = (torch.zeros((), dtype=torch.int64), window, torch.cat([old, torch.zeros_like(old)], dim=-1))
+        begin = (torch.zeros((), dtype=torch.int64), window, old.contiguous())
         _, window, consistent = while_loop(unfinished, improve, begin)
-        return window, consistent
+        return window, consistent, (trust + self.rounds * (share / 2)).clamp_max(1)
+
+
+def iterates(first: Tensor, count: Tensor) -> Tensor:
+    """Whether the window is iterated when the block behind it begins at the frame `first` of `count`.
+
+    With every block it is; behind the last block whenever a block has left it and another is still there. A last
+    block that is whole leaves no time for that when it has just come.
+    """
+    whole = (count % BLOCK == 0).to(first.dtype)
+    return (first < count) | ((first >= count + BLOCK * whole) & (first >= WINDOW))
+
+
+def moved_on(window: Tensor, new: float) -> Tensor:
+    """The window without its oldest block, with a new one."""
+    return torch.cat([window[..., BLOCK:], torch.full_like(window[..., :BLOCK], new)], dim=-1)

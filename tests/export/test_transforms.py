@@ -56,7 +56,7 @@ def test_the_network_s_twin(tiny_model, frames):
         assert_close(RealSpectralDiffWave(network)(x_t, t, cond), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("frames", [1, 30])
+@pytest.mark.parametrize("frames", [1, 16, 30, 32, 48, 53, 64, 71])
 def test_the_prior_s_twin(tiny_model, frames):
     prior = tiny_model.prior
     twin = RealMelInversion(prior)
