@@ -95,11 +95,11 @@ class Killed(L.Callback):
 def test_kill_9_in_the_middle_of_an_epoch(tmp_path, workers):
     whole, again = Record(), Record()
     run(tmp_path / "whole", whole, steps=10)
-    child = get_context("fork").Process(
+    child = get_context("spawn").Process(
         target=run, args=(tmp_path / "killed", Killed(9)), kwargs={"steps": 10, "workers": workers}
     )
     child.start()
-    child.join(60)
+    child.join(180)
     assert child.exitcode == -signal.SIGKILL
     run(tmp_path / "rest", again, steps=10, resume=tmp_path / "killed" / "step=8.ckpt", workers=workers)
     assert again.losses == {number: whole.losses[number] for number in (8, 9)}
