@@ -28,7 +28,8 @@ def test_config_of_a_convention_says_the_same(name):
 
 
 def test_every_config_is_a_convention():
-    assert {path.stem for path in (config_dir() / "mel").glob("*.yaml")} <= set(CONVENTIONS)
+    own = {"words_8k", "words_16k"}  # what generators draw and sound themselves, no front-end of anybody's
+    assert {path.stem for path in (config_dir() / "mel").glob("*.yaml")} <= set(CONVENTIONS) | own
 
 
 def test_families_part_the_conventions():

@@ -130,11 +130,14 @@ def test_two_models_may_have_one_name_if_not_one_folder(audiodiff, recordings, b
 
 
 def test_tuning_finds_a_grid_that_is_used_from_then_on(audiodiff, recordings, bundle):
+    poor = [1.0, 0.999, 0.998, 0.0]
+    add_grid(bundle, poor, "by hand")
     result = audiodiff("tune", bundle, recordings / "reference", "--steps", 3, "--budget", 8)
     assert result.returncode == 0, result.stderr
     assert "8 grids tried" in result.stdout
     grids = read(bundle / CONFIG)["grids"]
     assert list(grids) == ["3"]
+    assert grids["3"] != poor
     vocoder = Vocoder.from_pretrained(bundle)
     assert vocoder.times(3).tolist() == grids["3"]
     assert len(vocoder.times()) == 5
