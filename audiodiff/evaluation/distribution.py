@@ -51,7 +51,7 @@ def onnx_embedding(path: Path, sample_rate: Hertz) -> Embed:
         wave = resample(signal, rate, sample_rate).astype(np.float32)
         try:
             output = np.asarray(session.run(None, {name: wave[None]})[0], dtype=np.float64)
-        except Exception as error:
+        except Exception as error:  # as above
             raise ConfigError(f"{path} cannot embed [1, {len(wave)}] samples: {error}") from error
         return output.reshape(-1, output.shape[-1])
 
