@@ -3,7 +3,8 @@
     audiodiff evaluate --model MODEL --data FOLDER --sampler ddim,dpmpp_2m,… --steps 1,2,4,6,12,25,50 -o REPORT
     python benchmarks/solver_table.py REPORT/report.json PLOT.svg [--metric pesq]
 
-Prints the table as Markdown; the plot has one line per sampler, quality against the real-time factor.
+Prints Markdown: the metric and the real-time factor as grids of samplers by step counts, then the whole table with
+intervals. The plot has one line per sampler, quality against the real-time factor.
 """
 
 import json
@@ -24,6 +25,16 @@ def markdown(systems: list[dict[str, Any]]) -> str:
     """One row per sampler and step count, means with half the width of their 95 % intervals."""
     head = ["sampler", "steps", *COLUMNS]
     rows = [[sampler(system), f"{system['facts']['n_steps']:.0f}", *cells(system)] for system in systems]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def grid(systems: list[dict[str, Any]], metric: str) -> str:
+    """One row per sampler, one column per step count, the mean of one metric in the cells."""
+    means = {(sampler(system), f"{system['facts']['n_steps']:.0f}"): system["means"][metric] for system in systems}
+    names, counts = (list(dict.fromkeys(key[place] for key in means)) for place in (0, 1))
+    digits = METRICS[metric].digits
+    rows = [[name, *(f"{means[name, count]['mean']:.{digits}f}" for count in counts)] for name in names]
+    head = [f"{metric}, steps:", *counts]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
@@ -71,7 +82,7 @@ def plot(systems: list[dict[str, Any]], metric: str, path: Path) -> None:
 def main(report: Path, picture: Path, metric: str = "pesq") -> None:
     """Print the table and draw the plot."""
     systems = json.loads(report.read_text(encoding="utf-8"))["systems"]
-    print(markdown(systems))
+    print(grid(systems, metric), grid(systems, "rtf"), markdown(systems), sep="\n\n")
     plot(systems, metric, picture)
 
 
