@@ -41,6 +41,7 @@ class RunningGriffinLim:
         self.past = self.past_norm = stft.window.new_zeros(overlap)
         self.finished = stft.window.new_empty(0)
         self.iteration = Rounds(stft, constraint, BLOCK + LOOK_AHEAD)
+        self.norms: dict[int, Line] = {}
         self.left = self.given = 0
 
     @property
@@ -118,10 +119,17 @@ class RunningGriffinLim:
 
     def _gain(self) -> Line:
         """One over the sum of the squared windows; zero where there is no signal yet or any more."""
-        gain = 1 / self._norm(len(self.magnitudes)).clamp_min(NEGLIGIBLE)
+        n_frames = len(self.magnitudes)
+        gain = 1 / self._norm(n_frames).clamp_min(NEGLIGIBLE)
         gain[: self._silent()] = 0
-        gain[self.stft.left + len(self.magnitudes) * self.stft.hop_length :] = 0
+        gain[self.stft.left + n_frames * self.stft.hop_length :] = 0
         return gain
 
     def _norm(self, n_frames: int) -> Line:
-        return self.stft.overlapped(self.stft.window.square().expand(n_frames, -1), self.past_norm)
+        """The sum of the squared windows; once the first frames have left it depends on the number of frames alone."""
+        known = self.norms.get(n_frames)
+        if known is None:
+            known = self.stft.overlapped(self.stft.window.square().expand(n_frames, -1), self.past_norm)
+            if self.left >= self.stft.segments:
+                self.norms[n_frames] = known
+        return known
