@@ -131,7 +131,7 @@ def theirs(size: Size, half: bool) -> float:
 
 def rows(size: Size) -> dict[str, tuple[Callable[..., float], tuple[Any, ...]]]:
     """What is timed: on a CPU, where bf16 may be emulated and compiling takes minutes, fp32 only."""
-    found = {"lmnt fp32": (theirs, (size, False))}
+    found: dict[str, tuple[Callable[..., float], tuple[Any, ...]]] = {"lmnt fp32": (theirs, (size, False))}
     precisions = {"fp32": "32-true", "bf16": "bf16-mixed"} if DEVICE == "cuda" else {"fp32": "32-true"}
     faster = {"": (), ", fused": ("optimizer.fused=true",)}
     if DEVICE == "cuda":
