@@ -1,5 +1,6 @@
-"""How fast DiffWave BASE trains and how fast segments are loaded, beside lmnt's `diffwave` (pip install diffwave).
+"""How fast DiffWave BASE and the default network train, and segments load, beside lmnt's `diffwave`.
 
+    pip install --no-deps diffwave
     python benchmarks/train_speed.py [--batch 16] [--frames 62] [--steps 20] [--audio FOLDER_OF_22050_HZ_FILES]
 
 Both train the same network on the same batch in memory: audiodiff through `Training` and Lightning's trainer, lmnt
@@ -38,6 +39,7 @@ from audiodiff.training.features import MelFeatures
 from audiodiff.training.module import Training
 
 WARM_UP = 3
+BASE = "ljspeech_diffwave"
 CLIPS = Path(__file__).parents[1] / "tests" / "clips"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -76,13 +78,14 @@ def now() -> float:
     return time.perf_counter()
 
 
-def ours(size: Size, precision: str, backend: str | None) -> float:
-    """Steps per second of `audiodiff train experiment=ljspeech_diffwave`."""
-    config = compose_config("train", ["experiment=ljspeech_diffwave", f"compile={backend or 'null'}"])
+def ours(size: Size, experiment: str, precision: str, *overrides: str) -> float:
+    """Steps per second of `audiodiff train experiment=...`."""
+    config = compose_config("train", [f"experiment={experiment}", "init_from=null", *overrides])
     objective = build(config.objective, model=build_model(config))
     module = Training(objective=objective, optimizer=build(config.optimizer), lr_schedule=build(config.lr_schedule))
     wave, mel = torch.randn(size.batch, size.frames * 256) / 10, torch.rand(size.batch, 80, size.frames)
-    loader = DataLoader([{"wave": wave, "mel": mel}] * (WARM_UP + size.steps), batch_size=None)
+    batch = {"wave": wave, "mel": mel} | ({} if experiment == BASE else {"mean": wave / 2, "target": wave * 0.9})
+    loader = DataLoader([batch] * (WARM_UP + size.steps), batch_size=None)
     clock = Clock()
     trainer = L.Trainer(
         accelerator=DEVICE,
@@ -106,7 +109,7 @@ def theirs(size: Size, half: bool) -> float:
     from diffwave.model import DiffWave
     from diffwave.params import AttrDict, params
 
-    settings = AttrDict(params)
+    settings: Any = AttrDict(params)
     settings.unconditional = False
     settings.max_grad_norm = 1.0
     model = DiffWave(settings).to(DEVICE)
@@ -127,13 +130,17 @@ def theirs(size: Size, half: bool) -> float:
 
 
 def rows(size: Size) -> dict[str, tuple[Callable[..., float], tuple[Any, ...]]]:
-    """What is timed: on a CPU, where bf16 is emulated and compiling takes minutes, fp32 only."""
-    found = {"audiodiff fp32": (ours, (size, "32-true", None)), "lmnt fp32": (theirs, (size, False))}
+    """What is timed: on a CPU, where bf16 may be emulated and compiling takes minutes, fp32 only."""
+    found: dict[str, tuple[Callable[..., float], tuple[Any, ...]]] = {"lmnt fp32": (theirs, (size, False))}
+    precisions = {"fp32": "32-true", "bf16": "bf16-mixed"} if DEVICE == "cuda" else {"fp32": "32-true"}
+    faster = {"": (), ", fused": ("optimizer.fused=true",)}
     if DEVICE == "cuda":
-        found["audiodiff bf16"] = ours, (size, "bf16-mixed", None)
-        found["audiodiff fp32 compiled"] = ours, (size, "32-true", "inductor")
-        found["audiodiff bf16 compiled"] = ours, (size, "bf16-mixed", "inductor")
         found["lmnt fp16"] = theirs, (size, True)
+        faster[", fused, compiled"] = (*faster[", fused"], "compile=inductor")
+    for network, experiment in (("DiffWave BASE", BASE), ("default network", "ljspeech_fast")):
+        for short, precision in precisions.items():
+            for choice, overrides in faster.items():
+                found[f"{network} {short}{choice}"] = ours, (size, experiment, precision, *overrides)
     return found
 
 
@@ -206,7 +213,7 @@ def their_loader(folder: Path, size: Size) -> float:
         return torch.from_numpy(samples[None].astype(np.float32)), rate
 
     torchaudio.load_wav = load_wav  # pyright: ignore[reportAttributeAccessIssue] (lmnt's code asks for it)
-    settings = AttrDict(params)
+    settings: Any = AttrDict(params)
     settings.crop_mel_frames = size.frames
     dataset, collate = NumpyDataset([str(folder)]), Collator(settings).collate
     loader = DataLoader(dataset, batch_size=size.batch, collate_fn=collate, shuffle=True, drop_last=True)
@@ -215,11 +222,11 @@ def their_loader(folder: Path, size: Size) -> float:
 
 def main(size: Size, audio: Path) -> None:
     """Time and print."""
-    name = torch.cuda.get_device_name() if DEVICE == "cuda" else "1 CPU thread"
-    table = Table("", "steps/s", "MiB", title=f"DiffWave BASE, {size.batch} x {size.frames} frames, {name}")
+    place = torch.cuda.get_device_name() if DEVICE == "cuda" else "1 CPU thread"
+    table = Table("", "steps/s", "samples/s", "MiB", title=f"{size.batch} x {size.frames} frames, {place}")
     for label, (work, arguments) in rows(size).items():
         speed, memory = alone(work, *arguments)
-        table.add_row(label, f"{speed:.3g}", f"{memory:.0f}")
+        table.add_row(label, f"{speed:.3g}", f"{speed * size.batch * size.frames * 256:.3g}", f"{memory:.0f}")
     Console().print(table)
     table = Table("", "batches/s", title="loaders, per worker")
     with tempfile.TemporaryDirectory() as scratch:

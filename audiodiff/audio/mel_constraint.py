@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.audio.banded import BandedProduct
 from audiodiff.audio.compression import MelCompression
 from audiodiff.audio.filterbank import mel_filterbank
 from audiodiff.audio.griffin_lim import Magnitudes, Revise
@@ -35,6 +36,7 @@ class MelConstraint(nn.Module):
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("shares", (filters / weight.clamp_min(1e-8)).mT.contiguous(), persistent=False)
         self.register_buffer("uncovered", (weight == 0).float(), persistent=False)
+        self.to_bands, self.to_bins = BandedProduct(self.filters), BandedProduct(self.shares)
         window_gain = torch.hann_window(mel.win_length).sum() / analysis_window(mel).sum()
         self.unit = window_gain.item() ** self.power
 

@@ -3,16 +3,10 @@
 import math
 
 import torch
-from jaxtyping import Complex, Float
-from torch import Tensor
 
-from audiodiff.audio.griffin_lim import energy, extrapolated, with_magnitudes
 from audiodiff.audio.mel_constraint import MelConstraint
+from audiodiff.audio.rounds import Bands, Line, Rounds, Rows
 from audiodiff.audio.stft import Stft
-
-Rows = Float[Tensor, "frames bins"]
-ComplexRows = Complex[Tensor, "frames bins"]
-Line = Float[Tensor, " samples"]
 
 BLOCK = 16
 """Frames that enter the window, and leave it, at a time."""
@@ -46,6 +40,8 @@ class RunningGriffinLim:
         overlap = (stft.segments - 1) * stft.hop_length
         self.past = self.past_norm = stft.window.new_zeros(overlap)
         self.finished = stft.window.new_empty(0)
+        self.iteration = Rounds(stft, constraint, BLOCK + LOOK_AHEAD)
+        self.norms: dict[int, Line] = {}
         self.left = self.given = 0
 
     @property
@@ -53,7 +49,8 @@ class RunningGriffinLim:
         """How many frames later than the magnitudes the waveform comes, after whole blocks."""
         return LOOK_AHEAD + -(-self.stft.left // self.stft.hop_length)
 
-    def feed(self, magnitudes: Rows, bands: Float[Tensor, "frames n_mels"]) -> Line:
+    @torch.no_grad()
+    def feed(self, magnitudes: Rows, bands: Bands) -> Line:
         """Take the estimated magnitudes and the mel's bands of more frames, return the hops that are finished."""
         self.waiting = torch.cat([self.waiting, magnitudes])
         self.waiting_bands = torch.cat([self.waiting_bands, bands])
@@ -63,6 +60,7 @@ class RunningGriffinLim:
                 self._leave(BLOCK)
         return self._given(len(self.finished) // self.stft.hop_length * self.stft.hop_length)
 
+    @torch.no_grad()
     def flush(self) -> Line:
         """Return the rest; the waveform ends with the last frame."""
         if len(self.waiting):
@@ -97,16 +95,14 @@ class RunningGriffinLim:
         self._iterate()
 
     def _iterate(self) -> None:
-        gain, share = self._gain(), 1 / (self.rounds * (1 + LOOK_AHEAD / BLOCK))
-        for _ in range(self.rounds):
-            now = self._projected(gain)
-            if len(now) > len(self.consistent):
-                self.consistent = torch.cat([self.consistent, now[len(self.consistent) :]])
-            self.trust = (self.trust + share / 2).clamp_max_(1)
-            likely = torch.lerp(self.magnitudes, energy(now).sqrt_(), self.trust)
-            wanted = self.constraint.by_frames(likely, self.bands)
-            self.spectrum = with_magnitudes(extrapolated(self.consistent, now, MOMENTUM), wanted)
-            self.consistent = now
+        n_frames, share = len(self.magnitudes), 1 / (self.rounds * (1 + LOOK_AHEAD / BLOCK))
+        if self.iteration.n_frames != n_frames:
+            self.iteration = Rounds(self.stft, self.constraint, n_frames)
+        done = torch.arange(1, self.rounds + 1, device=self.trust.device).view(-1, 1, 1)
+        trusts = (self.trust + done * (share / 2)).clamp_max_(1)
+        window = self.spectrum, self.consistent, self.magnitudes, self.bands
+        self.spectrum, self.consistent = self.iteration(*window, trusts.unbind(), MOMENTUM, self.past, self._gain())
+        self.trust = trusts[-1]
 
     def _leave(self, n_frames: int) -> None:
         """Fix the oldest frames and add the samples that no later frame can touch to `finished`."""
@@ -121,18 +117,19 @@ class RunningGriffinLim:
         self.bands = self.bands[n_frames:]
         self.left += n_frames
 
-    def _projected(self, gain: Line) -> ComplexRows:
-        """The STFT of the waveform that the window's frames make together with those that have left."""
-        frames = torch.fft.irfft(self.spectrum, n=self.stft.n_fft) * self.stft.window
-        wave = self.stft.overlapped(frames, self.past).mul_(gain)
-        return torch.fft.rfft(wave.unfold(0, self.stft.n_fft, self.stft.hop_length) * self.stft.window)
-
     def _gain(self) -> Line:
         """One over the sum of the squared windows; zero where there is no signal yet or any more."""
-        gain = 1 / self._norm(len(self.magnitudes)).clamp_min(NEGLIGIBLE)
+        n_frames = len(self.magnitudes)
+        gain = 1 / self._norm(n_frames).clamp_min(NEGLIGIBLE)
         gain[: self._silent()] = 0
-        gain[self.stft.left + len(self.magnitudes) * self.stft.hop_length :] = 0
+        gain[self.stft.left + n_frames * self.stft.hop_length :] = 0
         return gain
 
     def _norm(self, n_frames: int) -> Line:
-        return self.stft.overlapped(self.stft.window.square().expand(n_frames, -1), self.past_norm)
+        """The sum of the squared windows; once the first frames have left it depends on the number of frames alone."""
+        known = self.norms.get(n_frames)
+        if known is None:
+            known = self.stft.overlapped(self.stft.window.square().expand(n_frames, -1), self.past_norm)
+            if self.left >= self.stft.segments:
+                self.norms[n_frames] = known
+        return known

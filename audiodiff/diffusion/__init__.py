@@ -1,7 +1,7 @@
 """Diffusion as mathematics: x_t = alpha(t) x_0 + sigma(t) eps, independent of audio and of any network."""
 
 from audiodiff.diffusion.betas import CosineBetas, DiscreteBetas, LinearBetas, SigmoidBetas, ZeroTerminalSNR
-from audiodiff.diffusion.denoiser import BoundDenoiser, Denoise, Denoiser
+from audiodiff.diffusion.denoiser import BoundDenoiser, BoundNetwork, Denoise, Denoiser, bound_network
 from audiodiff.diffusion.grids import Times, explicit, from_betas, karras, log_snr_uniform, quadratic, uniform
 from audiodiff.diffusion.guidance import bounded, classifier, classifier_free, projection, within
 from audiodiff.diffusion.likelihood import VariationalBound, flow_bits, variational_bound
@@ -56,6 +56,7 @@ __all__ = [
     "VE",
     "VP",
     "BoundDenoiser",
+    "BoundNetwork",
     "CosineBetas",
     "Denoise",
     "Denoiser",
@@ -80,6 +81,7 @@ __all__ = [
     "X0Prediction",
     "ZeroTerminalSNR",
     "ancestral",
+    "bound_network",
     "bound_weight",
     "bounded",
     "classifier",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -38,14 +39,36 @@ class Denoiser(nn.Module):
 
     def output(self, x_t: Wave, t: Time, cond: Conditioning) -> Tensor:
         """Return what the network itself says, in the units of `prediction.target`."""
+        return self.asked(lambda x, label: self.network(x, label, cond), x_t, t)
+
+    def asked(self, network: "BoundNetwork", x_t: Wave, t: Time) -> Tensor:
+        """Return what a network whose condition is fixed says."""
         label = self.prediction.noise_label(t, self.schedule)
         precise = torch.promote_types(x_t.dtype, torch.float32)
         label = label.to(device=x_t.device, dtype=precise).expand(len(x_t))
-        return self.network(self.prediction.scale_input(x_t, t, self.schedule), label, cond)
+        return network(self.prediction.scale_input(x_t, t, self.schedule), label)
 
     def bind(self, cond: Conditioning) -> "BoundDenoiser":
         """Fix the condition: what remains is the (x_t, t) -> x_0 that samplers take."""
-        return BoundDenoiser(self, cond)
+        return BoundDenoiser(self, bound_network(self.network, cond))
+
+
+BoundNetwork = Callable[[Wave, Time], Tensor]
+"""(x_t, label) -> output: a network with the condition already bound."""
+
+
+@runtime_checkable
+class Bindable(Protocol):
+    """A network that is faster for many calls with one condition, if it is told so."""
+
+    def bound(self, cond: Conditioning) -> BoundNetwork:
+        """Fix the condition; what is computed stays the same."""
+        ...
+
+
+def bound_network(network: nn.Module, cond: Conditioning) -> BoundNetwork:
+    """The network with its condition fixed, in its own way if it has one."""
+    return network.bound(cond) if isinstance(network, Bindable) else lambda x, label: network(x, label, cond)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +76,12 @@ class BoundDenoiser:
     """A denoiser whose condition is fixed: a `Denoise`."""
 
     denoiser: Denoiser
-    cond: Conditioning
+    network: BoundNetwork
 
     def __call__(self, x_t: Wave, t: Time) -> Wave:
         """Return the estimate of x_0."""
-        return self.denoiser(x_t, t, self.cond)
+        output = self.denoiser.asked(self.network, x_t, t)
+        return self.denoiser.prediction.x0(output, x_t, t, self.denoiser.schedule)
 
     def with_share(self, x_t: Wave, t: Time) -> tuple[Wave, Tensor]:
         """Return the estimate of x_0 and, from the same network call, the v of a `LearnedVariance`."""
@@ -67,7 +91,7 @@ class BoundDenoiser:
                 f"the learned variance was asked of a model with {type(prediction).__name__}; "
                 "train one with LearnedVariance, or sample with variance small or large."
             )
-        output = self.denoiser.output(x_t, t, self.cond)
+        output = self.denoiser.asked(self.network, x_t, t)
         return prediction.x0(output, x_t, t, self.denoiser.schedule), prediction.share(output)
 
 

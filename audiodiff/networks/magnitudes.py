@@ -6,8 +6,9 @@ from torch import nn
 from audiodiff.audio.envelope import MelEnvelope
 from audiodiff.audio.griffin_lim import Magnitudes
 from audiodiff.audio.spec import MelSpec
-from audiodiff.networks.blockwise import BlockwiseStack, Rows
+from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.gated import GatedStack
+from audiodiff.networks.packed import Packing, Rows
 from audiodiff.types import Mel
 
 
@@ -28,6 +29,7 @@ class MagnitudeNetwork(nn.Module):
             layers=layers,
             dilation_cycle=dilation_cycle,
         )
+        self.packing = Packing()
         self.context = self.stack.context
 
     def forward(self, mel: Mel) -> Magnitudes:
@@ -45,7 +47,7 @@ class BlockwiseMagnitudes:
 
     def __init__(self, network: MagnitudeNetwork) -> None:
         self.envelope = network.envelope
-        self.stack = BlockwiseStack(network.stack)
+        self.stack = BlockwiseStack(network.packing.of(network.stack))
         self.waiting = network.envelope.spread.new_empty(0, len(network.envelope.spread))
 
     def feed(self, mel: Mel, *, last: bool) -> Rows:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import Sampler, Times
+from audiodiff.diffusion import Sampler, Times, bound_network
 from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel, LocalPrior
 from audiodiff.noise import SampleNoise
@@ -69,7 +69,8 @@ class ModelStream:
 
     def _ask(self, turn: int, start: int, end: int) -> Tensor:
         question = self.rehearsal.question(*self._beginning(start, end), turn, start, end)
-        return self.model.denoiser.network(question.x, question.label, self._cond(start, end))
+        network = bound_network(self.model.denoiser.network, self._cond(start, end))
+        return network(question.x, question.label)
 
     def _finish(self, end: int) -> Wave:
         start, self.finished = self.finished, end

@@ -5,8 +5,10 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.audio import CONVENTIONS, MelSpectrogram, resample
+from audiodiff.audio.banded import BandedProduct
 from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.mel_constraint import MelConstraint
+from audiodiff.audio.rounds import Rescaling
 from audiodiff.audio.stft import Stft
 
 USABLE = [name for name, spec in CONVENTIONS.items() if spec.hop_length <= spec.win_length // 2]
@@ -52,6 +54,36 @@ def test_scaling_brings_any_magnitudes_close_to_the_mel(name, clip):
     once = constraint(wrong, bands)
     assert error(once) < 0.3 * error(wrong)
     assert error(constraint(once, bands)) < error(once)
+
+
+@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("frames", [1, 7, 48])
+def test_rescaling_in_place_is_the_scaling(name, frames):
+    constraint, generator = MelConstraint(CONVENTIONS[name]), torch.Generator().manual_seed(0)
+    magnitudes = torch.rand(frames, constraint.filters.shape[1], generator=generator)
+    rescale = Rescaling(constraint, magnitudes)
+    for _ in range(2):
+        bands = torch.rand(frames, len(constraint.filters), generator=generator)
+        expected = constraint.by_frames(magnitudes.clone(), bands)
+        rescale(bands)
+        assert_close(magnitudes, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(80, 513), (20, 33), (513, 80)])
+def test_a_banded_product_is_the_product(shape):
+    """Rows of different widths along a diagonal, with empty ones at both ends and in the middle."""
+    outputs, inputs = shape
+    where = torch.arange(outputs).unsqueeze(1) * inputs / outputs - torch.arange(inputs)
+    matrix = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (where.abs() < inputs / 12)
+    matrix[[0, outputs // 2, -1]] = 0
+    product, x = BandedProduct(matrix), torch.rand(5, inputs)
+    first, last = product.span
+    out = torch.full((5, outputs), 7.0)
+    product.between(x, out)()
+    assert (first, last) == (1, outputs - 1)
+    assert_close(out[:, first:last], (x @ matrix.mT)[:, first:last])
+    assert (out[:, [0, -1]] == 7).all()
+    assert sum(part.size for part in product.parts) < 0.7 * matrix.numel()
 
 
 def test_silence_of_a_mel_silences_what_it_covers():

@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from audiodiff.audio import convention
 from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import bound_network
 from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.upsampling import MelUpsampler, split_hop
@@ -50,6 +51,25 @@ def test_items_of_a_batch_are_independent(name):
     t = torch.tensor([0.1, 0.5, 0.9])
     alone = Conditioning(mel=cond.mel[1:2], mean=cond.mean[1:2])
     assert_close(network(x_t, t, cond)[1:2], network(x_t[1:2], t[1:2], alone), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("frames", [1, 2, 31])
+@pytest.mark.parametrize("told", ["mel and mean", "mel"])
+def test_a_bound_network_is_the_network(size, frames, told):
+    """Call after call, also after its weights have changed, and with gradients where they are wanted."""
+    network = made("spectral")
+    torch.nn.init.normal_(network.stack.shifts.weight, std=0.3)
+    x_t, cond = batch(size, frames)
+    cond = cond if told == "mel and mean" else Conditioning(mel=cond.mel)
+    bound = bound_network(network, cond)
+    with torch.no_grad():
+        for t in (torch.rand(size), torch.rand(size)):
+            assert_close(bound(x_t, t), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
+        for parameter in network.stack.parameters():
+            parameter.mul_(0.9)
+        assert_close(bound_network(network, cond)(x_t, t), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
+    assert bound(x_t, t).requires_grad
 
 
 @pytest.mark.parametrize("name", NETWORKS)

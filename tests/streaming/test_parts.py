@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from audiodiff.audio import MelSpec, MelSpectrogram
 from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.mel_constraint import MelConstraint
+from audiodiff.audio.rounds import Rounds
 from audiodiff.audio.running_griffin_lim import BLOCK, RunningGriffinLim
 from audiodiff.audio.stft import Stft
 from audiodiff.networks import MagnitudeNetwork
@@ -76,6 +77,31 @@ def test_running_griffin_lim_fits_every_framing(name, frames):
     inside = slice(2, -2) if frames > 4 else slice(None)
     error = (stft(found).abs() - wanted)[..., inside].norm() / wanted[..., inside].norm()
     assert error < 0.35
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(("frames", "known"), [(1, 1), (9, 0), (20, 13)])
+def test_rounds_in_place_are_rounds_of_griffin_lim(name, frames, known):
+    """Written down plainly: Perraudin et al. 2013, alg. 2, on frames that overlap with what is there already."""
+    stft, constraint = Stft(SPECS[name]), MelConstraint(SPECS[name])
+    draw = torch.Generator().manual_seed(0)
+    size, overlap = (frames, stft.bins), (stft.segments - 1) * stft.hop_length
+    magnitudes, bands = torch.rand(size, generator=draw), torch.rand(frames, len(constraint.filters), generator=draw)
+    spectrum = torch.randn(size, generator=draw, dtype=torch.complex64)
+    consistent = torch.randn(known, stft.bins, generator=draw, dtype=torch.complex64)
+    past, gain = torch.randn(overlap, generator=draw), torch.rand(overlap + frames * stft.hop_length, generator=draw)
+    trusts = [torch.full((frames, 1), trust) for trust in (0.6, 0.9)]
+    expected, before = spectrum.clone(), consistent
+    for trust in trusts:
+        wave = stft.overlapped(torch.fft.irfft(expected, n=stft.n_fft) * stft.window, past) * gain
+        now = torch.fft.rfft(wave.unfold(0, stft.n_fft, stft.hop_length) * stft.window)
+        before = torch.cat([before, now[len(before) :]])
+        wanted = constraint.by_frames(torch.lerp(magnitudes, now.abs(), trust), bands)
+        expected, before = torch.sgn(now + 0.99 * (now - before)) * wanted, now
+    window = spectrum, consistent, magnitudes, bands
+    found, last = Rounds(stft, constraint, frames)(*window, trusts, 0.99, past, gain)
+    assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    assert_close(last, before, rtol=1e-3, atol=1e-3)
 
 
 def test_running_griffin_lim_is_as_good_as_the_whole(clip):

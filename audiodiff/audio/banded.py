@@ -1,0 +1,63 @@
+"""Products with matrices whose entries lie along a band, such as filterbanks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+MULTIPLE = 16
+"""A matrix is cut at multiples of this: processors multiply whole registers."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The outputs from `first` to `last` depend on the inputs from `start` to `stop` alone."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Multiplications for one row."""
+        return (self.last - self.first) * (self.stop - self.start)
+
+
+class BandedProduct(nn.Module):
+    """x Mᵀ for a fixed M, without most of its zeros: M is cut in two where that leaves the smallest parts.
+
+    More cuts cost more in calls than they save. Outputs outside `span` are zero, and are not written.
+    """
+
+    def __init__(self, matrix: Float[Tensor, "outputs inputs"]) -> None:
+        super().__init__()
+        rows = [row.nonzero().flatten().tolist() for row in matrix]
+        filled = [number for number, row in enumerate(rows) if row]
+        self.span = first, last = filled[0], filled[-1] + 1
+        cuts = range(first // MULTIPLE * MULTIPLE + MULTIPLE, last, MULTIPLE)
+        choices = [[_part(rows, first, last)]] + [[_part(rows, first, cut), _part(rows, cut, last)] for cut in cuts]
+        self.parts = min(choices, key=lambda parts: sum(part.size for part in parts))
+        for number, part in enumerate(self.parts):
+            piece = matrix[part.first : part.last, part.start : part.stop].mT.contiguous()
+            self.register_buffer(f"piece{number}", piece, persistent=False)
+
+    def between(self, x: Float[Tensor, "rows inputs"], out: Float[Tensor, "rows outputs"]) -> Callable[[], None]:
+        """A function that takes the product of what is in `x` and writes it to `out`, whenever it is called."""
+        places = [
+            (x[:, part.start : part.stop], self.get_buffer(f"piece{number}"), out[:, part.first : part.last])
+            for number, part in enumerate(self.parts)
+        ]
+
+        def multiply() -> None:
+            for rows, piece, product in places:
+                torch.mm(rows, piece, out=product)
+
+        return multiply
+
+
+def _part(rows: list[list[int]], first: int, last: int) -> Part:
+    used = [row for row in rows[first:last] if row]
+    return Part(first, last, min(row[0] for row in used), max(row[-1] for row in used) + 1)

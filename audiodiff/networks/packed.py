@@ -1,0 +1,100 @@
+"""The weights of a gated stack as products of [frames, channels] want them, for inference."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audiodiff.networks.gated import GatedBlock, GatedStack
+
+Rows = Float[Tensor, "_ _"]
+"""Frames by channels."""
+Matrix = Float[Tensor, "inputs outputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """x W + b on rows."""
+
+    weight: Matrix
+    bias: Tensor
+
+    def __call__(self, x: Rows) -> Rows:
+        return torch.addmm(self.bias, x, self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedBlock:
+    """A `GatedBlock`: the dilated convolution is one product of three taps side by side.
+
+    The gate is computed from one sigmoid of both halves, which is a third of the time: with tanh(b) = 2·s(2b) - 1,
+    -s(a)·tanh(b) = s(a) - 2·s(a)·s(2b). The factor 2 is in the weights before it, the sign in those after it.
+    """
+
+    norm: nn.LayerNorm
+    dilation: int
+    taps: Affine
+    output: Affine
+
+    def normalized(self, x: Rows, shift: Float[Tensor, " channels"] | None = None) -> Rows:
+        """What the convolution sees of the residual x."""
+        bias = self.norm.bias if shift is None else self.norm.bias + shift
+        return F.layer_norm(x, self.norm.normalized_shape, self.norm.weight, bias, self.norm.eps)
+
+    def added(self, x: Rows, taps: Rows) -> Rows:
+        """x plus what the block makes of the three taps [frames, 3·channels] of each frame."""
+        halves = self.taps(taps)
+        halves = halves.to(torch.promote_types(halves.dtype, torch.float32))  # the difference cancels in few bits
+        gate, value = halves.sigmoid_().chunk(2, dim=1)
+        return x + self.output(torch.addcmul(gate, gate, value, value=-2))
+
+
+@dataclass(frozen=True, eq=False)
+class PackedStack:
+    """A `GatedStack`."""
+
+    input: Affine
+    blocks: list[PackedBlock]
+    norm: nn.LayerNorm
+    output: Affine
+
+
+class Packing:
+    """Packs a stack when it is first needed, and again when its parameters have changed or moved."""
+
+    def __init__(self) -> None:
+        self._known: tuple[object, PackedStack] | None = None
+
+    @torch.no_grad()
+    def of(self, stack: GatedStack) -> PackedStack:
+        """The stack's weights as they are now."""
+        state = [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in stack.parameters()]
+        if self._known is None or self._known[0] != state:
+            blocks = [_block(block) for block in stack.blocks if isinstance(block, GatedBlock)]
+            packed = PackedStack(_affine(stack.input), blocks, stack.norm.norm, _affine(stack.output))
+            self._known = state, packed
+        return self._known[1]
+
+
+def _block(block: GatedBlock) -> PackedBlock:
+    channels = block.output.in_channels
+    factors = torch.tensor([1.0, 2.0]).to(block.output.weight).repeat_interleave(channels)
+    taps = block.dilated.weight.permute(2, 1, 0).flatten(0, 1) * factors
+    output = _affine(block.output)
+    return PackedBlock(
+        norm=block.norm.norm,
+        dilation=block.dilated.dilation[0],
+        taps=Affine(taps, _bias(block.dilated) * factors),
+        output=Affine(-output.weight, output.bias),
+    )
+
+
+def _affine(convolution: nn.Conv1d) -> Affine:
+    return Affine(convolution.weight.squeeze(-1).T.contiguous(), _bias(convolution))
+
+
+def _bias(convolution: nn.Conv1d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
