@@ -1,0 +1,95 @@
+"""DiffWave on a processor: all blocks of one tile of time before the next tile, so that it stays in the cache."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import Denoiser
+from audiodiff.engine.mels import MelPerBlock, OneMel, SharedMel
+from audiodiff.engine.packed import Packed, packed
+from audiodiff.engine.products import kind_of
+from audiodiff.engine.walk import Walk
+from audiodiff.model import DiffusionModel
+from audiodiff.networks import DiffWave
+from audiodiff.networks.diffwave import Outputs, ResidualBlock
+from audiodiff.networks.upsampling import BlockUpsamplers
+from audiodiff.types import Time, Wave
+
+FEW_BITS = (torch.bfloat16,)
+"""What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
+
+
+class FastDiffWave(nn.Module):
+    """Computes what `network` computes, from the same parameters, without gradients.
+
+    On other devices, where gradients are wanted, and under autocast to other types than bfloat16, the network itself
+    is called. Under autocast to bfloat16 the products inside the blocks have that precision, the sums over blocks
+    that of the weights. May be called from many threads at once.
+    """
+
+    def __init__(self, network: DiffWave) -> None:
+        super().__init__()
+        self.network = network
+        self._packed: dict[torch.dtype, tuple[object, Packed]] = {}
+
+    @property
+    def reach(self) -> int:
+        """How many frames to either side of its own frame a sample of the output depends on."""
+        return self.network.reach
+
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
+        """Map noisy samples, their noise time and the mel to the prediction, as the network does."""
+        own = self.network.input.weight.dtype
+        autocast = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if autocast else own
+        if x_t.device.type != "cpu" or torch.is_grad_enabled() or dtype not in (own, *FEW_BITS):
+            return self.network(x_t, t, cond)
+        with torch.autocast("cpu", enabled=False):
+            return self._computed(x_t.to(own), t, cond, dtype)
+
+    def _computed(self, x_t: Wave, t: Time, cond: Conditioning, dtype: torch.dtype) -> Outputs:
+        network = self.network
+        weights = self._weights(dtype)
+        waves = torch.stack([x_t, cond.need_mean()] if network.sees_mean else [x_t], dim=-1)
+        step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), cond)
+        steps = torch.stack([_block(block).step(step) for block in network.blocks], dim=1).expand(len(x_t), -1, -1)
+        out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
+        for item, wave in enumerate(waves):
+            mel = None if network.upsampler is None else self._mel(cond.need_mel()[item])
+            walk = Walk(network, weights, *kind_of(dtype, x_t.dtype), steps[item])
+            walk.run(wave, mel, out[item])
+        return out.squeeze(1)
+
+    def _mel(self, mel: OneMel) -> SharedMel | MelPerBlock:
+        network, upsampler = self.network, self.network.upsampler
+        if isinstance(upsampler, BlockUpsamplers):
+            return MelPerBlock(upsampler, mel, network.hop_length, len(network.blocks))
+        assert upsampler is not None
+        return SharedMel(upsampler, mel)
+
+    def _weights(self, dtype: torch.dtype) -> Packed:
+        """Packed once for each state of the parameters: training, loading or moving them is seen."""
+        state = tuple((parameter.data_ptr(), parameter._version) for parameter in self.network.parameters())
+        known = self._packed.get(dtype)
+        if known is None or known[0] != state:
+            _, gate = kind_of(dtype, self.network.input.weight.dtype)
+            known = (state, packed(self.network, gate))
+            self._packed[dtype] = known
+        return known[1]
+
+
+def accelerated(model: DiffusionModel) -> DiffusionModel:
+    """The same model, of the same parameters, for inference: its DiffWave, if it is one, runs in the engine."""
+    denoiser = model.denoiser
+    if not isinstance(denoiser.network, DiffWave):
+        return model
+    fast = Denoiser(
+        network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction
+    )
+    return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()
+
+
+def _block(block: nn.Module) -> ResidualBlock:
+    assert isinstance(block, ResidualBlock)
+    return block
