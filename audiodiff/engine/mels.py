@@ -23,7 +23,7 @@ class SharedMel:
 
 
 class MelPerBlock:
-    """A mel stretched by each block's own upsampler, for the samples that are asked for: the whole of all is too much."""
+    """A mel stretched by each block's own upsampler for the samples asked for: the whole of all would be too much."""
 
     def __init__(self, upsamplers: BlockUpsamplers, mel: OneMel, hop_length: Samples, blocks: int) -> None:
         if blocks != len(upsamplers):

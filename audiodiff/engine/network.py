@@ -1,8 +1,7 @@
 """DiffWave on a processor: all blocks of one tile of time before the next tile, so that it stays in the cache."""
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
@@ -24,8 +23,8 @@ class FastDiffWave(nn.Module):
     """Computes what `network` computes, from the same parameters, without gradients.
 
     On other devices, where gradients are wanted, and under autocast to other types than bfloat16, the network itself
-    is called. Under autocast to bfloat16 the products inside the blocks have that precision, the sums over blocks
-    that of the weights. May be called from many threads at once.
+    is called; also for a waveform too short to be reflected, which it refuses. Under autocast to bfloat16 the products
+    inside the blocks have that precision, the sums over blocks that of the weights. May be called from many threads.
     """
 
     def __init__(self, network: DiffWave) -> None:
@@ -43,7 +42,8 @@ class FastDiffWave(nn.Module):
         own = self.network.input.weight.dtype
         autocast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if autocast else own
-        if x_t.device.type != "cpu" or torch.is_grad_enabled() or dtype not in (own, *FEW_BITS):
+        short = self.network.reflects and x_t.shape[-1] <= self.network.widest
+        if x_t.device.type != "cpu" or torch.is_grad_enabled() or dtype not in (own, *FEW_BITS) or short:
             return self.network(x_t, t, cond)
         with torch.autocast("cpu", enabled=False):
             return self._computed(x_t.to(own), t, cond, dtype)
@@ -53,7 +53,7 @@ class FastDiffWave(nn.Module):
         weights = self._weights(dtype)
         waves = torch.stack([x_t, cond.need_mean()] if network.sees_mean else [x_t], dim=-1)
         step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), cond)
-        steps = torch.stack([_block(block).step(step) for block in network.blocks], dim=1).expand(len(x_t), -1, -1)
+        steps = torch.stack([_block(block).step(step) for block in network.blocks], dim=1)
         out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
         for item, wave in enumerate(waves):
             mel = None if network.upsampler is None else self._mel(cond.need_mel()[item])
@@ -70,12 +70,14 @@ class FastDiffWave(nn.Module):
 
     def _weights(self, dtype: torch.dtype) -> Packed:
         """Packed once for each state of the parameters: training, loading or moving them is seen."""
-        state = tuple((parameter.data_ptr(), parameter._version) for parameter in self.network.parameters())
+        parameters = list(self.network.parameters())
+        _, gate = kind_of(dtype, parameters[0].dtype)
+        if any(parameter.is_inference() for parameter in parameters):  # nobody counts the changes of these
+            return packed(self.network, gate)
+        state = [(parameter.data_ptr(), parameter._version) for parameter in parameters]
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
-            _, gate = kind_of(dtype, self.network.input.weight.dtype)
-            known = (state, packed(self.network, gate))
-            self._packed[dtype] = known
+            known = self._packed[dtype] = (state, packed(self.network, gate))
         return known[1]
 
 
@@ -84,9 +86,7 @@ def accelerated(model: DiffusionModel) -> DiffusionModel:
     denoiser = model.denoiser
     if not isinstance(denoiser.network, DiffWave):
         return model
-    fast = Denoiser(
-        network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction
-    )
+    fast = Denoiser(network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction)
     return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()
 
 

@@ -34,15 +34,13 @@ class Walk:
         self.weights = weights
         channels, blocks = steps.shape[1], weights.blocks
         n_mels = 0 if blocks[0].mel is None else len(blocks[0].mel)
-        widest = max(block.dilation for block in blocks)
-        self.head, rows = 2 * widest, TILE + network.context
+        self.head, rows = 2 * network.widest, TILE + network.context
         self.products = products(channels, rows, n_mels, gate, steps)
-        self.tiles = [steps.new_empty(self.head + rows + widest, 2 * channels) for _ in range(2)]
+        self.tiles = [steps.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
         shifts = [block.shift(step) for block, step in zip(blocks, steps, strict=True)]
         self.biases = [block.biased(shift) for block, shift in zip(blocks, shifts, strict=True)]
-        reflect = network.blocks[0].dilated.padding_mode == "reflect"
         self.windows = [
-            Window(block.dilation, "reflect" if reflect else shift, self.tiles[0])
+            Window(block.dilation, "reflect" if network.reflects else shift, self.tiles[0])
             for block, shift in zip(blocks, shifts, strict=True)
         ]
 
