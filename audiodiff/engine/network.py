@@ -1,11 +1,14 @@
 """DiffWave on a processor: all blocks of one tile of time before the next tile, so that it stays in the cache."""
 
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
-from audiodiff.engine.mels import MelPerBlock, OneMel, SharedMel
+from audiodiff.engine.mels import MelPerBlock, SharedMel
 from audiodiff.engine.packed import Packed, packed
 from audiodiff.engine.products import kind_of
 from audiodiff.engine.walk import Walk
@@ -17,6 +20,12 @@ from audiodiff.types import Time, Wave
 
 FEW_BITS = (torch.bfloat16,)
 """What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
+KEPT = 1 << 19
+"""Samples whose stretched mel is kept from step to step: of 80 bands that is 160 MiB."""
+
+
+State = list[tuple[int, object]]
+"""Where the parameters of a module lie, and how often they were changed there."""
 
 
 class FastDiffWave(nn.Module):
@@ -30,7 +39,8 @@ class FastDiffWave(nn.Module):
     def __init__(self, network: DiffWave) -> None:
         super().__init__()
         self.network = network
-        self._packed: dict[torch.dtype, tuple[object, Packed]] = {}
+        self._stretched: WeakKeyDictionary[Conditioning, tuple[State, list[SharedMel]]] = WeakKeyDictionary()
+        self._packed: dict[torch.dtype, tuple[State, Packed]] = {}
 
     @property
     def reach(self) -> int:
@@ -55,28 +65,32 @@ class FastDiffWave(nn.Module):
         step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), cond)
         steps = torch.stack([_block(block).step(step) for block in network.blocks], dim=1)
         out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
-        for item, wave in enumerate(waves):
-            mel = None if network.upsampler is None else self._mel(cond.need_mel()[item])
-            walk = Walk(network, weights, *kind_of(dtype, x_t.dtype), steps[item])
-            walk.run(wave, mel, out[item])
+        for wave, mel, item, step in zip(waves, self._mels(cond, x_t), out, steps, strict=True):
+            Walk(network, weights, *kind_of(dtype, x_t.dtype), step).run(wave, mel, item)
         return out.squeeze(1)
 
-    def _mel(self, mel: OneMel) -> SharedMel | MelPerBlock:
+    def _mels(self, cond: Conditioning, x_t: Wave) -> Iterable[SharedMel | MelPerBlock | None]:
+        """The mel of every item; kept for the other steps of the same condition where that is not much memory."""
         network, upsampler = self.network, self.network.upsampler
+        if upsampler is None:
+            return [None] * len(x_t)
+        mels = cond.need_mel()
         if isinstance(upsampler, BlockUpsamplers):
-            return MelPerBlock(upsampler, mel, network.hop_length, len(network.blocks))
-        assert upsampler is not None
-        return SharedMel(upsampler, mel)
+            return [MelPerBlock(upsampler, mel, network.hop_length, len(network.blocks)) for mel in mels]
+        if x_t.numel() > KEPT:
+            return (SharedMel(upsampler, mel) for mel in mels)
+        state = state_of(upsampler)
+        known = self._stretched.get(cond)
+        if known is None or known[0] != state:
+            known = self._stretched[cond] = (state, [SharedMel(upsampler, mel) for mel in mels])
+        return known[1]
 
     def _weights(self, dtype: torch.dtype) -> Packed:
         """Packed once for each state of the parameters: training, loading or moving them is seen."""
-        parameters = list(self.network.parameters())
-        _, gate = kind_of(dtype, parameters[0].dtype)
-        if any(parameter.is_inference() for parameter in parameters):  # nobody counts the changes of these
-            return packed(self.network, gate)
-        state = [(parameter.data_ptr(), parameter._version) for parameter in parameters]
+        state = state_of(self.network)
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
+            _, gate = kind_of(dtype, self.network.input.weight.dtype)
             known = self._packed[dtype] = (state, packed(self.network, gate))
         return known[1]
 
@@ -88,6 +102,11 @@ def accelerated(model: DiffusionModel) -> DiffusionModel:
         return model
     fast = Denoiser(network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction)
     return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()
+
+
+def state_of(module: nn.Module) -> State:
+    """What is equal as long as no parameter has changed; never for inference tensors, whose changes nobody counts."""
+    return [(p.data_ptr(), object() if p.is_inference() else p._version) for p in module.parameters()]
 
 
 def _block(block: nn.Module) -> ResidualBlock:

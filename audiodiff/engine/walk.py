@@ -13,7 +13,7 @@ from audiodiff.networks.diffwave import DiffWave
 from audiodiff.types import Samples
 
 TILE = 2048
-"""Samples: enough for products to be fast, few enough for a tile and what it needs of the weights to stay in cache."""
+"""Samples for each thread: enough for products to be fast, few enough for all that a tile needs to stay in cache."""
 
 
 class Walk:
@@ -34,7 +34,8 @@ class Walk:
         self.weights = weights
         channels, blocks = steps.shape[1], weights.blocks
         n_mels = 0 if blocks[0].mel is None else len(blocks[0].mel)
-        self.head, rows = 2 * network.widest, TILE + network.context
+        self.tile = TILE * torch.get_num_threads()
+        self.head, rows = 2 * network.widest, self.tile + network.context
         self.products = products(channels, rows, n_mels, gate, steps)
         self.tiles = [steps.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
         shifts = [block.shift(step) for block, step in zip(blocks, steps, strict=True)]
@@ -52,13 +53,13 @@ class Walk:
     ) -> None:
         """Write the network's outputs for the whole waveform."""
         done = 0
-        for start in range(0, len(wave), TILE):
-            piece = wave[start : start + TILE]
-            rows = self._tile(piece, mel, last=start + TILE >= len(wave))
+        for start in range(0, len(wave), self.tile):
+            piece = wave[start : start + self.tile]
+            rows = self._through(piece, mel, last=start + self.tile >= len(wave))
             out[:, done : done + len(rows)] = self._answer(rows).T
             done += len(rows)
 
-    def _tile(self, piece: Tensor, mel: SharedMel | MelPerBlock | None, *, last: bool) -> State:
+    def _through(self, piece: Tensor, mel: SharedMel | MelPerBlock | None, *, last: bool) -> State:
         tile, other = self.tiles
         new = self._enter(piece, tile)
         for index, (block, window) in enumerate(zip(self.weights.blocks, self.windows, strict=True)):
