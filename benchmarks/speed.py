@@ -12,7 +12,8 @@ with the same noise; both waveforms are compared. `step`: one network call of th
 take minutes. `default`: the voice that ships with audiodiff beside vocos. `scaling`: time and memory over length, batch
 and threads, of a smaller DiffWave. `profile`: where the time of a network call goes. Everybody takes turns, laps are
 seconds per second of audio, results are medians. What is printed is kept in benchmarks/results/; the laps of another
-call on the same machine with the same settings are added to those that are there.
+call on the same machine with the same settings are added to those that are there. A lap that other processes
+disturbed is not counted.
 
 Products in bfloat16 are timed where the processor has instructions for them; without, torch emulates them.
 """
@@ -194,7 +195,8 @@ def scaling(seconds: float, threads: int, repeats: int) -> None:
         laps = race({"rtf": run}, repeats if batch * length <= 16 else 1, batch * length)
         used = memory.mebibytes()
         kept("scaling", {"batch": batch, "length": length, "threads": threads}, laps, {"peak_mib": used})
-        table.add_row(f"{batch} x {length} s", f"{median(laps['rtf']):.4f}", f"{used:.0f}" if used else "?")
+        rtf = f"{median(laps['rtf']):.4f}" if laps["rtf"] else "disturbed"
+        table.add_row(f"{batch} x {length} s", rtf, f"{used:.0f}" if used else "?")
     console.print(table)
 
 
