@@ -109,7 +109,7 @@ class Vocoder:
     def compile(self) -> "Vocoder":
         """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler.
 
-        On a processor a `DiffWave` stays in `audiodiff.engine`, which is faster than what the compiler makes of it.
+        On a processor a `DiffWave` runs in `audiodiff.engine` as it is, and is not compiled.
         """
         for module in self.model.denoiser.modules():
             if isinstance(module, GatedStack | DiffWave):

@@ -23,12 +23,14 @@ Matrix = Float[Tensor, "inputs outputs"]
 class PackedBlock:
     """One block: `taps` is [3, channels, 2·channels] of the dilated convolution, `mel` and `output` are 1x1.
 
-    `stacked` is taps and mel below each other, as the products in reduced precision want them. `missing` is what the
-    kept X lacks of the true one, `scale` the factor sqrt(2)^l between them.
+    `summed` is the sum of the taps, what the convolution does to a constant; `stacked` is taps and mel below each
+    other, as the products in reduced precision want them. `missing` is what the kept X lacks of the true one, `scale`
+    the factor sqrt(2)^l between them.
     """
 
     dilation: int
     taps: Tensor
+    summed: Matrix
     mel: Matrix | None
     stacked: Matrix
     bias: Tensor
@@ -42,7 +44,7 @@ class PackedBlock:
 
     def biased(self, shift: Tensor) -> Float[Tensor, " 2*channels"]:
         """The bias of the products when X goes without `shift`."""
-        return self.bias + shift @ self.taps.sum(0)
+        return self.bias + shift @ self.summed
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,7 @@ def _packed_block(block: ResidualBlock, scale: float, missing: Tensor, gate: Gat
     return PackedBlock(
         dilation=block.dilated.dilation[0],
         taps=taps.contiguous(),
+        summed=taps.sum(0),
         mel=mel,
         stacked=torch.cat(unscaled).to(gate.dtype).contiguous(),
         bias=bias * columns,

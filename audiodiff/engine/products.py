@@ -1,4 +1,4 @@
-"""The arithmetic of a block on one tile, without a single allocation: exact, or with products in bfloat16."""
+"""The arithmetic of a block on one tile, in buffers that are taken once: exact, or with products in bfloat16."""
 
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class Reduced:
             torch.mul(x[tap * d : tap * d + n], 1 / block.scale, out=columns)
         if mel is not None:
             gathered[:, 3 * channels :] = mel
-        torch.addmm(bias.to(h.dtype), gathered, block.stacked, out=h)
+        torch.addmm(bias, gathered, block.stacked, out=h)
         self.gate(h, g)
         torch.mm(g, block.output, out=both)
         torch.add(seen[d : d + n], both, out=out)

@@ -39,7 +39,7 @@ class Walk:
         self.products = products(channels, rows, n_mels, gate, steps)
         self.tiles = [steps.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
         shifts = [block.shift(step) for block, step in zip(blocks, steps, strict=True)]
-        self.biases = [block.biased(shift) for block, shift in zip(blocks, shifts, strict=True)]
+        self.biases = [block.biased(shift).to(gate.dtype) for block, shift in zip(blocks, shifts, strict=True)]
         self.windows = [
             Window(block.dilation, "reflect" if network.reflects else shift, self.tiles[0])
             for block, shift in zip(blocks, shifts, strict=True)
