@@ -5,21 +5,23 @@
     python benchmarks/speed.py step [--seconds 10] [--threads 2] [--repeats 5]
     python benchmarks/speed.py default [--seconds 10] [--threads 2] [--repeats 5]
     python benchmarks/speed.py scaling [--threads 2]
+    python benchmarks/speed.py memory [--seconds 10]
     python benchmarks/speed.py profile [--seconds 3] [--threads 2]
 
 `base`: DiffWave BASE with random weights, six steps, in lmnt's package as its README says and converted into audiodiff
 with the same noise; both waveforms are compared. `step`: one network call of the same, for lengths at which lmnt's six
 take minutes. `default`: the voice that ships with audiodiff beside vocos. `scaling`: time and memory over length, batch
-and threads, of a smaller DiffWave. `profile`: where the time of a network call goes. Everybody takes turns, laps are
-seconds per second of audio, results are medians. What is printed is kept in benchmarks/results/; the laps of another
-call on the same machine with the same settings are added to those that are there. A lap that other processes
-disturbed is not counted.
+and threads, of a smaller DiffWave. `memory`: of one call of BASE. `profile`: where the time of a call goes.
 
+Everybody takes turns, results are medians, kept in benchmarks/results/ with those of earlier calls of the same settings
+on the same machine. A lap that other processes disturbed is not counted.
 Products in bfloat16 are timed where the processor has instructions for them; without, torch emulates them.
 """
 
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -218,15 +220,32 @@ def profiled(seconds: float, threads: int, repeats: int) -> None:
         console.print(table)
 
 
-PARTS = {"base": base, "step": step, "default": default, "scaling": scaling, "profile": profiled}
+def used(who: str, seconds: float) -> float:
+    """MiB that one network call adds to the process at its peak."""
+    _, theirs, converted = pair()
+    network, mel = network_of(converted), mel_of(seconds)[None]
+    x_t, t, cond = torch.randn(1, HOP * mel.shape[-1]), torch.tensor([0.25]), Conditioning(mel=mel)
+    before, memory = PeakMemory(CPU).mebibytes(), PeakMemory(CPU)
+    modules = {"module": network, "engine": FastDiffWave(network)}
+    with torch.inference_mode():
+        theirs(x_t, mel, t * 50 - 1) if who == "lmnt" else modules[who](x_t, t, cond)
+    return (memory.mebibytes() or 0) - (before or 0)
 
 
-def main(
-    part: Literal["base", "step", "default", "scaling", "profile"],
-    seconds: float = 3,
-    threads: int = 2,
-    repeats: int = 3,
-) -> None:
+def memory(seconds: float, threads: int, repeats: int) -> None:
+    """The peak of memory of one network call, each in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for who in ("engine", "module", "lmnt"):
+            console.print(f"{who}, {seconds:g} s: {pool.submit(used, who, seconds).result():.0f} MiB")
+
+
+PARTS = {"memory": memory, "base": base, "step": step, "default": default, "scaling": scaling, "profile": profiled}
+
+
+Part = Literal["base", "step", "default", "scaling", "memory", "profile"]
+
+
+def main(part: Part, seconds: float = 3, threads: int = 2, repeats: int = 3) -> None:
     """Run one part and keep what it prints."""
     torch.set_num_threads(threads)
     console.print(describe_machine(CPU))
