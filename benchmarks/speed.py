@@ -24,7 +24,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import typer
@@ -82,9 +82,7 @@ def pair() -> tuple[str, nn.Module, Converted]:
 
 def network_of(converted: Converted) -> DiffWave:
     """Its network."""
-    network = converted.model.denoiser.network
-    assert isinstance(network, DiffWave)
-    return network
+    return cast("DiffWave", converted.model.denoiser.network)
 
 
 def precisions() -> list[tuple[str, torch.dtype]]:
@@ -93,7 +91,7 @@ def precisions() -> list[tuple[str, torch.dtype]]:
 
 
 def limits(threads: int) -> dict[str, float]:
-    """The machine's own products at that number of threads, in GFLOP/s."""
+    """The machine's own products, in GFLOP/s."""
     found = {name: peak(dtype) for name, dtype in precisions()}
     console.print(f"square products, {threads} threads:", {k: f"{v:.0f} GFLOP/s" for k, v in found.items()})
     return found
