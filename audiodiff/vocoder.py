@@ -12,6 +12,7 @@ from torch import Tensor
 from audiodiff.audio.spec import MelSpec
 from audiodiff.bundle import Bundle, load_bundle
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
+from audiodiff.engine import Precision, accelerated, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.hub import push_bundle, write_bundle
 from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options, checked, padded, seeds_for, unpadded
@@ -39,18 +40,28 @@ class Vocoder:
             raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
         self.name, self._bundle = bundle.name, bundle
         self.model = bundle.model.requires_grad_(False)
-        self._dtype = torch.float32
+        self._fast = accelerated(self.model)
+        self._dtype: Precision | torch.dtype = "fp32"
         self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
 
     @classmethod
     def from_pretrained(
-        cls, model: str | os.PathLike[str] = DEFAULT, *, device: torch.device | str = "cpu"
+        cls,
+        model: str | os.PathLike[str] = DEFAULT,
+        *,
+        device: torch.device | str = "cpu",
+        precision: Precision = "fp32",
     ) -> "Vocoder":
         """Load a bundle by its folder, by name one that ships with audiodiff, or one of the hub as `hub:user/repo`.
 
-        Raises `BundleError` for a model that is not there or damaged, `ConfigError` for an unknown device.
+        `precision` is that of the networks' products, see `audiodiff.engine.precision`; "auto" is bf16 where the
+        device has instructions for it, otherwise fp32. Raises `BundleError` for a model that is not there or damaged,
+        `ConfigError` for an unknown device or precision.
         """
-        return cls(load_bundle(bundle_folder(model))).to(device)
+        vocoder = cls(load_bundle(bundle_folder(model))).to(device)
+        chosen_dtype(precision, torch.device(device))
+        vocoder._dtype = precision
+        return vocoder
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write the bundle to a folder that is new or holds one; raises `OutputError` otherwise."""
@@ -87,16 +98,19 @@ class Vocoder:
 
     def bfloat16(self) -> "Vocoder":
         """Let the networks compute in bfloat16; transforms, noise and waveforms stay in float32."""
-        self._dtype = torch.bfloat16
+        self._dtype = "bf16"
         return self
 
     def float(self) -> "Vocoder":
         """Let the networks compute in float32 again."""
-        self._dtype = torch.float32
+        self._dtype = "fp32"
         return self
 
     def compile(self) -> "Vocoder":
-        """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler."""
+        """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler.
+
+        On a processor a `DiffWave` runs in `audiodiff.engine` as it is, and is not compiled.
+        """
         for module in self.model.denoiser.modules():
             if isinstance(module, GatedStack | DiffWave):
                 module.compile(dynamic=True)
@@ -142,7 +156,7 @@ class Vocoder:
     def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
         """Yield the waveform after every network step, in one piece; the last is the result of calling the vocoder."""
         batch = self._checked(mel, options)
-        waves = self.model.steps(
+        waves = self._fast.steps(
             batch,
             sampler=self.sampler(options.get("sampler")),
             times=self.times(options.get("steps")),
@@ -160,7 +174,7 @@ class Vocoder:
         options = {**options, "spec": options.get("spec") or self.mel_spec}
         (seed,) = seeds_for(options.get("seed", 0), 1)
         model = ModelStream(
-            self.model, sampler=self.sampler(options.get("sampler")), times=self.times(options.get("steps")), seed=seed
+            self._fast, sampler=self.sampler(options.get("sampler")), times=self.times(options.get("steps")), seed=seed
         )
         return VocoderStream(model, lambda mel: self._checked(mel, options), self._precision)
 
@@ -223,8 +237,9 @@ class Vocoder:
             return next(waves, None)
 
     def _precision(self) -> torch.autocast:
-        device = next(self.model.parameters()).device.type
-        return torch.autocast(device, self._dtype, enabled=self._dtype != torch.float32)
+        device = next(self.model.parameters()).device
+        dtype = self._dtype if isinstance(self._dtype, torch.dtype) else chosen_dtype(self._dtype, device)
+        return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
     def _checked(self, mel: AnyMel, options: Options) -> Mel:
         batch = checked(mel, options.get("spec"), self.mel_spec, options.get("convert", "exact"))

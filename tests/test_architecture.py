@@ -17,7 +17,7 @@ LAYERS = [
     {"priors", "networks", "data"},
     {"model"},
     {"generative"},
-    {"training", "evaluation"},
+    {"training", "evaluation", "engine"},
     {"constructors", "contract", "streaming"},
     {"bundle", "inputs"},
     {"card", "choices"},

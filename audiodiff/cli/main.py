@@ -74,6 +74,9 @@ def vocode(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device has instructions for it.")
+    ] = "fp32",
     as_name: As = None,
     convert: Conversions = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
@@ -90,7 +93,7 @@ def vocode(
 
     set_threads(threads)
     folder = bundle_folder(model or DEFAULT)
-    vocoder = Vocoder.from_pretrained(folder)
+    vocoder = Vocoder.from_pretrained(folder, precision=precision)
     vocoder.sampler(sampler)
     request = Request(
         jobs=find_jobs(inputs, out),
@@ -98,6 +101,7 @@ def vocode(
         sampler=sampler,
         steps=steps,
         seed=seed,
+        precision=precision,
         spec=declared_spec(as_name, vocoder),
         convert=convert,
         transposed=transposed,

@@ -23,6 +23,7 @@ from audiodiff.audio.melformats import READERS
 from audiodiff.bulk import Job, is_done, mark_of, sweep
 from audiodiff.cli.long import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.contract import Convert
+from audiodiff.engine import Precision
 from audiodiff.errors import AudiodiffError, AudioError, InputError
 from audiodiff.inputs import Options
 from audiodiff.types import Samples, Seconds
@@ -38,6 +39,7 @@ class Request:
     sampler: str | None
     steps: int | None
     seed: int
+    precision: Precision
     spec: MelSpec | None
     convert: Convert
     transposed: bool

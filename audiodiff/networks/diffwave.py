@@ -78,6 +78,7 @@ class DiffWave(nn.Module):
         super().__init__()
         self.hop_length = hop_length
         self.sees_mean = sees_mean
+        self.reflects = padding_mode == "reflect"
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, 1)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
         self.clip = clip
@@ -96,6 +97,7 @@ class DiffWave(nn.Module):
         self.skip = nn.Conv1d(channels, channels, 1)
         self.output = nn.Conv1d(channels, outputs, 1)
         self.context: Samples = sum(dilations)
+        self.widest: Samples = max(dilations)
         nn.init.kaiming_normal_(self.input.weight)
         nn.init.kaiming_normal_(self.skip.weight)
         nn.init.zeros_(self.output.weight)

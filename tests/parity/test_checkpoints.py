@@ -18,6 +18,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.constructors import build
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Times, ancestral, ddim, from_betas, uniform
+from audiodiff.engine import accelerated
 from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel
 
@@ -80,6 +81,7 @@ FIXTURES = {
     "philsyn": Fixture("philsyn/300.pkl", "philsyn/fixture.npz", "philsyn", "philsyn"),
     "bddm": Fixture("bddm/score_net.pkl", "bddm/fixture.npz", "bddm", "philsyn", ("conf.yml", BDDM)),
 }
+COMPUTED = {"modules": lambda model: model, "engine": accelerated}
 LMNT_LIKE = ["lmnt", "lmnt_unconditional", "speechbrain", "priorgrad"]
 PHILSYN_LIKE = ["philsyn", "bddm"]
 
@@ -114,11 +116,11 @@ def opened(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     return open_fixture
 
 
-def network_output(model: DiffusionModel, arrays: Arrays, step: Tensor) -> Tensor:
+def network_output(model: DiffusionModel, arrays: Arrays, step: Tensor, how: str) -> Tensor:
     x_t, n_steps = arrays["x_t"].reshape(2, -1), model.denoiser.network.embedding.n_steps
     t = (step.flatten().double() + 1) / n_steps
     with torch.no_grad():
-        return model.denoiser.output(x_t, t.expand(2), Conditioning(mel=arrays.get("mel")))
+        return COMPUTED[how](model).denoiser.output(x_t, t.expand(2), Conditioning(mel=arrays.get("mel")))
 
 
 def sample(converted: Converted, mel: Tensor | None, noise: Tensor, times: Times) -> Tensor:
@@ -147,16 +149,18 @@ def test_source_is_recognized(name: str, opened: Opened) -> None:
 
 @pytest.mark.parametrize("name", LMNT_LIKE)
 @pytest.mark.parametrize("step", ["int", "frac"])
-def test_network_of_the_lmnt_family(name: str, step: str, opened: Opened) -> None:
+@pytest.mark.parametrize("how", COMPUTED)
+def test_network_of_the_lmnt_family(name: str, step: str, how: str, opened: Opened) -> None:
     converted, arrays = opened(name)
-    output = network_output(converted.model, arrays, arrays[f"step_{step}"])
+    output = network_output(converted.model, arrays, arrays[f"step_{step}"], how)
     assert_close(output, arrays[f"eps_{step}"][:, 0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PHILSYN_LIKE)
-def test_network_of_the_philsyn_family(name: str, opened: Opened) -> None:
+@pytest.mark.parametrize("how", COMPUTED)
+def test_network_of_the_philsyn_family(name: str, how: str, opened: Opened) -> None:
     converted, arrays = opened(name)
-    output = network_output(converted.model, arrays, arrays["steps"])
+    output = network_output(converted.model, arrays, arrays["steps"], how)
     assert_close(output, arrays["eps"][:, 0], rtol=0, atol=1e-5)
 
 
@@ -234,7 +238,7 @@ def test_bundle_speaks_bit_for_bit_like_what_was_converted(name: str, opened: Op
     for parameter, tensor in converted.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[parameter]), parameter
     step = arrays["steps" if name in PHILSYN_LIKE else "step_int"]
-    assert torch.equal(network_output(again.model, arrays, step), network_output(converted.model, arrays, step))
+    assert torch.equal(*(network_output(one.model, arrays, step, "modules") for one in (again, converted)))
     assert torch.equal(again.grid(again.model.denoiser.schedule), grid(converted))
 
 

@@ -1,0 +1,42 @@
+"""In which precision the networks' products are taken.
+
+fp32 is the default and exact to rounding. bf16 keeps sums, noise and waveforms in float32 and rounds the factors of
+the products to 8 bits, which is several times as fast where the processor has instructions for it (AMX, AVX-512 BF16,
+every recent GPU) and far slower where it has not: there bf16 is what it says, and nothing to be chosen for speed.
+"""
+
+from typing import Literal, get_args
+
+import torch
+
+from audiodiff.errors import ConfigError
+
+Precision = Literal["auto", "fp32", "bf16"]
+CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
+"""What `torch.cpu.get_capabilities` calls the instructions on x86 and Arm."""
+
+
+def chosen_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """The dtype of a precision on a device, where "auto" is bf16 if there are instructions for it.
+
+    Raises `ConfigError` for anything else than "auto", "fp32" and "bf16".
+    """
+    if precision not in get_args(Precision):
+        raise ConfigError(f"no precision {precision!r}: choose one of {', '.join(get_args(Precision))}")
+    reduced = multiplies_bfloat16(device) if precision == "auto" else precision == "bf16"
+    return torch.bfloat16 if reduced else torch.float32
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions for products in bfloat16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and _processor_does()
+
+
+def _processor_does() -> bool:
+    """What torch reads from the processor; before torch 2.11 it tells less of it."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in CAPABILITIES)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
