@@ -18,6 +18,7 @@ from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options,
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
+from audiodiff.networks.local_spectral import LocalStack
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
 from audiodiff.streaming import ModelStream, VocoderStream
@@ -98,7 +99,7 @@ class Vocoder:
     def compile(self) -> "Vocoder":
         """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler."""
         for module in self.model.denoiser.modules():
-            if isinstance(module, GatedStack | DiffWave):
+            if isinstance(module, GatedStack | LocalStack | DiffWave):
                 module.compile(dynamic=True)
         return self
 
