@@ -12,6 +12,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, Turns
+from audiodiff.export.real_local import RealLocalSpectralNetwork
 from audiodiff.export.unroll import Call, Clamp, Draw, Sum, Value, unroll
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave
 from audiodiff.priors import MelInversion
@@ -71,7 +72,7 @@ def real(network: nn.Module) -> nn.Module:
             "this network is told labels, speakers or embeddings: only those that take a mel are exported"
         )
     if isinstance(network, LocalSpectralNetwork):
-        raise ConfigError("LocalSpectralNetwork computes with complex numbers, which ONNX has not: it is not exported")
+        return RealLocalSpectralNetwork(network)
     return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
 
 

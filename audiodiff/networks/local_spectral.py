@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.griffin_lim import energy, with_magnitudes
+from audiodiff.audio.griffin_lim import energy
 from audiodiff.audio.mel_constraint import MelConstraint
 from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
@@ -64,7 +64,7 @@ class LocalSpectralNetwork(nn.Module):
         mean, mel = cond.need_mean(), cond.need_mel()
         envelope, bands = self.envelope(mel).mT, self.constraint.bands(mel).mT
         start, now = self.stft(mean).mT, self.stft(mean + x_t).mT
-        kept = with_magnitudes(now, self.constraint.by_frames(energy(now).add(TINY).sqrt(), bands))
+        kept = self._kept(now, bands)
         consistent = self.stft(self.stft.inverse(kept.mT)).mT
         phase, planes = self.relative(now, kept, consistent, start, envelope)
         gains = torch.view_as_complex(self.stack(planes, self.embedding(t)).float().contiguous())
@@ -72,9 +72,12 @@ class LocalSpectralNetwork(nn.Module):
         inner = (1 + gains[..., 0]) * consistent[..., b] + gains[..., 1] * now[..., b] + gains[..., 2] * start[..., b]
         inner = inner + gains[..., 3] * phase * envelope[..., b]
         found = torch.cat([inner, consistent[..., self.bins :]], dim=-1)
-        magnitudes = energy(found).add(TINY).sqrt()
-        wanted = self.constraint.by_frames(magnitudes, bands)
-        return self.stft.inverse((found * (wanted / magnitudes)).mT) - mean
+        return self.stft.inverse(self._kept(found, bands).mT) - mean
+
+    def _kept(self, spectrum: ComplexRows, bands: Float[Tensor, "batch frames n_mels"]) -> ComplexRows:
+        """The phases of a spectrum with magnitudes that keep to the mel."""
+        magnitudes = energy(spectrum).clamp_min(TINY).sqrt()
+        return spectrum * (self.constraint.by_frames(magnitudes, bands) / magnitudes)
 
 
 class LocalStack(nn.Module):
@@ -100,9 +103,9 @@ class LocalStack(nn.Module):
     ) -> Float[Tensor, "batch frames covered gains 2"]:
         """Real and imaginary parts of the gains."""
         h = self.input(planes.unflatten(2, (-1, TOGETHER)).flatten(3).permute(0, 3, 1, 2))
-        h = h + (self.place + self.step(step)[..., None, None])
+        h += self.place + self.step(step)[..., None, None]
         for layer in self.layers:
-            h = h + layer(F.relu(h))
+            h += layer(F.relu(h))  # in place: fresh memory costs as much as the sum
         return self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (TOGETHER, GAINS, 2)).flatten(2, 3)
 
 
@@ -130,7 +133,7 @@ class RelativePhases(nn.Module):
         now, kept, consistent, start = (x[..., : self.bins] / envelope for x in (now, kept, consistent, start))
         size = energy(now).sqrt()
         phase = now / (size + FAINT)
-        levels = [_level(size), _level(energy(kept).sqrt()), _level(energy(consistent).sqrt())]
+        levels = [level(size), level(energy(kept).sqrt()), level(energy(consistent).sqrt())]
         now, consistent, start = (_compressed(part) for part in (now, consistent, start))
         earlier = F.pad(now, (0, 0, 1, 0))[:, :-1] * self.advance
         later = F.pad(now, (0, 0, 0, 1))[:, 1:] * self.advance.conj()
@@ -146,5 +149,6 @@ def _compressed(spectrum: Covered) -> Covered:
     return spectrum * energy(spectrum).add(FAINT**2).pow(-0.25)
 
 
-def _level(magnitudes: Float[Tensor, "batch frames covered"]) -> Float[Tensor, "batch frames covered"]:
+def level(magnitudes: Float[Tensor, "batch frames covered"]) -> Float[Tensor, "batch frames covered"]:
+    """The logarithm of whitened magnitudes, brought to about -2 … 1."""
     return (magnitudes + FAINT).log() / 3
