@@ -32,8 +32,11 @@ def assemble(magnitudes: Path, denoiser: Path, iterations: int, steps: int, name
     config["grid"]["times"] = grid(steps)
     config["grids"] = {str(n): grid(n) for n in range(1, len(TIMES)) if n != steps}
     model = build(config["model"])
-    model.prior.load_state_dict(load_bundle(magnitudes).model.prior.state_dict())
-    model.denoiser.load_state_dict(load_bundle(denoiser).model.denoiser.state_dict())
+    parts = {
+        "prior.": load_bundle(magnitudes).model.state_dict(),
+        "denoiser.": load_bundle(denoiser).model.state_dict(),
+    }
+    model.load_state_dict({key: x for part, state in parts.items() for key, x in state.items() if key.startswith(part)})
     card = out / CARD
     return save_bundle(out, name, config, model, card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n")
 
