@@ -19,6 +19,7 @@ from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options,
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
+from audiodiff.networks.local_spectral import LocalStack
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
 from audiodiff.streaming import ModelStream, VocoderStream
@@ -112,7 +113,7 @@ class Vocoder:
         On a processor a `DiffWave` runs in `audiodiff.engine` as it is, and is not compiled.
         """
         for module in self.model.denoiser.modules():
-            if isinstance(module, GatedStack | DiffWave):
+            if isinstance(module, GatedStack | LocalStack | DiffWave):
                 module.compile(dynamic=True)
         return self
 

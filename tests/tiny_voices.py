@@ -7,7 +7,7 @@ from audiodiff.audio import convention
 from audiodiff.bundle import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave
 from audiodiff.priors import Isotropic, MelInversion
 
 HIFIGAN = convention("hifigan_22k")
@@ -31,6 +31,16 @@ def spectral() -> Vocoder:
     return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
 
 
+def local() -> Vocoder:
+    """A network over frames and bins on an inversion prior."""
+    torch.manual_seed(0)
+    magnitudes = MagnitudeNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
+    network = LocalSpectralNetwork(mel=HIFIGAN, channels=4, layers=2, step_channels=8)
+    for stack in (magnitudes.stack, network.stack):
+        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
+
+
 def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
     """A vocoder that takes three steps of ddim."""
     denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
@@ -38,7 +48,7 @@ def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
     return Vocoder(Bundle("tiny", model, ddim, lambda schedule: uniform(schedule, 3)))
 
 
-VOICES = {"diffwave": diffwave, "spectral": spectral}
+VOICES = {"diffwave": diffwave, "spectral": spectral, "local": local}
 
 
 def mel_of(frames: int, seed: int = 0) -> torch.Tensor:

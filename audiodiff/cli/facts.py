@@ -11,7 +11,7 @@ from audiodiff.constructors import Tree, build
 from audiodiff.convert import convert
 from audiodiff.generative import GenerativeModel
 from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave, MelGenerator, SpectralDiffWave
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, MelGenerator, SpectralDiffWave
 from audiodiff.shelf import bundle_folder
 from audiodiff.streaming import ModelStream
 from audiodiff.types import Samples
@@ -105,6 +105,8 @@ def receptive_field(model: AnyModel) -> str:
         side = network.context
     elif isinstance(network, SpectralDiffWave | MelGenerator):
         side = network.context * spec.hop_length + spec.n_fft
+    elif isinstance(network, LocalSpectralNetwork):
+        side = network.reach * spec.hop_length
     return f"{2 * side + 1} samples ({1000 * (2 * side + 1) / spec.sample_rate:.0f} ms) at every network call"
 
 

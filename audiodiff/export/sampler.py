@@ -12,8 +12,9 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, Turns
+from audiodiff.export.real_local import RealLocalSpectralNetwork
 from audiodiff.export.unroll import Call, Clamp, Draw, Sum, Value, unroll
-from audiodiff.networks import DiffWave, SpectralDiffWave
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Time, Wave
 
@@ -70,6 +71,8 @@ def real(network: nn.Module) -> nn.Module:
         raise ConfigError(
             "this network is told labels, speakers or embeddings: only those that take a mel are exported"
         )
+    if isinstance(network, LocalSpectralNetwork):
+        return RealLocalSpectralNetwork(network)
     return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
 
 

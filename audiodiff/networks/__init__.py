@@ -2,8 +2,9 @@
 
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
+from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
 from audiodiff.networks.spectral import SpectralDiffWave
 
-__all__ = ["ClipEmbedding", "DiffWave", "MagnitudeNetwork", "MelGenerator", "SpectralDiffWave"]
+__all__ = ["ClipEmbedding", "DiffWave", "LocalSpectralNetwork", "MagnitudeNetwork", "MelGenerator", "SpectralDiffWave"]

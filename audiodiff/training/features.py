@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from audiodiff.audio.mel import MelSpectrogram
+from audiodiff.conditioning import Conditioning
 from audiodiff.model import DiffusionModel
 from audiodiff.training.inversion import inversion_prior
 
@@ -40,26 +41,43 @@ class MelFeatures:
         return {"wave": wave[: frames * self.hop_length], "mel": spoken[:, :frames]}
 
 
-class InversionFeatures(MelFeatures):
-    """Also the prior's mean, and the recording with the mean's phases that `Endpoint` regresses on."""
+class MeanFeatures(MelFeatures):
+    """Also the prior's mean, which `Refinement` starts from."""
+
+    def __init__(self, *, model: DiffusionModel) -> None:
+        super().__init__(model=model)
+        self.prior = inversion_prior(model)
+
+    @property
+    def fingerprint(self) -> str:
+        """The mel convention, and the prior's weights and settings."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.prior.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {METHOD}"
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave`, `mel` and `mean`."""
+        tensors = super().__call__(wave, mel)
+        return tensors | {"mean": self.prior.condition(tensors["mel"].unsqueeze(0)).need_mean()[0]}
+
+
+class InversionFeatures(MeanFeatures):
+    """Also the recording with the mean's phases that `Endpoint` regresses on."""
 
     def __init__(self, *, model: DiffusionModel, iterations: int = 64) -> None:
         super().__init__(model=model)
-        self.prior = inversion_prior(model)
         self.iterations = iterations
 
     @property
     def fingerprint(self) -> str:
-        """The mel convention, the prior's weights and settings, and the iterations of the target."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.prior.state_dict().items()):
-            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {self.iterations} {METHOD}"
+        """That of the mean, and the iterations of the target."""
+        return f"{super().fingerprint} {self.iterations}"
 
     @torch.no_grad()
     def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
         """Map a [samples] waveform to `wave`, `mel`, `mean` and `target`."""
         tensors = super().__call__(wave, mel)
-        cond = self.prior.condition(tensors["mel"].unsqueeze(0))
-        target = self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)
-        return tensors | {"mean": cond.need_mean()[0], "target": target[0]}
+        cond = Conditioning(mel=tensors["mel"].unsqueeze(0), mean=tensors["mean"].unsqueeze(0))
+        return tensors | {"target": self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)[0]}

@@ -1,6 +1,7 @@
 """Every recipe on a tiny corpus in the real layout of its corpus."""
 
 import importlib.util
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,3 +189,14 @@ def test_two_files_of_a_folder_must_not_share_an_id(tmp_path):
         speak(tmp_path / name, 8000)
     with pytest.raises(InputError, match="both be called a-b"):
         list(load("folder").recordings(tmp_path))
+
+
+def test_no_test_clip_is_trained_on_whatever_the_folder_holds(shared):
+    """Neither by its name, nor as the same recording under another one."""
+    recipe = load("ljspeech")
+    found = list(recipe.recordings(shared / "data" / "ljspeech"))
+    by_split = {split: [recording for recording in found if recording.split == split] for split in SPLITS}
+    assert {recording.id for recording in by_split["test"]} == recipe.TEST_IDS
+    sounds = {split: {sha256(row.path.read_bytes()).digest() for row in by_split[split]} for split in SPLITS}
+    assert len(by_split["train"]) == len(sounds["train"]) > 300
+    assert not sounds["test"] & (sounds["train"] | sounds["valid"])

@@ -1,5 +1,7 @@
 """What the objectives mean, on networks whose answer is known."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from audiodiff.diffusion import (
     StraightPath,
     X0Prediction,
     ddim,
+    explicit,
     l1,
     min_snr_weight,
 )
@@ -24,6 +27,7 @@ from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic
 from audiodiff.training.inversion import Endpoint, MagnitudeMatch, Rollout
 from audiodiff.training.objective import Hybrid, Simple
+from audiodiff.training.refinement import Refinement
 
 BETAS = LinearBetas(first=1e-4, last=0.05, n_steps=50)
 WAVE, MEL = torch.randn(4, 2048), torch.randn(4, 80, 8)
@@ -127,3 +131,44 @@ def test_rollouts_visit_what_the_sampler_visits(tiny_model, clip):
     assert len({t.item() for _, t in seen}) == 4
     for x_t, t in seen:
         assert_close(x_t, visited[round(4 * (1 - t.item()))], rtol=0, atol=1e-5)
+
+
+GRID = partial(explicit, times=[1.0, 0.3, 0.1, 0.0])
+
+
+def test_refinement_visits_what_its_grid_visits_and_trains_the_denoiser_alone(tiny_model, clip):
+    wave = clip[: 256 * 20].unsqueeze(0)
+    mel = MelSpectrogram(tiny_model.mel)(wave)
+    cond = tiny_model.prior.condition(mel)
+    refinement = Refinement(model=tiny_model, grid=GRID)
+    eps, denoiser = torch.randn_like(wave), tiny_model.denoiser.requires_grad_(True)
+    with torch.no_grad():
+        walk = ddim(denoiser.bind(cond), denoiser.schedule, eps, refinement.times, torch.randn_like)
+        visited = dict(zip((1.0, 0.3, 0.1), [eps, *walk], strict=False))
+    torch.manual_seed(0)
+    seen = [refinement.state(eps, cond) for _ in range(30)]
+    times = [round(t.item(), 4) for _, t in seen]
+    assert set(times) == set(visited)
+    assert times.count(1.0) > 12
+    for t, (x_t, _) in zip(times, seen, strict=True):
+        assert_close(x_t, visited[t], rtol=0, atol=1e-5)
+    refinement(wave, mel, mean=0.5 * wave)["loss"].backward()
+    with_gradient = {name for name, p in tiny_model.named_parameters() if p.grad is not None}
+    assert with_gradient
+    assert all(name.startswith("denoiser.") for name in with_gradient)
+
+
+def test_refinement_asks_for_the_recording_s_sound_and_counts_no_margins(tiny_model, clip):
+    wave = clip[: 256 * 20].unsqueeze(0)
+    mel = MelSpectrogram(tiny_model.mel)(wave)
+    tiny_model.denoiser.network = Says(wave)
+    objective = Refinement(model=tiny_model, grid=GRID)
+    nothing = torch.zeros_like(wave)
+    assert objective(wave, mel, mean=nothing)["loss"].item() == pytest.approx(0, abs=1e-4)
+    assert objective(-wave, mel, mean=nothing)["loss"].item() == pytest.approx(0, abs=1e-4)
+    edges = wave.clone()
+    edges[:, :256], edges[:, -256:] = 0.3, -0.3
+    assert objective(edges, mel, mean=nothing)["loss"].item() == pytest.approx(0, abs=1e-4)
+    assert objective(0.5 * wave, mel, mean=nothing)["loss"].item() > 1
+    with pytest.raises(ConfigError, match=r"data\.segment"):
+        objective(wave[:, : 256 * 6], mel[..., :6], mean=nothing[:, : 256 * 6])
