@@ -8,8 +8,8 @@ tract (played faster or slower), another equalization and another loudness, some
 them. Copies are 24-bit FLAC files below `--out`; what varies is drawn from the recording's name, so that the
 same corpora give the same copies. A speaker who is heard for ten minutes needs no copies.
 
-The recordings listed in `test.txt` beside this file and in LJSpeech's are never taken, nor is anything else that their speakers say,
-nor recordings of VCTK and LibriTTS that do not say whose they are: they may be a test speaker's.
+The recordings listed in `test.txt` beside this file and in LJSpeech's are never taken, nor is anything else that
+their speakers say, nor recordings of VCTK and LibriTTS that do not say whose they are: they may be a test speaker's.
 """
 
 import argparse
