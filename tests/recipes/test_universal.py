@@ -51,7 +51,7 @@ def row(row_id, speaker=None, duration=1.0):
         ("singing_solo-vocadito_1_b", None, False),
         ("lang_nl_BE-nathalie", None, True),
         ("LJ001-0002", "linda_johnson", False),  # a test recording of the ljspeech recipe
-        ("LJ001-0003", "linda_johnson", True),
+        ("LJ001-0200", "linda_johnson", True),
     ],
 )
 def test_speakers_of_the_evaluation_are_never_trained_on(row_id, speaker, fine):
