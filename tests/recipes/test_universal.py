@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiodiff.audio import resample
+from audiodiff.cli.config import build, compose_config
 from audiodiff.data import Utterance, read_manifest, write_manifest
 from tests.recipes.test_recipes import load
 
@@ -93,3 +95,28 @@ def test_the_command_writes_manifests(manifest, tmp_path, monkeypatch):
     assert heard | {row.id for row in valid} == {"a", "b", "c"}
     assert heard.isdisjoint(row.id for row in valid)
     assert len(train) == 2 * len(heard)
+
+
+CONVENTIONS = ["vocos_24k", "f5_24k", "bigvgan_24k", "speecht5_16k", "words_8k", "cosyvoice2_24k", "espnet_24k"]
+CONVENTIONS += ["wavegrad_24k", "wavefm_24k", "diffwave_22k", "coqui_22k", "flow2gan_44k", "nemo_44k"]
+
+
+@pytest.mark.parametrize("mel", CONVENTIONS)
+def test_any_convention_is_a_config(mel, clip):
+    """Other rates, hops, windows, framings, floors and logarithms learn and speak without a line of code."""
+    small = ["prior.magnitudes.channels=8", "prior.magnitudes.layers=1", "prior.iterations=24"]
+    config = compose_config("train", ["experiment=universal_magnitudes", f"mel={mel}", *small])
+    assert config.name == f"universal_{config.mel.sample_rate}_magnitudes"
+    model = build(config.model)
+    spec = model.mel
+    wave = resample(clip[:16384], 22050, spec.sample_rate)
+    features = build(config.features, model=model)(wave)
+    losses = build(config.objective, model=model)(**{name: part[None] for name, part in features.items()})
+    losses["loss"].backward()
+    assert losses["loss"].isfinite()
+    assert model.prior.magnitudes.stack.output.weight.grad.abs().sum() > 0
+    mean = model.prior.condition(features["mel"][None]).need_mean()[0]
+    assert mean.shape == features["wave"].shape
+    inner = slice(spec.n_fft, -spec.n_fft)
+    level = mean[inner].square().mean() / features["wave"][inner].square().mean()
+    assert abs(10 * level.log10()) < 1.5
