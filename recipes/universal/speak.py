@@ -21,7 +21,10 @@ from audiodiff.audio import MelSpectrogram, load_audio, resample, save_audio
 from audiodiff.data import Utterance, read_manifest
 from audiodiff.priors import MelInversion
 
-TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
+RECIPES = Path(__file__).parent.parent
+TEST_IDS = frozenset(
+    name for recipe in ("universal", "ljspeech") for name in (RECIPES / recipe / "test.txt").read_text().split()
+)
 GROUPS = {
     "vctk": "vctk-",
     "libritts": "libritts-",
@@ -30,6 +33,7 @@ GROUPS = {
     "singing": "singing_",
     "music": "music-",
     "noise": "noise-",
+    "ljspeech": "LJ",
 }
 """How the ids of each group begin."""
 
