@@ -15,7 +15,7 @@ their speakers say, nor recordings of VCTK and LibriTTS that do not say whose th
 import argparse
 import hashlib
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,7 +139,7 @@ def merged(manifests: Iterable[Path]) -> list[Utterance]:
 
 def rare(rows: list[Utterance]) -> list[Utterance]:
     """The recordings of everybody who is heard for less than `ENOUGH`."""
-    heard: Counter[str] = Counter()
+    heard: defaultdict[str, float] = defaultdict(float)
     for row in rows:
         heard[row.speaker or row.id] += row.duration
     return [row for row in rows if heard[row.speaker or row.id] < ENOUGH]
@@ -147,7 +147,7 @@ def rare(rows: list[Utterance]) -> list[Utterance]:
 
 def shortened(rows: list[Utterance], longest: float) -> list[Utterance]:
     """The recordings, those first that come first by hash, until their speaker has been heard for `longest` seconds."""
-    heard: Counter[str] = Counter()
+    heard: defaultdict[str, float] = defaultdict(float)
     kept = []
     for row in sorted(rows, key=lambda row: seed_of(row.id)):
         heard[row.speaker or row.id] += row.duration
