@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiodiff.audio.griffin_lim import Magnitudes
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import ddim, diffuse, uniform, uniform_times
 from audiodiff.errors import ConfigError
@@ -15,8 +16,14 @@ from audiodiff.training.objective import Losses
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Time, Wave
 
+Kept = Float[Tensor, "batch bins 1"]
+"""One where a loss counts a bin, zero where it does not."""
 NOTHING = 5e-5
 """An STFT magnitude that 16-bit audio's rounding alone exceeds (window 1024): below it is no recording."""
+NEGLIGIBLE = 1e-5
+"""100 dB below a clip's loudest bin: what is left above its old band when a recording is resampled upwards."""
+INNER = slice(2, -2)
+"""Frames at the ends of a crop see zeros where the mel saw sound."""
 
 
 class Endpoint(nn.Module):
@@ -24,7 +31,8 @@ class Endpoint(nn.Module):
 
     loss = |STFT(estimate - target)| weighted by envelope^-`whitening` + `spectral` · multi-resolution STFT loss
     between the estimate and the recording. The target has the recording's magnitudes and the mean's phases
-    (`MelInversion.aligned`); both it and the mean come with the batch.
+    (`MelInversion.aligned`); both it and the mean come with the batch. Nothing is asked of the estimate at
+    frequencies that the recording does not hold (`held`).
     """
 
     def __init__(self, *, model: DiffusionModel, spectral: float = 1.0, whitening: float = 0.5) -> None:
@@ -42,8 +50,10 @@ class Endpoint(nn.Module):
         x_0, eps = prior.encode(target, cond), prior.shape(torch.randn_like(wave), cond)
         x_t, t = self.state(x_0, eps, cond)
         estimate = denoiser(x_t, t, cond)
-        regression = self._distance(estimate - x_0, cond)
-        spectral = self.spectral_loss(prior.decode(estimate, cond), wave)
+        kept = held(prior.stft(wave).abs())
+        regression = self._distance(estimate - x_0, kept, cond)
+        spoken = prior.stft.inverse(prior.stft(prior.decode(estimate, cond)) * kept)
+        spectral = self.spectral_loss(spoken, wave)
         return {
             "loss": regression + self.spectral * spectral,
             "regression": regression.detach(),
@@ -56,10 +66,10 @@ class Endpoint(nn.Module):
         t = uniform_times(schedule, len(x_0)).to(x_0)
         return diffuse(x_0, eps, t, schedule), t
 
-    def _distance(self, error: Wave, cond: Conditioning) -> Float[Tensor, ""]:
+    def _distance(self, error: Wave, kept: Kept, cond: Conditioning) -> Float[Tensor, ""]:
         prior = inversion_prior(self.model)
-        weight = prior.envelope(cond.need_mel()).pow(-self.whitening)
-        weight = weight / weight.mean(dim=(1, 2), keepdim=True)
+        weight = prior.envelope(cond.need_mel()).pow(-self.whitening) * kept
+        weight = weight / weight.mean(dim=(1, 2), keepdim=True).clamp_min(1e-8)
         size = prior.stft(cond.need_mean()).abs().mul(weight).mean(dim=(1, 2)).clamp_min(1e-3)
         return (prior.stft(error).abs().mul(weight).mean(dim=(1, 2)) / size).mean()
 
@@ -105,17 +115,24 @@ class MagnitudeMatch(nn.Module):
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
         prior = inversion_prior(self.model)
         estimate, envelope = prior.magnitudes(mel), prior.envelope(mel)
-        # Frames at the ends of a crop see zeros where the mel saw sound.
-        inner = slice(2, -2)
-        truth, estimate, envelope = (part[..., inner] for part in (prior.stft(wave).abs(), estimate, envelope))
-        held = truth.amax(dim=-1, keepdim=True) > NOTHING
-        truth, estimate = truth * held, estimate * held
+        truth = prior.stft(wave).abs()
+        kept = held(truth)
+        truth, estimate, envelope = (part[..., INNER] for part in (truth * kept, estimate * kept, envelope))
         difference = (estimate - truth).abs()
-        share = held.float().mean().clamp_min(1e-3)
+        share = kept.mean().clamp_min(1e-3)
         ratio = (estimate.clamp_min(1e-5).log() - truth.clamp_min(1e-5).log()).abs().mean() / share
         whitened = (difference / envelope).mean() / share
         plain = (difference.mean(dim=(1, 2)) / truth.mean(dim=(1, 2)).clamp_min(1e-3)).mean()
         return {"loss": ratio + whitened + self.peaks * plain, "log_ratio": ratio.detach()}
+
+
+def held(magnitudes: Magnitudes) -> Kept:
+    """One for every bin at which a clip holds something, zero where it holds nothing, as above its band.
+
+    The maximum over the inner frames decides, so a bin that is silent for a while still counts.
+    """
+    loudest = magnitudes[..., INNER].amax(dim=-1, keepdim=True)
+    return (loudest > NOTHING).float() * (loudest > NEGLIGIBLE * loudest.amax(dim=1, keepdim=True))
 
 
 def inversion_prior(model: DiffusionModel) -> MelInversion:

@@ -1,17 +1,23 @@
 """Merge the manifests of several corpora and add varied copies of their recordings.
 
-    python recipes/universal/prepare.py data/*/train.jsonl --out data/universal --copies 2
+    python recipes/universal/prepare.py data/*/*.jsonl --out data/universal --copies 4
+    python recipes/universal/prepare.py data/*/*.jsonl --out data/universal_few --copies 0 --longest 450
 
 Few recordings do not make a universal voice, so each is also kept in copies of another pitch and size of vocal
 tract (played faster or slower), another equalization and another loudness, some with a second recording under
 them. Copies are 24-bit FLAC files below `--out`; what varies is drawn from the recording's name, so that the
-same corpora give the same copies. The recordings listed in `test.txt` beside this file are never taken.
+same corpora give the same copies. A speaker who is heard for ten minutes needs no copies.
+
+The recordings listed in `test.txt` beside this file and in LJSpeech's are never taken, nor is anything else that
+their speakers say, nor recordings of VCTK and LibriTTS that do not say whose they are: they may be a test speaker's.
 """
 
 import argparse
 import hashlib
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import librosa
@@ -22,8 +28,17 @@ from scipy.signal import butter, sosfilt
 
 from audiodiff.data import Utterance, read_manifest, write_manifest
 
-TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
+RECIPES = Path(__file__).parent.parent
+TEST_IDS = frozenset(
+    name for recipe in ("universal", "ljspeech") for name in (RECIPES / recipe / "test.txt").read_text().split()
+)
+READER = re.compile(r"(?:(?:vctk|libritts|train|test|singing_solo)-)?(p\d{3}|s5|\d+|vocadito_\d+)[-_]")
+"""Whose voice an id names. LibriSpeech and LibriTTS number the same readers of LibriVox alike."""
+NAMELESS = re.compile(r"(vctk|libritts)-")
+"""Ids of corpora that hold test speakers; those that name no reader are not taken."""
 VALID_SHARE = 0.04
+ENOUGH = 600.0
+"""Seconds of one speaker beyond which copies are not needed."""
 SPEED = (0.8, 1.25)
 GAIN_DB = (-20.0, 0.0)
 """Of the copy's peak below full scale."""
@@ -96,15 +111,54 @@ def seed_of(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
 
 
+def reader(row: Utterance) -> str | None:
+    """The speaker of a recording, by its manifest or else by its name."""
+    return row.speaker or named_reader(row.id)
+
+
+def named_reader(row_id: str) -> str | None:
+    """The reader that an id names, if it does."""
+    found = READER.match(row_id)
+    return found[1] if found else None
+
+
+TEST_READERS = frozenset(filter(None, map(named_reader, TEST_IDS)))
+
+
+def may_train(row: Utterance) -> bool:
+    """Whether a recording is neither a test recording nor of a test speaker, for all that is known."""
+    unknown = reader(row) is None and NAMELESS.match(row.id) is not None
+    return row.id not in TEST_IDS and reader(row) not in TEST_READERS and not unknown
+
+
 def merged(manifests: Iterable[Path]) -> list[Utterance]:
-    """All recordings of the manifests except the test recordings."""
+    """All recordings of the manifests that may be trained on, each with its speaker if that is known."""
     rows = [row for manifest in manifests for row in read_manifest(manifest)]
-    return [row for row in rows if row.id not in TEST_IDS]
+    return [replace(row, speaker=reader(row)) for row in rows if may_train(row)]
+
+
+def rare(rows: list[Utterance]) -> list[Utterance]:
+    """The recordings of everybody who is heard for less than `ENOUGH`."""
+    heard: defaultdict[str, float] = defaultdict(float)
+    for row in rows:
+        heard[row.speaker or row.id] += row.duration
+    return [row for row in rows if heard[row.speaker or row.id] < ENOUGH]
+
+
+def shortened(rows: list[Utterance], longest: float) -> list[Utterance]:
+    """The recordings, those first that come first by hash, until their speaker has been heard for `longest` seconds."""
+    heard: defaultdict[str, float] = defaultdict(float)
+    kept = []
+    for row in sorted(rows, key=lambda row: seed_of(row.id)):
+        heard[row.speaker or row.id] += row.duration
+        if heard[row.speaker or row.id] <= longest:
+            kept.append(row)
+    return kept
 
 
 def copies(train: list[Utterance], number: int, folder: Path) -> Iterator[Utterance]:
-    """Yield `number` varied copies of each recording."""
-    wanted = [Copy(source, k) for source in train for k in range(1, number + 1)]
+    """Yield `number` varied copies of each rare recording."""
+    wanted = [Copy(source, k) for source in rare(train) for k in range(1, number + 1)]
     for copy in track(wanted, description="Copies", transient=True):
         yield copy.made(folder, train)
 
@@ -114,15 +168,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifests", type=Path, nargs="+", help="manifests that the other recipes wrote")
     parser.add_argument("--out", type=Path, default=Path("data/universal"), help="where manifests and copies go")
-    parser.add_argument("--copies", type=int, default=2, help="varied copies of each recording")
+    parser.add_argument("--copies", type=int, default=4, help="varied copies of each rare recording")
+    parser.add_argument("--longest", type=float, default=float("inf"), help="seconds to take of one speaker")
     arguments = parser.parse_args()
     rows = merged(arguments.manifests)
-    held = {row.id for row in rows if seed_of(row.id) / 2**64 < VALID_SHARE}
-    train = [row for row in rows if row.id not in held]
-    train += copies(train, arguments.copies, arguments.out / "copies")
+    # Music and languages name no speaker; of them there is too little to hold any out.
+    valid = [row for row in rows if row.speaker is not None and seed_of(row.id) / 2**64 < VALID_SHARE]
+    train = shortened([row for row in rows if row not in valid], arguments.longest)
+    train = train + list(copies(train, arguments.copies, arguments.out / "copies"))
     write_manifest(arguments.out / "train.jsonl", train)
-    write_manifest(arguments.out / "valid.jsonl", [row for row in rows if row.id in held])
-    print(f"{arguments.out}: {len(train)} train, {len(held)} valid")
+    write_manifest(arguments.out / "valid.jsonl", valid)
+    minutes = sum(row.duration for row in train) / 60
+    print(f"{arguments.out}: {len(train)} train ({minutes:.1f} minutes), {len(valid)} valid")
 
 
 if __name__ == "__main__":

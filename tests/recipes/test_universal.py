@@ -1,9 +1,13 @@
 """The universal recipe: what it merges, what it leaves out, how its copies vary."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
+from audiodiff.audio import resample
+from audiodiff.cli.config import build, compose_config
 from audiodiff.data import Utterance, read_manifest, write_manifest
 from tests.recipes.test_recipes import load
 
@@ -29,6 +33,39 @@ def test_test_recordings_are_left_out_everywhere(manifest, tmp_path):
     assert {row.id for row in rows} == {"a", "b", "c"}
     copies = list(universal.copies(rows, 1, tmp_path / "copies"))
     assert not any(HELD_OUT in copy.id for copy in copies)
+
+
+def row(row_id, speaker=None, duration=1.0):
+    return Utterance(id=row_id, path=Path("x.flac"), duration=duration, sample_rate=16000, speaker=speaker)
+
+
+@pytest.mark.parametrize(
+    ("row_id", "speaker", "fine"),
+    [
+        ("vctk-p227_001", None, True),
+        ("vctk-p225_017", None, False),  # p225 says two of the test recordings
+        ("p225_017", "p225", False),
+        ("174_84280_000003_000001", "174", False),
+        ("train-174-84280-0003", None, False),  # LibriSpeech and LibriTTS have the same readers
+        ("train-103-1240-0000", None, True),
+        ("vctk-nuwave2_8k_sample_0", None, False),  # who speaks is not said
+        ("libritts-bigvgan_ltclean1", None, False),
+        ("singing_solo-vocadito_1_b", None, False),
+        ("lang_nl_BE-nathalie", None, True),
+        ("LJ001-0002", "linda_johnson", False),  # a test recording of the ljspeech recipe
+        ("LJ001-0200", "linda_johnson", True),
+    ],
+)
+def test_speakers_of_the_evaluation_are_never_trained_on(row_id, speaker, fine):
+    assert universal.may_train(row(row_id, speaker)) == fine
+
+
+def test_only_the_rare_are_copied_and_the_frequent_can_be_cut_short():
+    rows = [row(f"often-{k}", "often", 100.0) for k in range(8)] + [row("seldom-1", "seldom", 100.0)]
+    assert [found.id for found in universal.rare(rows)] == ["seldom-1"]
+    cut = universal.shortened(rows, 250.0)
+    assert sorted(found.speaker for found in cut) == ["often", "often", "seldom"]
+    assert {found.id for found in cut} == {found.id for found in universal.shortened(rows[::-1], 250.0)}
 
 
 def test_copies_depend_on_names_alone(manifest, tmp_path):
@@ -58,3 +95,28 @@ def test_the_command_writes_manifests(manifest, tmp_path, monkeypatch):
     assert heard | {row.id for row in valid} == {"a", "b", "c"}
     assert heard.isdisjoint(row.id for row in valid)
     assert len(train) == 2 * len(heard)
+
+
+CONVENTIONS = ["vocos_24k", "f5_24k", "bigvgan_24k", "speecht5_16k", "words_8k", "cosyvoice2_24k", "espnet_24k"]
+CONVENTIONS += ["wavegrad_24k", "wavefm_24k", "diffwave_22k", "coqui_22k", "flow2gan_44k", "nemo_44k"]
+
+
+@pytest.mark.parametrize("mel", CONVENTIONS)
+def test_any_convention_is_a_config(mel, clip):
+    """Other rates, hops, windows, framings, floors and logarithms learn and speak without a line of code."""
+    small = ["prior.magnitudes.channels=8", "prior.magnitudes.layers=1", "prior.iterations=24"]
+    config = compose_config("train", ["experiment=universal_magnitudes", f"mel={mel}", *small])
+    assert config.name == f"universal_{config.mel.sample_rate}_magnitudes"
+    model = build(config.model)
+    spec = model.mel
+    wave = resample(clip[:16384], 22050, spec.sample_rate)
+    features = build(config.features, model=model)(wave)
+    losses = build(config.objective, model=model)(**{name: part[None] for name, part in features.items()})
+    losses["loss"].backward()
+    assert losses["loss"].isfinite()
+    assert model.prior.magnitudes.stack.output.weight.grad.abs().sum() > 0
+    mean = model.prior.condition(features["mel"][None]).need_mean()[0]
+    assert mean.shape == features["wave"].shape
+    inner = slice(spec.n_fft, -spec.n_fft)
+    level = mean[inner].square().mean() / features["wave"][inner].square().mean()
+    assert abs(10 * level.log10()) < 1.5

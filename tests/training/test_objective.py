@@ -101,6 +101,19 @@ def test_magnitudes_learn_nothing_where_the_recording_holds_nothing(tiny_model, 
     assert moved[200:].max() == 0
 
 
+@pytest.mark.parametrize("objective", [Endpoint, partial(Rollout, n_steps=2)])
+def test_the_diffusion_is_asked_nothing_where_the_recording_holds_nothing(tiny_model, clip, objective):
+    """Neither loss moves what the network says above the 4 kHz of a recording from 8 kHz."""
+    wave = resample(resample(clip, 22050, 8000), 8000, 22050)[None, : 256 * 40]
+    mel = MelSpectrogram(tiny_model.mel)(wave)
+    torch.manual_seed(0)
+    objective(model=tiny_model)(wave, mel, mean=0.5 * wave, target=wave)["loss"].backward()
+    real, imaginary = tiny_model.denoiser.network.stack.output.bias.grad.abs().chunk(2)
+    for moved in (real, imaginary):
+        assert moved[20:180].max() > 0
+        assert moved[210:].max() < 1e-3 * moved[20:180].max()
+
+
 def test_each_half_of_the_fast_voice_trains_its_own_weights(tiny_model, clip):
     wave = clip[: 256 * 20].unsqueeze(0)
     mel = torch.randn(1, 80, 20) - 5
