@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from audiodiff.audio import MelSpectrogram, load_audio
 from audiodiff.convert import convert
 from audiodiff.data import read_manifest
-from audiodiff.diffusion import Schedule, l1
+from audiodiff.diffusion import DiscreteBetas, Schedule, l1
 from audiodiff.model import DiffusionModel
 from audiodiff.noise import SampleNoise
 from audiodiff.training.objective import Simple
@@ -39,7 +39,7 @@ def learner(folder: Path, **changes: int) -> Any:  # noqa: ANN401 (a package tha
 
     params = AttrDict(dict(params) | changes)
     network = DiffWave(params)
-    optimizer = torch.optim.Adam(network.parameters(), lr=params.learning_rate)
+    optimizer = torch.optim.Adam(network.parameters(), lr=params["learning_rate"])
     theirs = DiffWaveLearner(str(folder), network, [], optimizer, params)
     theirs.save_to_checkpoint()
     return theirs
@@ -70,7 +70,9 @@ def their_step(theirs: Any, batch: Batch, seed: int) -> float:  # noqa: ANN401
 def our_step(model: DiffusionModel, optimizer: torch.optim.Optimizer, batch: Batch, seed: int) -> float:
     """One step of ours with what theirs would draw: first their times, then the noise."""
     torch.manual_seed(seed)
-    n_steps = len(model.denoiser.schedule.betas)
+    schedule = model.denoiser.schedule
+    assert isinstance(schedule, DiscreteBetas)
+    n_steps = schedule.n_steps
     drawn = (torch.randint(0, n_steps, [len(batch[0])]) + 1).double() / n_steps
     objective = Simple(model=model, distance=l1, times=partial(given, drawn=drawn))
     optimizer.zero_grad()
