@@ -31,7 +31,15 @@ FACTORS = {
     "prior": ("paper", "isotropic", "energy", "base", "inversion"),
     "prediction and schedule": ("base", "x0", "v", "zero_snr_v", "cosine_v", "straight_velocity"),
     "loss": ("base", "l1", "stft", "min_snr"),
-    "together": ("paper", "base", "envelope_fast", "inversion", "inversion_fast", "inversion_rollout"),
+    "together": (
+        "base",
+        "envelope_fast",
+        "envelope_velocity",
+        "inversion",
+        "inversion_fast",
+        "inversion_velocity",
+        "inversion_rollout",
+    ),
 }
 TARGETS = (("log_mel", 0.8), ("log_mel", 0.7), ("log_mel", 0.6), ("mr_stft", 2.5), ("mr_stft", 2.0), ("mr_stft", 1.5))
 """The qualities whose steps are counted."""

@@ -51,25 +51,21 @@ CELLS: dict[str, list[str]] = {
     "isotropic": PAPER,
     # one choice at a time around the base: envelope prior, eps, DiffWave's 50 betas, L2 of half-whitened errors
     "base": [],
-    "energy": [
-        "prior=mel_energy",
-    ],
+    "energy": ["prior=mel_energy"],
     "inversion": MEAN,
     "v": ["prediction=v"],
     "x0": ["prediction=x0"],
     "zero_snr_v": ["schedule=diffwave_50_zero_snr", "prediction=v", "grid=uniform", "grid.n_steps=6"],
     "cosine_v": ["schedule=cosine", "prediction=v", *CONTINUOUS],
     "straight_velocity": ["prediction=velocity", *STRAIGHT],
-    "straight_x0": ["prediction=x0", *STRAIGHT],
     "l1": ["objective/distance=l1"],
     "stft": ["objective.spectral=0.1"],
     "min_snr": ["objective/weight=min_snr"],
-    "not_whitened": PLAIN,
-    "fully_whitened": ["objective.whitening=1"],
     # together
     "envelope_fast": FAST,
-    "isotropic_fast": [*FAST, *PAPER],
+    "envelope_velocity": ["prediction=velocity", *STRAIGHT, "objective.spectral=0.1"],
     "inversion_fast": [*FAST, *MEAN],
+    "inversion_velocity": ["prediction=velocity", *STRAIGHT, *MEAN, "objective.spectral=0.1"],
     "inversion_rollout": [*STRAIGHT, *MEAN, "prediction=x0", "objective=rollout", "grid.n_steps=4"],
 }
 
