@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
-from diffwave_study import CELLS, POINTS, SCORES, STUDY, composed
+from diffwave_study import CELLS, POINTS, SCORES, STEPS, STUDY, composed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -41,7 +41,7 @@ FACTORS = {
         "inversion_rollout",
     ),
 }
-TARGETS = (("log_mel", 0.8), ("log_mel", 0.7), ("log_mel", 0.6), ("mr_stft", 2.5), ("mr_stft", 2.0), ("mr_stft", 1.5))
+TARGETS = (("log_mel", 0.7), ("log_mel", 0.5), ("log_mel", 0.2), ("mr_stft", 2.0), ("mr_stft", 1.5))
 """The qualities whose steps are counted."""
 
 
@@ -81,7 +81,7 @@ def read_curves(path: Path) -> dict[str, Curve]:
     }
 
 
-def seconds_per_step(cell: str, folder: Path, steps: int = 12) -> float:
+def seconds_per_step(cell: str, folder: Path, steps: int = 8) -> float:
     """What a training step costs: the best of three rounds, validation and loading left out."""
     config = composed(cell, "cost", folder, 0, 1)
     model = build_model(config)
@@ -103,11 +103,11 @@ def seconds_per_step(cell: str, folder: Path, steps: int = 12) -> float:
 
 def draw(curves: dict[str, Curve], cost: dict[str, float], target: Path) -> None:
     """Quality against steps (above) and against seconds of training (below), one column for every factor."""
-    figure = Figure(figsize=(19, 8), layout="constrained")
-    axes = figure.subplots(2, len(FACTORS), sharey="row")
+    figure = Figure(figsize=(20, 8), layout="constrained")
+    axes = figure.subplots(2, len(FACTORS))
     for column, (factor, cells) in enumerate(FACTORS.items()):
         for curve in curves.values():
-            if curve.cell in cells and curve.steps[-1] <= 210:
+            if curve.cell in cells and curve.steps[-1] <= STEPS:
                 color = f"C{cells.index(curve.cell)}"
                 style = {"color": color, "linestyle": "-" if curve.seed == 0 else "--", "marker": "."}
                 label = curve.cell if curve.seed == 0 else None
