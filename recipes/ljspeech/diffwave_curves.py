@@ -129,11 +129,11 @@ def dress(axis: Axes, title: str, x: str, y: str) -> None:
 
 
 def table(curves: dict[str, Curve], cost: dict[str, float]) -> str:
-    """The end of every run, and how many steps it took to some qualities, as a share of the paper's."""
+    """The end of every run, and the steps to some qualities, with how many times as many the paper's choices take."""
     qualities = [f"{metric} {quality:g}" for metric, quality in TARGETS]
     names = ["run", "steps", "s / step", "PESQ", "log-mel", "MR-STFT", *qualities]
     rows = [" | ".join(names), "|".join(["---"] * len(names))]
-    reference = next(curve for curve in curves.values() if curve.cell == REFERENCE)
+    reference = max((curve for curve in curves.values() if curve.cell == REFERENCE), key=lambda curve: curve.steps[-1])
     for run, curve in curves.items():
         last = [f"{curve.scores[name][-1]:.{2 if name == 'pesq' else 3}f}" for name in SCORES]
         spent = f"{cost[curve.cell]:.3f}" if curve.cell in cost else ""
