@@ -60,7 +60,7 @@ def tune_bundle(model: str, data: Path, aim: Aim) -> None:
     with progress_bar(aim.budget) as advance:
 
         def loss(grid: Grid) -> float:
-            cost = grid_loss(vocoder, grid, clips, aim)
+            cost = grid_loss(vocoder, grid, clips, aim) if can_be_sampled(vocoder, grid) else float("inf")
             advance()
             return cost
 
@@ -88,6 +88,15 @@ def read_clips(vocoder: Vocoder, data: Path, aim: Aim) -> list[Clip]:
         Clip(name, mel, load_audio(references[name], vocoder.sample_rate).double().numpy())
         for name, mel in mels.items()
     ]
+
+
+def can_be_sampled(vocoder: Vocoder, grid: Grid) -> bool:
+    """Whether the schedule takes this grid: one of betas knows no time before its first training step."""
+    try:
+        explicit(vocoder.model.denoiser.schedule, grid)
+    except ConfigError:
+        return False
+    return True
 
 
 @torch.inference_mode()

@@ -5,5 +5,6 @@ from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
 from audiodiff.priors.latent import MelLatent
 from audiodiff.priors.magnitudes import NnlsMagnitudes
+from audiodiff.priors.spectral import SpectralEnvelope
 
-__all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes"]
+__all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SpectralEnvelope"]

@@ -29,8 +29,13 @@ class Noisy:
 def add_noise(model: DiffusionModel, wave: Wave, mel: Mel, times: DrawTimes) -> Noisy:
     """Draw a time for every item of the batch and take it there."""
     cond = model.prior.condition(mel)
-    x_0, eps = model.prior.encode(wave, cond), model.prior.shape(torch.randn_like(wave), cond)
-    t = times(model.denoiser.schedule, len(wave)).to(wave)
+    return noised(model, model.prior.encode(wave, cond), cond, times)
+
+
+def noised(model: DiffusionModel, x_0: Wave, cond: Conditioning, times: DrawTimes) -> Noisy:
+    """Draw a time for every item and take x_0, in the units of the prior, there."""
+    eps = model.prior.shape(torch.randn_like(x_0), cond)
+    t = times(model.denoiser.schedule, len(x_0)).to(x_0)
     return Noisy(x_0=x_0, eps=eps, x_t=diffuse(x_0, eps, t, model.denoiser.schedule), t=t, cond=cond)
 
 

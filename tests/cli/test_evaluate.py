@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -154,6 +155,17 @@ def test_a_grid_for_the_own_step_count_changes_the_default(bundle):
     assert vocoder.times().tolist() == vocoder.times(4).tolist() == [0.9, 0.5, 0.2, 0.1, 0.0]
     assert vocoder.times(1).tolist() == [0.7, 0.0]
     assert vocoder.times(2).tolist() == [1.0, 0.5, 0.0]
+
+
+def test_tuning_stays_within_a_table_of_betas(audiodiff, recordings, tmp_path):
+    """The search tries times before the first training step, at which nothing can be sampled: it goes on."""
+    tree = deepcopy(TINY_TREE)
+    betas = {"_target_": "audiodiff.diffusion.LinearBetas", "first": 1e-4, "last": 0.5, "n_steps": 4}
+    tree["model"]["denoiser"]["schedule"] = betas
+    folder = save_bundle(tmp_path / "table", "table", tree, build(canonical(tree)["model"]), card="# table\n")
+    result = audiodiff("tune", folder, recordings / "reference", "--steps", 2, "--budget", 24)
+    assert result.returncode == 0, result.stderr
+    assert Vocoder.from_pretrained(folder).times(2)[-2] >= 0.25
 
 
 def test_one_trial_leaves_the_bundle_as_it_is(audiodiff, recordings, bundle):

@@ -1,16 +1,20 @@
 """Laws that hold for every prior."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from audiodiff.audio import MelSpectrogram, convention
+from audiodiff.errors import ConfigError
 from audiodiff.networks import MagnitudeNetwork
-from audiodiff.priors import Isotropic, MelInversion, NnlsMagnitudes
+from audiodiff.priors import Isotropic, MelInversion, NnlsMagnitudes, SpectralEnvelope
 
 MEL = convention("hifigan_22k")
 PRIORS = {
     "isotropic": Isotropic,
+    "mel_envelope": lambda: SpectralEnvelope(mel=MEL),
     "nnls_inversion": lambda: MelInversion(mel=MEL, magnitudes=NnlsMagnitudes(mel=MEL), iterations=8),
     "mel_inversion": lambda: MelInversion(
         mel=MEL, magnitudes=MagnitudeNetwork(mel=MEL, channels=8, layers=1), iterations=8
@@ -60,13 +64,15 @@ def test_inversion_s_mean_has_the_mel_that_it_inverts(name, mel):
     assert_close(prior.condition(mel).mean, cond.mean, rtol=0, atol=0)
 
 
-def test_inversion_s_noise_has_the_mel_s_envelope(mel):
-    prior = PRIORS["mel_inversion"]()
+@pytest.mark.parametrize("name", ["mel_inversion", "mel_envelope"])
+def test_shaped_noise_has_the_mel_s_envelope(name, mel):
+    prior = PRIORS[name]()
+    expected = {"mel_inversion": 0.5, "mel_envelope": 1.0}[name]
     cond = prior.condition(mel)
     generator = torch.Generator().manual_seed(0)
     draws = [prior.shape(torch.randn(1, 256 * 80, generator=generator), cond) for _ in range(40)]
     level = torch.stack([prior.stft(draw).abs().square() for draw in draws]).mean(0).sqrt()
-    ratio = level / (prior.noise_level * prior.envelope(mel))
+    ratio = level / (expected * prior.envelope(mel))
     assert ratio[..., 5:-5].median().item() == pytest.approx(1, abs=0.15)
 
 
@@ -77,3 +83,27 @@ def test_aligned_target_keeps_the_recording_s_magnitudes(mel, clip):
     target = prior.aligned(wave, cond, iterations=32)
     truth, found, start = (prior.stft(x).abs() for x in (wave, target, cond.mean))
     assert (found - truth).norm() < 0.2 * (start - truth).norm()
+
+
+def test_envelope_noise_sounds_like_the_mel_before_any_diffusion(mel):
+    """The log mel of the noise is the mel, but for the chance in single bins; that of louder noise is louder."""
+    generator = torch.Generator().manual_seed(0)
+    white = torch.randn(1, 256 * 80, generator=generator)
+    for level in (1.0, 2.0):
+        prior = SpectralEnvelope(mel=MEL, level=level)
+        again = MelSpectrogram(MEL)(prior.shape(white, prior.condition(mel)))
+        assert (again - mel)[..., 5:-5].mean().item() == pytest.approx(math.log(level), abs=0.25)
+    with pytest.raises(ConfigError, match="above 0"):
+        SpectralEnvelope(mel=MEL, level=0.0)
+
+
+def test_envelope_noise_depends_on_no_frame_beyond_its_reach(mel):
+    prior = SpectralEnvelope(mel=MEL)
+    white = torch.randn(1, 256 * 80)
+    changed = mel.clone()
+    changed[..., 40] += 3
+    moved = (prior.shape(white, prior.condition(changed)) - prior.shape(white, prior.condition(mel))).abs()[0] > 1e-6
+    frames = moved.nonzero().squeeze(1) // 256
+    assert moved.any()
+    assert frames.min() >= 40 - prior.reach
+    assert frames.max() <= 40 + prior.reach

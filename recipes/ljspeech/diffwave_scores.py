@@ -1,0 +1,113 @@
+"""What is scored in DIFFWAVE.md beside `audiodiff evaluate`: short clips, and a prior's mean without any diffusion.
+
+python recipes/ljspeech/diffwave_scores.py cut data/ljspeech/test.jsonl runs/clips --seconds 3 --limit 4
+python recipes/ljspeech/diffwave_scores.py mean MODEL runs/clips runs/means
+audiodiff evaluate runs/means runs/clips -o runs/report
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from diffwave_study import SCORES
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from audiodiff import Vocoder
+from audiodiff.audio import MelSpectrogram, load_audio, save_audio
+from audiodiff.cli.config import build, config_dir
+from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import uniform
+from audiodiff.evaluation.pairs import recordings_in
+from audiodiff.evaluation.scoring import score
+from audiodiff.model import Prior
+from audiodiff.noise import SampleNoise
+
+
+def cut(data: Path, target: Path, seconds: float, limit: int | None) -> None:
+    """Write the beginnings of the first recordings as 16-bit wav files."""
+    for name, path in list(recordings_in(data).items())[:limit]:
+        wave = load_audio(path, 22050)
+        save_audio(target / f"{name}.wav", wave[: round(22050 * seconds)], 22050)
+
+
+@torch.no_grad()
+def speak_means(model: str, data: Path, target: Path) -> None:
+    """Write the mean of the model's prior for the mel of every recording."""
+    vocoder = Vocoder.from_pretrained(model)
+    front_end = MelSpectrogram(vocoder.mel_spec)
+    for name, path in recordings_in(data).items():
+        wave = load_audio(path, vocoder.sample_rate)
+        mel = front_end(wave[None])[..., : len(wave) // vocoder.mel_spec.hop_length]
+        save_audio(target / f"{name}.wav", vocoder.model.prior.condition(mel).need_mean()[0], vocoder.sample_rate)
+
+
+@torch.no_grad()
+def score_samplers(model: str, data: Path, counts: list[int], limit: int, frames: int) -> None:
+    """Print log-mel, MR-STFT and PESQ of every configured sampler on even steps, over the first clips' first frames."""
+    vocoder = Vocoder.from_pretrained(model)
+    diffusion, front_end = vocoder.model, MelSpectrogram(vocoder.mel_spec)
+    denoiser, prior = diffusion.denoiser, diffusion.prior
+    waves = [load_audio(path, vocoder.sample_rate) for path in list(recordings_in(data).values())[:limit]]
+    waves = [wave[None, : frames * vocoder.mel_spec.hop_length] for wave in waves]
+    conds = [prior.condition(front_end(wave)) for wave in waves]
+    for path in sorted((config_dir() / "sampler").glob("*.yaml")):
+        sampler = build(DictConfig(OmegaConf.load(path)))
+        for count in counts:
+            times = uniform(denoiser.schedule, count)
+            found = []
+            for wave, cond in zip(waves, conds, strict=True):
+                shaped = Shaped(prior, cond, SampleNoise([0]))
+                x = diffusion.start_scale(times) * shaped(wave)
+                *_, state = sampler(denoiser.bind(cond), denoiser.schedule, x, times, shaped)
+                recorded, generated = (part[0].double().numpy() for part in (wave, prior.decode(state, cond)))
+                found.append(score("clip", recorded, generated, vocoder.sample_rate, wanted=SCORES).values)
+            means = (f"{name} {fmean(values[name] for values in found):.3f}" for name in SCORES)
+            print(path.stem, count, *means, flush=True)
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """White noise in the shape of a prior."""
+
+    prior: Prior
+    cond: Conditioning
+    noise: SampleNoise
+
+    def __call__(self, like: Tensor) -> Tensor:
+        """Draw, and shape."""
+        return self.prior.shape(self.noise(like), self.cond)
+
+
+def main() -> None:
+    """Read the command line and do one of the three."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("cut", "mean", "samplers"):
+        command = commands.add_parser(name)
+        if name != "cut":
+            command.add_argument("model")
+        command.add_argument("data", type=Path)
+        if name != "samplers":
+            command.add_argument("target", type=Path)
+    commands.choices["samplers"].add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 6, 12, 25, 50])
+    commands.choices["samplers"].add_argument("--limit", type=int, default=2)
+    commands.choices["samplers"].add_argument("--frames", type=int, default=96)
+    commands.choices["cut"].add_argument("--seconds", type=float, default=3.0)
+    commands.choices["cut"].add_argument("--limit", type=int)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    if asked.command == "samplers":
+        score_samplers(asked.model, asked.data, asked.steps, asked.limit, asked.frames)
+        return
+    asked.target.mkdir(parents=True, exist_ok=True)
+    if asked.command == "cut":
+        cut(asked.data, asked.target, asked.seconds, asked.limit)
+    else:
+        speak_means(asked.model, asked.data, asked.target)
+
+
+if __name__ == "__main__":
+    main()
