@@ -76,8 +76,9 @@ def best_score(trainer: L.Trainer) -> float:
 def build_model(config: DictConfig) -> DiffusionModel:
     """Build the model, with the weights of `init_from`, and let `compile` speed its networks up."""
     model: DiffusionModel = build(config.model)
-    if config.init_from is not None:
-        load_matching(model, Path(config.init_from))
+    sources = [config.init_from] if isinstance(config.init_from, str) else config.init_from or []
+    for source in sources:
+        load_matching(model, Path(source))
     if config.compile is not None:
         if config.compile not in torch.compiler.list_backends():
             raise ConfigError(f"compile={config.compile}: expected one of {', '.join(torch.compiler.list_backends())}")

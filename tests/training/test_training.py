@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audiodiff import Vocoder
 from audiodiff.cli.config import build, compose_config
-from audiodiff.cli.train import run_training, train
+from audiodiff.cli.train import build_model, run_training, train
 from audiodiff.data import Utterance, write_manifest
 from audiodiff.errors import ConfigError, InputError
 from tests.conftest import CLIP
@@ -102,6 +102,20 @@ def test_the_fast_voice_trains_in_two_halves(folder):
     assert any(not torch.equal(first[key], second[key]) for key in first if key.startswith("denoiser."))
     vocoder = Vocoder.from_pretrained(bundle)
     assert vocoder(torch.zeros(80, 10) - 5, spec=vocoder.mel_spec).shape == (2560,)
+
+
+def test_weights_may_come_from_several_checkpoints(folder):
+    """Of each whatever fits: here the second one has another denoiser, and a prior that replaces the first one's."""
+    two = ["trainer.max_steps=2", "trainer.val_check_interval=2", "init_from=null"]
+    train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=first"))
+    train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=second", "seed=1", "network.channels=24"))
+    first, second = (folder / "runs" / name / "checkpoints" / "last.ckpt" for name in ("first", "second"))
+    model = build_model(config(folder, "ljspeech_fast", *TINY_FAST, f"init_from=[{first},{second}]"))
+    stored = [torch.load(path, weights_only=False)["state_dict"] for path in (first, second)]
+    ours = model.state_dict()
+    for name in ("prior.magnitudes.stack.input.weight", "denoiser.network.stack.input.weight"):
+        donor = stored[1] if name.startswith("prior.") else stored[0]
+        assert torch.equal(ours[name], donor[f"objective.model.{name}"])
 
 
 def test_previews_of_generated_clips_reach_tensorboard(folder):
