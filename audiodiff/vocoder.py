@@ -110,7 +110,7 @@ class Vocoder:
     def compile(self) -> "Vocoder":
         """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler.
 
-        On a processor a `DiffWave` runs in `audiodiff.engine` as it is, and is not compiled.
+        On a processor a `DiffWave` runs in `audiodiff.engine` and a `SpectralDiffWave` bound to its mel: not compiled.
         """
         for module in self.model.denoiser.modules():
             if isinstance(module, GatedStack | LocalStack | DiffWave):

@@ -16,6 +16,8 @@ from audiodiff.integrations import SpeechT5Vocoder
 from audiodiff.vocoder import Vocoder
 
 MODEL = "microsoft/speecht5_tts"
+MELS = convention("speecht5_16k")
+"""What it says."""
 LONGEST = 20.0
 """Frames for each letter at most, which is transformers' own bound."""
 
@@ -39,8 +41,7 @@ class Speaker:
         limits.check_steps(settings.steps)
         stage = SpeechT5Vocoder(vocoder, sampler=settings.sampler, steps=settings.steps, seed=settings.seed)
         ids = self.tokenizer(text.strip(), return_tensors="pt").input_ids
-        spec = convention("speecht5_16k")
-        frames = limits.duration * spec.sample_rate / spec.hop_length
+        frames = limits.duration * MELS.sample_rate / MELS.hop_length
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the decoder's dropout is never off, and draws from torch's own source
             voice = F.normalize(torch.randn(1, self.model.config.speaker_embedding_dim))
@@ -56,7 +57,7 @@ def load_speaker(model: str = MODEL) -> Speaker:
     """
     missing = (
         f"speaking needs the weights of {model} on this machine, and this page downloads nothing: fetch them with "
-        f"`hf download {model}`, then start it again, with --model and a voice for mels of speecht5_16k"
+        f"`hf download {model}`, then start it again"
     )
     try:
         if not is_here(model):  # asked first, since importing transformers takes long

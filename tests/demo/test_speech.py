@@ -72,3 +72,19 @@ def test_weights_that_are_not_here_are_said_to_be_missing(tmp_path, config):
         (tmp_path / "config.json").write_text(config)
     with pytest.raises(InputError, match="speaking needs"):
         load_speaker(str(tmp_path))
+
+
+def test_the_page_speaks_with_a_voice_of_its_mels(voice):
+    pytest.importorskip("gradio", reason="needs gradio")
+    from audiodiff.demo.page.server import make_page
+
+    other = voice_for(convention("hifigan_22k"))
+    silent = Speaker(torch.nn.Identity(), Letters())  # nobody asks it to speak
+    page = make_page({"other": other, "sixteen": voice}, None, silent, LIMITS)
+    offered = [
+        [value for _, value in field["props"]["choices"]]
+        for field in page.get_config_file()["components"]
+        if field["props"].get("label") == "Model"
+    ]
+    assert offered[0] == ["other", "sixteen"]
+    assert offered[-1] == ["sixteen"]
