@@ -1,5 +1,6 @@
 """Text to sound: a SpeechT5 of transformers whose weights lie on this machine, with a vocoder behind it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class Speaker:
             return self.model.generate_speech(
                 ids, speaker_embeddings=voice, vocoder=stage, maxlenratio=min(LONGEST, frames / ids.shape[1])
             )
+
+
+def speaking(voices: Mapping[str, Vocoder]) -> Mapping[str, Vocoder]:
+    """The voices that take a speaker's mels as they are; where there is none all, which then refuse in words."""
+    return {name: voice for name, voice in voices.items() if voice.mel_spec == MELS} or voices
 
 
 def load_speaker(model: str = MODEL) -> Speaker:

@@ -21,7 +21,7 @@ from audiodiff.demo.page.parts import (
 )
 from audiodiff.demo.page.vocode_tab import Update
 from audiodiff.demo.pictures import output_pictures
-from audiodiff.demo.speech import MELS, Speaker
+from audiodiff.demo.speech import Speaker, speaking
 from audiodiff.demo.takes import pcm
 from audiodiff.demo.voices import voice_named
 from audiodiff.vocoder import Vocoder
@@ -42,12 +42,11 @@ class SpeakTab:
                 gr.Textbox(self.speaker, label="Not available", interactive=False, lines=3, elem_id="silence")
 
     def _build_form(self, speaker: Speaker) -> None:
-        fitting = {name: voice for name, voice in self.voices.items() if voice.mel_spec == MELS}
         with gr.Row():
             with gr.Column(scale=1):
                 fields = [
                     gr.Textbox(label="Text", max_length=self.limits.letters, elem_id="text"),
-                    model_field(fitting or self.voices),  # a voice of other mels refuses in words
+                    model_field(speaking(self.voices)),
                     sampler_field(),
                     steps_field(self.limits, elem_id="speak-steps"),
                     seed_field(),
