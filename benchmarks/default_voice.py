@@ -25,6 +25,7 @@ from audiodiff.audio import MelSpectrogram, load_audio
 from audiodiff.audio.atomic import written_whole
 from audiodiff.audio.rounds import Rounds
 from audiodiff.audio.running_griffin_lim import BLOCK, LOOK_AHEAD, RunningGriffinLim
+from audiodiff.audio.stft import Stft
 from audiodiff.evaluation.timing import describe_machine, timed
 from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
 from audiodiff.networks.spectral import BoundSpectralDiffWave
@@ -91,19 +92,23 @@ def rounds_stages(prior: MelInversion, rows: Tensor, bands: Tensor, per_second: 
 def denoiser_stages(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
     """Noise, and one call of the network."""
     prior, network, batch = vocoder.model.prior, vocoder.model.denoiser.network, mel[None]
-    assert isinstance(network, SpectralDiffWave)
+    stft = Stft(vocoder.mel_spec)
     cond, t = prior.condition(batch), torch.tensor([0.5])
     white = SampleNoise([0])(torch.empty(1, mel.shape[1] * vocoder.mel_spec.hop_length))
     x_t = prior.shape(white, cond)
-    bound = BoundSpectralDiffWave(network, cond)
-    bound(x_t, t)
-    return {
+    stages: Stages = {
         "noise": (lambda: SampleNoise([0])(white), per_second),
         "  its shape": (lambda: prior.shape(white, cond), per_second),
         "network, one call as a module": (lambda: network(x_t, t, cond), per_second),
+        "  STFT and inverse": (lambda: stft.inverse(stft(x_t)), per_second),
+    }
+    if not isinstance(network, SpectralDiffWave):
+        return stages
+    bound = BoundSpectralDiffWave(network, cond)
+    bound(x_t, t)
+    return stages | {
         "network, first call when bound": (lambda: BoundSpectralDiffWave(network, cond)(x_t, t), per_second),
         "network, later calls": (lambda: bound(x_t, t), per_second),
-        "  STFT and inverse": (lambda: network.stft.inverse(network.stft(x_t)), per_second),
     }
 
 
