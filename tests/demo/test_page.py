@@ -104,6 +104,7 @@ def tab(served, tmp_path_factory):
 def vocoded(tab):
     """The page after somebody dropped a clip and pressed the button."""
     tab.offer("#file", CLIP)
+    tab.fill("#steps input[type=number]", 4)
     tab.click("#vocode")
     tab.wait("document.querySelectorAll('#pictures img').length", lambda number: number == 6)
     return tab
