@@ -49,8 +49,8 @@ def cells(system: dict[str, Any]) -> list[str]:
 
 
 def sampler(system: dict[str, Any]) -> str:
-    """What is left of a system's name without its step count."""
-    return system["name"].rpartition("-")[0]
+    """The sampler in a system's name, MODEL-SAMPLER-STEPS."""
+    return system["name"].split("-")[-2]
 
 
 def plot(systems: list[dict[str, Any]], metric: str, path: Path) -> None:
