@@ -129,9 +129,9 @@ class Exact(nn.Module):
 class TimedDenoiser(Denoiser):
     """Tells the exact network the time itself, which a label may hide."""
 
-    def forward(self, x_t, t, cond):
+    def asked(self, network, x_t, t):
         self.network.t = t
-        return super().forward(x_t, t, cond)
+        return super().asked(network, x_t, t)
 
 
 @pytest.mark.parametrize("sampler", [*DETERMINISTIC.values(), *STOCHASTIC.values()], ids=[*DETERMINISTIC, *STOCHASTIC])
