@@ -15,6 +15,7 @@ from audiodiff.engine.walk import Walk
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.diffwave import Outputs, ResidualBlock
+from audiodiff.networks.packed import State, state_of
 from audiodiff.networks.upsampling import BlockUpsamplers
 from audiodiff.types import Time, Wave
 
@@ -22,10 +23,6 @@ FEW_BITS = (torch.bfloat16,)
 """What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
 KEPT = 1 << 19
 """Samples whose stretched mel is kept from step to step: of 80 bands that is 160 MiB."""
-
-
-State = list[tuple[int, object]]
-"""Where the parameters of a module lie, and how often they were changed there."""
 
 
 class FastDiffWave(nn.Module):
@@ -102,11 +99,6 @@ def accelerated(model: DiffusionModel) -> DiffusionModel:
         return model
     fast = Denoiser(network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction)
     return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()
-
-
-def state_of(module: nn.Module) -> State:
-    """What is equal as long as no parameter has changed; never for inference tensors, whose changes nobody counts."""
-    return [(p.data_ptr(), object() if p.is_inference() else p._version) for p in module.parameters()]
 
 
 def _block(block: nn.Module) -> ResidualBlock:

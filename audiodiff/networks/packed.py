@@ -12,6 +12,8 @@ from audiodiff.networks.gated import GatedBlock, GatedStack
 Rows = Float[Tensor, "_ _"]
 """Frames by channels."""
 Matrix = Float[Tensor, "inputs outputs"]
+State = list[tuple[int, object]]
+"""Which parameters, and how often each has been changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +67,22 @@ class Packing:
     """Packs a stack when it is first needed, and again when its parameters have changed or moved."""
 
     def __init__(self) -> None:
-        self._known: tuple[object, PackedStack] | None = None
+        self._known: tuple[State, PackedStack] | None = None
 
     @torch.no_grad()
     def of(self, stack: GatedStack) -> PackedStack:
         """The stack's weights as they are now."""
-        state = [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in stack.parameters()]
+        state = state_of(stack)
         if self._known is None or self._known[0] != state:
             blocks = [_block(block) for block in stack.blocks if isinstance(block, GatedBlock)]
             packed = PackedStack(_affine(stack.input), blocks, stack.norm.norm, _affine(stack.output))
             self._known = state, packed
         return self._known[1]
+
+
+def state_of(module: nn.Module) -> State:
+    """What is equal as long as no parameter has changed; never for inference tensors, whose changes nobody counts."""
+    return [(p.data_ptr(), object() if p.is_inference() else p._version) for p in module.parameters()]
 
 
 def _block(block: GatedBlock) -> PackedBlock:
