@@ -45,8 +45,11 @@ def train(config: DictConfig) -> Path:
     return run / "bundle"
 
 
-def fit(config: DictConfig) -> L.Trainer:
-    """Train as `config` says, from the start or from a checkpoint; returns the trainer with all that it found."""
+def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
+    """Train as `config` says, from the start or from a checkpoint; returns the trainer with all that it found.
+
+    `callbacks` come behind those of the config.
+    """
     check_name(config.name)
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = Path(config.paths.run)
@@ -62,7 +65,7 @@ def fit(config: DictConfig) -> L.Trainer:
         lr_schedule=build(config.lr_schedule),
         seed=config.seed,
     )
-    trainer = build_trainer(config)
+    trainer = build_trainer(config, *callbacks)
     trainer.fit(module, data, ckpt_path=resumed)
     return trainer
 
@@ -93,11 +96,11 @@ def trained_networks(model: DiffusionModel) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, kinds)]
 
 
-def build_trainer(config: DictConfig) -> L.Trainer:
+def build_trainer(config: DictConfig, *others: L.Callback) -> L.Trainer:
     """Build the trainer with the callbacks and the logger of their own config groups."""
     callbacks = [build(node) for node in config.callbacks.values() if node is not None]
     callbacks += [StoredConfig(config), BundleAtBest(config)]
-    return build(config.trainer, callbacks=callbacks, logger=build(config.logger) or False)
+    return build(config.trainer, callbacks=[*callbacks, *others], logger=build(config.logger) or False)
 
 
 @rank_zero_only

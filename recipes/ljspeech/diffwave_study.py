@@ -22,13 +22,11 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from audiodiff.cli.config import build, compose_config
-from audiodiff.cli.train import build_model, write_config
+from audiodiff.cli.train import fit
 from audiodiff.cli.train_bundle import write_bundle
-from audiodiff.cli.train_state import StoredConfig, checkpoint_to_resume
 from audiodiff.evaluation.scoring import score
 from audiodiff.model import DiffusionModel
 from audiodiff.noise import SampleNoise
-from audiodiff.training.module import Training
 
 STUDY = Path("runs/study")
 POINTS = STUDY / "points.jsonl"
@@ -169,21 +167,9 @@ def composed(cell: str, name: str, folder: Path, seed: int, steps: int) -> DictC
 
 def run_cell(config: DictConfig) -> list[dict[str, Any]]:
     """Train one cell, write its bundle, return its points."""
-    L.seed_everything(config.seed, workers=True, verbose=False)
-    run = Path(config.paths.run)
-    resumed = checkpoint_to_resume(config, run)
-    write_config(config, run)
-    model = build_model(config)
-    objective = build(config.objective, model=model)
-    data = build(config.data, features=build(config.features, model=model))
-    optimizer, lr_schedule = build(config.optimizer), build(config.lr_schedule)
-    module = Training(objective=objective, optimizer=optimizer, lr_schedule=lr_schedule, seed=config.seed)
-    points = Points(config)
-    callbacks = [build(node) for node in config.callbacks.values() if node is not None]
-    # the points come last, when the averaged weights are in place
-    trainer = build(config.trainer, callbacks=[*callbacks, StoredConfig(config), points], logger=build(config.logger))
-    trainer.fit(module, data, ckpt_path=resumed)
-    write_bundle(config, run / "checkpoints/last.ckpt")
+    points = Points(config)  # behind the others, when the averaged weights are in place
+    fit(config, points)
+    write_bundle(config, Path(config.paths.run) / "checkpoints/last.ckpt")
     return list(points.found.values())
 
 
