@@ -1,7 +1,7 @@
 """A denoiser and its prior together: what is trained, kept in a bundle and sampled from."""
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,13 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.types import Mel, Noise, Wave
+
+
+class Walk(TypedDict):
+    """Which sampler walks which grid."""
+
+    sampler: Sampler
+    times: Times
 
 
 @runtime_checkable

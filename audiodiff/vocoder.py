@@ -12,14 +12,12 @@ from torch import Tensor
 from audiodiff.audio.spec import MelSpec
 from audiodiff.bundle import Bundle, load_bundle
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
-from audiodiff.engine import Precision, accelerated, chosen_dtype
+from audiodiff.engine import RecordedModel, accelerated, compiled
+from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.hub import push_bundle, write_bundle
 from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options, checked, padded, seeds_for, unpadded
-from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave
-from audiodiff.networks.gated import GatedStack
-from audiodiff.networks.local_spectral import LocalStack
+from audiodiff.model import DiffusionModel, Walk
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
 from audiodiff.streaming import ModelStream, VocoderStream
@@ -41,7 +39,7 @@ class Vocoder:
             raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
         self.name, self._bundle = bundle.name, bundle
         self.model = bundle.model.requires_grad_(False)
-        self._fast = accelerated(self.model)
+        self._fast, self._compiled = accelerated(self.model), False
         self._dtype: Precision | torch.dtype = "fp32"
         self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
 
@@ -111,10 +109,9 @@ class Vocoder:
         """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler.
 
         On a processor a `DiffWave` runs in `audiodiff.engine` and a `SpectralDiffWave` bound to its mel: not compiled.
+        On a GPU a `DiffWave` gets fused blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first.
         """
-        for module in self.model.denoiser.modules():
-            if isinstance(module, GatedStack | LocalStack | DiffWave):
-                module.compile(dynamic=True)
+        self._fast, self._compiled = compiled(self.model), True
         return self
 
     def to(self, device: torch.device | str) -> "Vocoder":
@@ -123,6 +120,7 @@ class Vocoder:
             self.model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f"cannot use device {str(device)!r}: {error}") from error
+        self._fast = compiled(self.model) if self._compiled else self._fast
         return self
 
     @overload
@@ -157,12 +155,7 @@ class Vocoder:
     def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
         """Yield the waveform after every network step, in one piece; the last is the result of calling the vocoder."""
         batch = self._checked(mel, options)
-        waves = self._fast.steps(
-            batch,
-            sampler=self.sampler(options.get("sampler")),
-            times=self.times(options.get("steps")),
-            noise=SampleNoise(seeds_for(options.get("seed", 0), len(batch))),
-        )
+        waves = self._fast.steps(batch, **self._walk(options), noise=self._noise(options, len(batch)))
         while (wave := self._next(waves)) is not None:
             yield wave[0] if mel.ndim == 2 else wave
 
@@ -211,6 +204,9 @@ class Vocoder:
     def _each(self, mels: Sequence[OneMel], options: Options) -> list[OneWave]:
         seeds = seeds_for(options.get("seed", 0), len(mels))
         alone = [self._checked(mel, options)[0] for mel in mels]
+        if isinstance(self._fast, RecordedModel) and all(mel.shape[-1] <= LONG for mel in alone):
+            with self._precision():
+                return self._fast.each(alone, seeds=seeds, **self._walk(options))
         return [
             self._last(mel, {**options, "spec": self.mel_spec, "seed": seed})
             for mel, seed in zip(alone, seeds, strict=True)
@@ -219,8 +215,10 @@ class Vocoder:
     def _last(self, mel: AnyMel, options: Options) -> AnyWave:
         if mel.shape[-1] > LONG:
             return self._long(mel, options)
-        *_, wave = self.steps(mel, **options)
-        return wave
+        batch = self._checked(mel, options)
+        with self._precision():
+            wave = self._fast.generate(batch, **self._walk(options), noise=self._noise(options, len(batch)))
+        return wave[0] if mel.ndim == 2 else wave
 
     def _long(self, mel: AnyMel, options: Options) -> AnyWave:
         """The same in constant memory, an item at a time."""
@@ -238,9 +236,13 @@ class Vocoder:
             return next(waves, None)
 
     def _precision(self) -> torch.autocast:
-        device = next(self.model.parameters()).device
-        dtype = self._dtype if isinstance(self._dtype, torch.dtype) else chosen_dtype(self._dtype, device)
-        return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+        return autocast(self._dtype, next(self.model.parameters()).device)
+
+    def _walk(self, options: Options) -> Walk:
+        return {"sampler": self.sampler(options.get("sampler")), "times": self.times(options.get("steps"))}
+
+    def _noise(self, options: Options, batch: int) -> SampleNoise:
+        return SampleNoise(seeds_for(options.get("seed", 0), batch))
 
     def _checked(self, mel: AnyMel, options: Options) -> Mel:
         batch = checked(mel, options.get("spec"), self.mel_spec, options.get("convert", "exact"))

@@ -27,6 +27,12 @@ def chosen_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if reduced else torch.float32
 
 
+def autocast(precision: Precision | torch.dtype, device: torch.device) -> torch.autocast:
+    """The context in which networks on a device have that precision; float32 is none."""
+    dtype = precision if isinstance(precision, torch.dtype) else chosen_dtype(precision, device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether a device has instructions for products in bfloat16."""
     if device.type == "cuda":
