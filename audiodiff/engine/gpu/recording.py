@@ -135,6 +135,6 @@ def recorded(run: Callable[[], None], device: torch.device) -> Callable[[], None
             run()
     outside.wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    with torch.cuda.device(device), torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         run()
     return graph.replay

@@ -64,12 +64,11 @@ def check(plain: DiffWave, lengths: list[int], n_mels: int | None) -> None:
         assert_close(total[item, :length] + skip_bias, skip[0].T, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_mels", [None, 7, 80])
-@pytest.mark.parametrize("channels", [16, 32, 64])
+@pytest.mark.parametrize(("channels", "n_mels"), [(16, None), (16, 7), (32, 80), (64, None), (64, 80)])
 @torch.no_grad()
 def test_same_block_with_the_tiles_of_a_gpu(channels, n_mels):
-    """Two programs and a part of one for the first item, one sample for the second, nothing for the third."""
-    check(one_block(channels, 4, n_mels), [67, 1, 0], n_mels)
+    """Whole programs and a part of one for the first item, at most one sample for the others."""
+    check(one_block(channels, 4, n_mels), [67, 1, 0] if channels < 64 else [35, 0], n_mels)
 
 
 @pytest.mark.parametrize("dilation", [2**layer for layer in range(10)])
@@ -88,13 +87,13 @@ def cut(x: Tensor) -> Tensor:
 @torch.no_grad()
 def test_bfloat16_rounds_factors_and_nothing_else(channels):
     """Beside the same block with the same rounded factors: what differs are factors at the edge of two roundings."""
-    plain, lengths = one_block(channels, 3, 7), [70]
+    plain, lengths = one_block(channels, 3, 7), [51]
     x, step, mel = signals(lengths, channels, 7)
     made, total = by_kernel(plain, torch.bfloat16, lengths, x, step, mel)
     exact = by_kernel(plain, torch.float32, lengths, x, step, mel)
     block = FusedWeights.of(plain, torch.bfloat16).blocks[0]
     seen = torch.nn.functional.pad(cut(x[0] + plain.blocks[0].step(step)), (0, 0, 3, 3))
-    halves = sum(seen[3 * tap :][:70] @ block.taps[tap].float() for tap in range(3))
+    halves = sum(seen[3 * tap :][:51] @ block.taps[tap].float() for tap in range(3))
     halves = halves + mel[0].bfloat16().float() @ block.conditioner[:7].float() + block.bias
     gate, value = halves.sigmoid().chunk(2, dim=1)
     expected = cut((gate - 2 * gate * value).contiguous()) @ block.output.float()

@@ -14,7 +14,7 @@ KINDS = ["plain", "with_mean", "with_variance", "unconditional", "rounded", "fal
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
 def test_same_function(kind, wide_tiles):
-    plain = network(kind, channels=16)
+    plain = network(kind, channels=16, layers=4)
     x_t, cond = inputs(5)
     expected = plain(x_t, T, cond)
     assert expected.std() > 1e-2
@@ -25,7 +25,7 @@ def test_same_function(kind, wide_tiles):
 @torch.inference_mode()
 def test_bfloat16_is_no_worse_than_autocast(kind, wide_tiles):
     """Although the interpreter cuts off the bits that autocast rounds."""
-    plain = network(kind, channels=32)
+    plain = network(kind, channels=32, layers=4)
     x_t, cond = inputs(5)
     exact = plain(x_t, T, cond)
     with torch.autocast("cpu", torch.bfloat16):
