@@ -22,11 +22,8 @@ from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.local_spectral import LocalStack
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
-from audiodiff.streaming import ModelStream, VocoderStream
+from audiodiff.streaming import ModelStream, VocoderStream, vocoded
 from audiodiff.types import Hertz, Mel, Samples, Wave
-
-LONG = 1024
-"""Frames up to which a mel is vocoded in one piece, which is fastest; longer ones are streamed, to bound the memory."""
 
 
 class Vocoder:
@@ -174,10 +171,9 @@ class Vocoder:
         """
         options = {**options, "spec": options.get("spec") or self.mel_spec}
         (seed,) = seeds_for(options.get("seed", 0), 1)
-        model = ModelStream(
-            self._fast, sampler=self.sampler(options.get("sampler")), times=self.times(options.get("steps")), seed=seed
-        )
-        return VocoderStream(model, lambda mel: self._checked(mel, options), self._precision)
+        sampler, times = self.sampler(options.get("sampler")), self.times(options.get("steps"))
+        stream = ModelStream(self._fast, sampler=sampler, times=times, noise=SampleNoise([seed]))
+        return VocoderStream(stream, lambda mel: self._checked(mel, options), self._precision)
 
     async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[Options]) -> AsyncIterator[OneWave]:
         """Yield the waveform of a mel that comes in pieces, as it is finished; the work is done in a thread."""
@@ -217,20 +213,12 @@ class Vocoder:
         ]
 
     def _last(self, mel: AnyMel, options: Options) -> AnyWave:
-        if mel.shape[-1] > LONG:
-            return self._long(mel, options)
-        *_, wave = self.steps(mel, **options)
-        return wave
-
-    def _long(self, mel: AnyMel, options: Options) -> AnyWave:
-        """The same in constant memory, an item at a time."""
         batch = self._checked(mel, options)
-        seeds = seeds_for(options.get("seed", 0), len(batch))
-        waves = []
-        for item, seed in zip(batch, seeds, strict=True):
-            stream = self.stream(**{**options, "spec": self.mel_spec, "seed": seed})
-            waves.append(torch.cat([stream.feed(item), stream.flush()]))
-        return waves[0] if mel.ndim == 2 else torch.stack(waves)
+        noise = [SampleNoise([seed]) for seed in seeds_for(options.get("seed", 0), len(batch))]
+        sampler, times = self.sampler(options.get("sampler")), self.times(options.get("steps"))
+        with self._precision():
+            waves = vocoded(self._fast, batch, sampler=sampler, times=times, noise=noise)
+        return waves[0] if mel.ndim == 2 else waves
 
     def _next(self, waves: Iterator[Wave]) -> Wave | None:
         """The next one, or None; the caller's own precision holds again between the steps."""
