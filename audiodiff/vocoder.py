@@ -20,11 +20,8 @@ from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options,
 from audiodiff.model import DiffusionModel, Walk
 from audiodiff.noise import SampleNoise
 from audiodiff.shelf import DEFAULT, bundle_folder
-from audiodiff.streaming import ModelStream, VocoderStream
+from audiodiff.streaming import LONG, ModelStream, VocoderStream, vocoded
 from audiodiff.types import Hertz, Mel, Samples, Wave
-
-LONG = 1024
-"""Frames up to which a mel is vocoded in one piece, which is fastest; longer ones are streamed, to bound the memory."""
 
 
 class Vocoder:
@@ -155,7 +152,8 @@ class Vocoder:
     def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
         """Yield the waveform after every network step, in one piece; the last is the result of calling the vocoder."""
         batch = self._checked(mel, options)
-        waves = self._fast.steps(batch, **self._walk(options), noise=self._noise(options, len(batch)))
+        noise = SampleNoise(seeds_for(options.get("seed", 0), len(batch)))
+        waves = self._fast.steps(batch, **self._walk(options), noise=noise)
         while (wave := self._next(waves)) is not None:
             yield wave[0] if mel.ndim == 2 else wave
 
@@ -167,10 +165,8 @@ class Vocoder:
         """
         options = {**options, "spec": options.get("spec") or self.mel_spec}
         (seed,) = seeds_for(options.get("seed", 0), 1)
-        model = ModelStream(
-            self._fast, sampler=self.sampler(options.get("sampler")), times=self.times(options.get("steps")), seed=seed
-        )
-        return VocoderStream(model, lambda mel: self._checked(mel, options), self._precision)
+        stream = ModelStream(self._fast, **self._walk(options), noise=SampleNoise([seed]))
+        return VocoderStream(stream, lambda mel: self._checked(mel, options), self._precision)
 
     async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[Options]) -> AsyncIterator[OneWave]:
         """Yield the waveform of a mel that comes in pieces, as it is finished; the work is done in a thread."""
@@ -213,22 +209,11 @@ class Vocoder:
         ]
 
     def _last(self, mel: AnyMel, options: Options) -> AnyWave:
-        if mel.shape[-1] > LONG:
-            return self._long(mel, options)
         batch = self._checked(mel, options)
+        noise = [SampleNoise([seed]) for seed in seeds_for(options.get("seed", 0), len(batch))]
         with self._precision():
-            wave = self._fast.generate(batch, **self._walk(options), noise=self._noise(options, len(batch)))
-        return wave[0] if mel.ndim == 2 else wave
-
-    def _long(self, mel: AnyMel, options: Options) -> AnyWave:
-        """The same in constant memory, an item at a time."""
-        batch = self._checked(mel, options)
-        seeds = seeds_for(options.get("seed", 0), len(batch))
-        waves = []
-        for item, seed in zip(batch, seeds, strict=True):
-            stream = self.stream(**{**options, "spec": self.mel_spec, "seed": seed})
-            waves.append(torch.cat([stream.feed(item), stream.flush()]))
-        return waves[0] if mel.ndim == 2 else torch.stack(waves)
+            waves = vocoded(self._fast, batch, **self._walk(options), noise=noise)
+        return waves[0] if mel.ndim == 2 else waves
 
     def _next(self, waves: Iterator[Wave]) -> Wave | None:
         """The next one, or None; the caller's own precision holds again between the steps."""
@@ -240,9 +225,6 @@ class Vocoder:
 
     def _walk(self, options: Options) -> Walk:
         return {"sampler": self.sampler(options.get("sampler")), "times": self.times(options.get("steps"))}
-
-    def _noise(self, options: Options, batch: int) -> SampleNoise:
-        return SampleNoise(seeds_for(options.get("seed", 0), batch))
 
     def _checked(self, mel: AnyMel, options: Options) -> Mel:
         batch = checked(mel, options.get("spec"), self.mel_spec, options.get("convert", "exact"))

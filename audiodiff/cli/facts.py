@@ -12,6 +12,7 @@ from audiodiff.convert import convert
 from audiodiff.generative import GenerativeModel
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, MelGenerator, SpectralDiffWave
+from audiodiff.noise import SampleNoise
 from audiodiff.shelf import bundle_folder
 from audiodiff.streaming import ModelStream
 from audiodiff.types import Samples
@@ -113,7 +114,7 @@ def receptive_field(model: AnyModel) -> str:
 def latency(config: Tree, model: DiffusionModel) -> str:
     """How far behind the mel a stream's waveform is, with the model's own sampler and grid."""
     times = build(config["grid"])(model.denoiser.schedule)
-    lag = ModelStream(model, sampler=build(config["sampler"]), times=times, seed=0).lag
+    lag = ModelStream(model, sampler=build(config["sampler"]), times=times, noise=SampleNoise([0])).lag
     samples = lag * model.mel.hop_length
     return f"{samples} samples ({samples / model.mel.sample_rate:.2f} s) at most, {len(times) - 1} steps"
 

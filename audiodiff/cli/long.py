@@ -12,8 +12,9 @@ from torch import Tensor
 from audiodiff.audio import MelFile, MelSpec
 from audiodiff.audio.io import audio_written
 from audiodiff.inputs import Options, checked
+from audiodiff.streaming import LONG
 from audiodiff.types import Samples
-from audiodiff.vocoder import LONG, Vocoder
+from audiodiff.vocoder import Vocoder
 
 PIECE = 512
 """Frames that are read at a time."""

@@ -8,13 +8,14 @@ from torch import nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
+from audiodiff.engine.calls import CallsInTiles
 from audiodiff.engine.mels import MelPerBlock, SharedMel
 from audiodiff.engine.packed import Packed, packed
 from audiodiff.engine.products import kind_of
-from audiodiff.engine.walk import Walk
+from audiodiff.engine.walk import Walk, Workspace, steps_of, tile_length
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
-from audiodiff.networks.diffwave import Outputs, ResidualBlock
+from audiodiff.networks.diffwave import Outputs
 from audiodiff.networks.packed import State, state_of
 from audiodiff.networks.upsampling import BlockUpsamplers
 from audiodiff.types import Time, Wave
@@ -46,24 +47,40 @@ class FastDiffWave(nn.Module):
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map noisy samples, their noise time and the mel to the prediction, as the network does."""
-        own = self.network.input.weight.dtype
-        autocast = torch.is_autocast_enabled("cpu")
-        dtype = torch.get_autocast_dtype("cpu") if autocast else own
+        dtype = self._dtype()
         short = self.network.reflects and x_t.shape[-1] <= self.network.widest
-        if x_t.device.type != "cpu" or torch.is_grad_enabled() or dtype not in (own, *FEW_BITS) or short:
+        if dtype is None or short:
             return self.network(x_t, t, cond)
         with torch.autocast("cpu", enabled=False):
-            return self._computed(x_t.to(own), t, cond, dtype)
+            return self._computed(x_t.to(self.network.input.weight.dtype), t, cond, dtype)
+
+    @property
+    def tiles(self) -> bool:
+        """Whether `in_tiles` works here and now: not where the network itself is called, or edges are reflected."""
+        return self._dtype() is not None and not self.network.reflects
+
+    def in_tiles(self, calls: int) -> CallsInTiles:
+        """Begin with a waveform on which the network is called so many times, tile by tile; only where it `tiles`."""
+        dtype = self._dtype()
+        assert dtype is not None
+        return CallsInTiles(self.network, self._weights(dtype), dtype, calls)
+
+    def _dtype(self) -> torch.dtype | None:
+        """In which the products of the blocks are taken here and now; None where the network itself is called."""
+        weight = self.network.input.weight
+        autocast = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if autocast else weight.dtype
+        native = weight.device.type == "cpu" and not torch.is_grad_enabled() and dtype in (weight.dtype, *FEW_BITS)
+        return dtype if native else None
 
     def _computed(self, x_t: Wave, t: Time, cond: Conditioning, dtype: torch.dtype) -> Outputs:
         network = self.network
         weights = self._weights(dtype)
         waves = torch.stack([x_t, cond.need_mean()] if network.sees_mean else [x_t], dim=-1)
-        step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), cond)
-        steps = torch.stack([_block(block).step(step) for block in network.blocks], dim=1)
         out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
-        for wave, mel, item, step in zip(waves, self._mels(cond, x_t), out, steps, strict=True):
-            Walk(network, weights, *kind_of(dtype, x_t.dtype), step).run(wave, mel, item)
+        workspace = Workspace(network, weights, *kind_of(dtype, x_t.dtype), tile_length())
+        for wave, mel, item, step in zip(waves, self._mels(cond, x_t), out, steps_of(network, t, cond), strict=True):
+            Walk(network, weights, workspace, step).run(wave, mel, item)
         return out.squeeze(1)
 
     def _mels(self, cond: Conditioning, x_t: Wave) -> Iterable[SharedMel | MelPerBlock | None]:
@@ -99,8 +116,3 @@ def accelerated(model: DiffusionModel) -> DiffusionModel:
         return model
     fast = Denoiser(network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction)
     return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()
-
-
-def _block(block: nn.Module) -> ResidualBlock:
-    assert isinstance(block, ResidualBlock)
-    return block

@@ -1,80 +1,92 @@
-"""One waveform through all blocks, tile after tile."""
+"""One waveform through all blocks of a network, tile after tile."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audiodiff.conditioning import Conditioning
 from audiodiff.engine.gates import Gate
-from audiodiff.engine.mels import MelPerBlock, SharedMel
+from audiodiff.engine.mels import MelRows
 from audiodiff.engine.packed import Packed
-from audiodiff.engine.products import Exact, Reduced
+from audiodiff.engine.products import Kind
 from audiodiff.engine.window import State, Window
-from audiodiff.networks.diffwave import DiffWave
-from audiodiff.types import Samples
+from audiodiff.networks.diffwave import DiffWave, ResidualBlock
+from audiodiff.types import Samples, Time
 
 TILE = 2048
 """Samples for each thread: enough for products to be fast, few enough for all that a tile needs to stay in cache."""
 
 
+def tile_length() -> Samples:
+    """Of the tiles that the threads of this process work on together."""
+    return TILE * torch.get_num_threads()
+
+
+def steps_of(network: DiffWave, t: Time, cond: Conditioning) -> Float[Tensor, "batch blocks channels"]:
+    """What every block is told of the noise time, and of anything else that holds for a whole waveform."""
+    step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), cond)
+    return torch.stack([block.step(step) for block in network.blocks if isinstance(block, ResidualBlock)], dim=1)
+
+
+class Workspace:
+    """The buffers of one tile, which all blocks of all calls use in turn; it belongs to one thread."""
+
+    def __init__(self, network: DiffWave, weights: Packed, kind: Kind, gate: Gate, tile: Samples) -> None:
+        self.tile, self.head, self.gate = tile, 2 * network.widest, gate
+        rows, channels, mel = tile + network.context, network.input.out_channels, weights.blocks[0].mel
+        self.products = kind(channels, rows, 0 if mel is None else len(mel), gate, weights.input)
+        self.tiles = [weights.input.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
+
+
 class Walk:
-    """A network's blocks on their way over one waveform; the buffers are those of a tile, whatever the length.
+    """A network's blocks on their way over one waveform.
 
     Every block is as many samples late as it looks ahead, so a tile comes out `network.context` samples after it went
     in, and nothing is computed twice.
     """
 
     def __init__(
-        self,
-        network: DiffWave,
-        weights: Packed,
-        products: type[Exact] | type[Reduced],
-        gate: Gate,
-        steps: Float[Tensor, "blocks channels"],
+        self, network: DiffWave, weights: Packed, workspace: Workspace, steps: Float[Tensor, "blocks channels"]
     ) -> None:
-        self.weights = weights
-        channels, blocks = steps.shape[1], weights.blocks
-        n_mels = 0 if blocks[0].mel is None else len(blocks[0].mel)
-        self.tile = TILE * torch.get_num_threads()
-        self.head, rows = 2 * network.widest, self.tile + network.context
-        self.products = products(channels, rows, n_mels, gate, steps)
-        self.tiles = [steps.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
-        shifts = [block.shift(step) for block, step in zip(blocks, steps, strict=True)]
-        self.biases = [block.biased(shift).to(gate.dtype) for block, shift in zip(blocks, shifts, strict=True)]
+        self.weights, self.workspace = weights, workspace
+        shifts = [block.shift(step) for block, step in zip(weights.blocks, steps, strict=True)]
+        dtype = workspace.gate.dtype
+        self.biases = [block.biased(shift).to(dtype) for block, shift in zip(weights.blocks, shifts, strict=True)]
         self.windows = [
-            Window(block.dilation, "reflect" if network.reflects else shift, self.tiles[0])
-            for block, shift in zip(blocks, shifts, strict=True)
+            Window(block.dilation, "reflect" if network.reflects else shift, workspace.tiles[0])
+            for block, shift in zip(weights.blocks, shifts, strict=True)
         ]
 
     def run(
-        self,
-        wave: Float[Tensor, "samples inputs"],
-        mel: SharedMel | MelPerBlock | None,
-        out: Float[Tensor, "outputs samples"],
+        self, wave: Float[Tensor, "samples inputs"], mel: MelRows | None, out: Float[Tensor, "outputs samples"]
     ) -> None:
         """Write the network's outputs for the whole waveform."""
-        done = 0
-        for start in range(0, len(wave), self.tile):
-            piece = wave[start : start + self.tile]
-            rows = self._through(piece, mel, last=start + self.tile >= len(wave))
-            out[:, done : done + len(rows)] = self._answer(rows).T
+        done, tile = 0, self.workspace.tile
+        for start in range(0, len(wave), tile):
+            rows = self.feed(wave[start : start + tile], mel, last=start + tile >= len(wave))
+            out[:, done : done + len(rows)] = rows.T
             done += len(rows)
 
-    def _through(self, piece: Tensor, mel: SharedMel | MelPerBlock | None, *, last: bool) -> State:
-        tile, other = self.tiles
+    def feed(
+        self, piece: Float[Tensor, "rows inputs"], mel: MelRows | None, *, last: bool
+    ) -> Float[Tensor, "rows outputs"]:
+        """Take the next samples, at most a tile; return the outputs that are certain: all after the `last`."""
+        tile, other = self.workspace.tiles
+        head, products = self.workspace.head, self.workspace.products
         new = self._enter(piece, tile)
         for index, (block, window) in enumerate(zip(self.weights.blocks, self.windows, strict=True)):
-            seen = window.open(tile, self.head, new, last=last)
+            seen = window.open(tile, head, new, last=last)
             new = window.ready(seen)
             if new:
                 shown = None if mel is None else mel.rows(index, window.done, window.done + new)
-                self.products(block, self.biases[index], seen, shown, other[self.head : self.head + new])
+                products(block, self.biases[index], seen, shown, other[head : head + new])
             window.close(seen, new)
             tile, other = other, tile
-        return tile[self.head : self.head + new]
+        return self._answer(tile[head : head + new])
 
     def _enter(self, piece: Tensor, tile: State) -> Samples:
-        rows = tile[self.head : self.head + len(piece)]
-        x, total = rows.chunk(2, dim=1)
+        head = self.workspace.head
+        x, total = tile[head : head + len(piece)].chunk(2, dim=1)
         torch.addmm(self.weights.input_bias, piece, self.weights.input, out=x)
         x.relu_()
         total.zero_()

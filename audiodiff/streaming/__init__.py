@@ -2,5 +2,6 @@
 
 from audiodiff.streaming.stream import ModelStream
 from audiodiff.streaming.vocoding import VocoderStream
+from audiodiff.streaming.whole import LONG, vocoded
 
-__all__ = ["ModelStream", "VocoderStream"]
+__all__ = ["LONG", "ModelStream", "VocoderStream", "vocoded"]

@@ -17,6 +17,16 @@ from audiodiff.streaming.tape import Tape
 from audiodiff.types import Noise, Samples, Time, Wave
 
 
+class PointwiseError(ConfigError):
+    """A sampler that does not treat every sample by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the sampler calls the network more or less often depending on the signal, so it cannot run on a part of "
+            "it: choose one with a fixed number of calls, such as ddim"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """What the network is asked: its input and the label of the noise level."""
@@ -52,7 +62,7 @@ class Prompter(nn.Module):
 class Rehearsal:
     """A sampler with its grid, and what the network has answered so far, one tape for each of its calls.
 
-    Raises `ConfigError` for a sampler whose number of calls depends on the signal.
+    Raises `PointwiseError` for a sampler whose number of calls depends on the signal.
     """
 
     def __init__(self, denoiser: Denoiser, sampler: Sampler, times: Times, hop_length: Samples) -> None:
@@ -69,14 +79,14 @@ class Rehearsal:
             self._run(x, noise, [tape.read(start, end) for tape in self.answers[:turn]])
         except Unanswered as unanswered:
             return unanswered.question
-        raise ConfigError(NOT_POINTWISE)
+        raise PointwiseError
 
     def result(self, x: Wave, noise: Noise, start: int, end: int) -> Wave:
         """The last state on the frames from `start` to `end`, where all calls have been answered."""
         try:
             return self._run(x, noise, [tape.read(start, end) for tape in self.answers])
         except Unanswered as unanswered:
-            raise ConfigError(NOT_POINTWISE) from unanswered
+            raise PointwiseError from unanswered
 
     def _run(self, x: Wave, noise: Noise, answers: list[Tensor]) -> Wave:
         self.prompter.answers, self.prompter.calls = answers, 0
@@ -94,9 +104,3 @@ class Rehearsal:
                 return len(answers)
             except Unanswered:
                 answers.append(answer)
-
-
-NOT_POINTWISE = (
-    "the sampler calls the network more or less often depending on the signal, so it cannot run on a part of it: "
-    "choose one with a fixed number of calls, such as ddim"
-)

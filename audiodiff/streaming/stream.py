@@ -1,5 +1,7 @@
 """A mel in pieces through prior, network and sampler, one wave of work behind the other."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -7,10 +9,17 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times, bound_network
 from audiodiff.errors import ConfigError
 from audiodiff.model import DiffusionModel, LocalPrior
-from audiodiff.noise import SampleNoise
 from audiodiff.streaming.rehearsal import Rehearsal
 from audiodiff.streaming.tape import Tape
 from audiodiff.types import Mel, Noise, Samples, Wave
+
+
+class AddressedNoise(Protocol):
+    """White noise of which any part of any draw can be had, as from `SampleNoise`."""
+
+    def at(self, draw: int, start: Samples, stop: Samples) -> Wave:
+        """The samples from `start` to `stop` of a draw."""
+        ...
 
 
 class ModelStream:
@@ -21,14 +30,14 @@ class ModelStream:
     length. `lag` is how many frames later than the mel the waveform comes at the latest.
     """
 
-    def __init__(self, model: DiffusionModel, *, sampler: Sampler, times: Times, seed: int) -> None:
+    def __init__(self, model: DiffusionModel, *, sampler: Sampler, times: Times, noise: AddressedNoise) -> None:
         if not isinstance(model.prior, LocalPrior):
             raise ConfigError(f"{type(model.prior).__name__} cannot be had in pieces: give it a `reach` and `means`")
         self.model, self.prior = model, model.prior
         self.rehearsal = Rehearsal(model.denoiser, sampler, times, model.mel.hop_length)
         self.scale = model.start_scale(times)
         self.mel = Tape(1)
-        self.noise = ShapedNoise(self.prior, self.mel, SampleNoise([seed]), model.mel.hop_length)
+        self.noise = ShapedNoise(self.prior, self.mel, noise, model.mel.hop_length)
         self.means = self.prior.means()
         self.mean = None if self.means is None else Tape(model.mel.hop_length)
         self.finished = 0
@@ -97,7 +106,7 @@ class ModelStream:
 class ShapedNoise:
     """The prior's noise, draw by draw, on any stretch of the mel that is still there."""
 
-    def __init__(self, prior: LocalPrior, mel: Tape, white: SampleNoise, hop_length: Samples) -> None:
+    def __init__(self, prior: LocalPrior, mel: Tape, white: AddressedNoise, hop_length: Samples) -> None:
         self.prior, self.mel, self.white, self.hop_length = prior, mel, white, hop_length
         self.draws: list[Tape] = []
 

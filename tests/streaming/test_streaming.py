@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff import vocoder as vocoder_module
 from audiodiff.audio import convention
 from audiodiff.diffusion import SAMPLERS, restart
 from audiodiff.errors import ConfigError, MelError, MelMismatchError, StreamError
+from audiodiff.noise import SampleNoise
 from audiodiff.streaming import stream as stream_module
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of
 
@@ -57,8 +57,7 @@ def test_samplers_that_are_bound_to_options_stream_too(vocoder, monkeypatch):
 def test_a_long_mel_is_vocoded_in_tiles(vocoder, monkeypatch):
     mels = torch.stack([mel_of(150, 1), mel_of(150, 2)])
     whole = vocoder(mels, spec=HIFIGAN, seed=[1, 2])
-    monkeypatch.setattr(vocoder_module, "LONG", 40)
-    monkeypatch.setattr("audiodiff.streaming.vocoding.TILE", 30)
+    monkeypatch.setattr("audiodiff.streaming.whole.LONG", 40)
     assert_close(vocoder(mels, spec=HIFIGAN, seed=[1, 2]), whole, rtol=0, atol=1e-5)
     assert_close(vocoder(mels[1], spec=HIFIGAN, seed=2), whole[1], rtol=0, atol=1e-5)
 
@@ -76,7 +75,9 @@ def test_latency_is_computed_and_kept(vocoder, steps):
 
 
 def test_memory_is_bounded_by_the_context(vocoder):
-    model = stream_module.ModelStream(vocoder.model, sampler=SAMPLERS["dpmpp_2m_sde"], times=vocoder.times(4), seed=0)
+    model = stream_module.ModelStream(
+        vocoder.model, sampler=SAMPLERS["dpmpp_2m_sde"], times=vocoder.times(4), noise=SampleNoise([0])
+    )
     kept = []
     for piece in mel_of(600).split(20, dim=1):
         model.feed(piece[None])
