@@ -19,8 +19,8 @@ from audiodiff.networks.packed import state_of
 from audiodiff.noise import SampleNoise
 from audiodiff.types import Mel, Noise, Wave
 
-KEPT = 8
-"""Recordings of a model at a time; the one that was not used for longest makes way."""
+KEPT, KEPT_SAMPLES = 8, 1 << 23
+"""Recordings of a model at a time, and samples of all: of BASE 8 GB. What was not used for longest makes way."""
 
 OneMel = Float[Tensor, "n_mels frames"]
 OneWave = Float[Tensor, " samples"]
@@ -103,6 +103,10 @@ class RecordedModel(DiffusionModel):
             recording = Recording(self.denoiser, sampler, times, self.start_scale(times), shape)
             self._recordings[key] = sampler, recording
         self._recordings.move_to_end(key)
-        while len(self._recordings) > KEPT:
+        while len(self._recordings) > 1 and self._too_many():
             self._recordings.popitem(last=False)
         return self._recordings[key][1]
+
+    def _too_many(self) -> bool:
+        samples = sum(shape.batch * shape.frames * shape.hop_length for shape, *_ in self._recordings)
+        return len(self._recordings) > KEPT or samples > KEPT_SAMPLES

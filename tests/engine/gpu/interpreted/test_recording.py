@@ -112,8 +112,9 @@ def test_a_prior_sees_an_item_by_itself():
         assert_close(wave, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_recordings_are_few_and_follow_the_weights(monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 2)
+@pytest.mark.parametrize("limit", [("KEPT", 2), ("KEPT_SAMPLES", 24 * HOP)])
+def test_recordings_are_few_and_follow_the_weights(limit, monkeypatch):
+    monkeypatch.setattr(module, *limit)
     plain, times = model(), uniform(StraightPath(), 1)
     fast = RecordedModel(plain)
 
