@@ -69,9 +69,8 @@ def test_training_prints_a_row_for_each(gpu_speed, monkeypatch):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.parametrize("part", ["sampling", "training"])
-def test_without_a_gpu_one_line_and_an_exit_code(part):
-    command = [sys.executable, "benchmarks/gpu_speed.py", part]
+def test_without_a_gpu_one_line_and_an_exit_code():
+    command = [sys.executable, "benchmarks/gpu_speed.py", "sampling"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == 1
