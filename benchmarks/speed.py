@@ -48,6 +48,7 @@ from audiodiff.evaluation.timing import PeakMemory, describe_machine
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic
+from audiodiff.streaming.whole import in_pieces
 from audiodiff.vocoder import Vocoder
 
 CLIP = Path(__file__).parents[1] / "tests/clips/LJ001-0002.flac"
@@ -97,6 +98,18 @@ def limits(threads: int) -> dict[str, float]:
     return found
 
 
+class TorchNoise:
+    """The draws that torch.randn makes one after the other from a seed, as lmnt's sampler makes them."""
+
+    def __init__(self, samples: int, draws: int) -> None:
+        torch.manual_seed(0)
+        self.draws = [torch.randn(1, samples) for _ in range(draws)]
+
+    def at(self, draw: int, start: int, stop: int) -> Tensor:
+        """A part of a draw."""
+        return self.draws[draw][:, start:stop]
+
+
 def base(seconds: float, threads: int, repeats: int) -> None:
     """Six steps from the mel to the waveform."""
     from diffwave.inference import predict
@@ -104,7 +117,8 @@ def base(seconds: float, threads: int, repeats: int) -> None:
     folder, _, converted = pair()
     mel, waves = mel_of(seconds), {}
     model = accelerated(converted.model)
-    sampler, times = build(converted.config["sampler"]), build(converted.config["grid"])(model.denoiser.schedule)
+    walk = {"sampler": build(converted.config["sampler"])}
+    walk["times"] = build(converted.config["grid"])(model.denoiser.schedule)
     cost, peaks = flop_per_sample(network_of(converted)) * 6 * SAMPLE_RATE / 1e9, limits(threads)
 
     predict(mel[:, :1], folder, device=CPU, fast_sampling=True)  # loads the model, which draws random numbers
@@ -113,10 +127,11 @@ def base(seconds: float, threads: int, repeats: int) -> None:
         torch.manual_seed(0)
         waves["lmnt"] = predict(mel, folder, device=CPU, fast_sampling=True)[0]
 
+    @torch.inference_mode()
     def ours(name: str, dtype: torch.dtype) -> None:
-        torch.manual_seed(0)
-        with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            waves[name] = model.generate(mel[None], sampler=sampler, times=times, noise=torch.randn_like)
+        noise = TorchNoise(HOP * mel.shape[-1], 6)
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            waves[name] = in_pieces(model, mel[None], noise=[noise], **walk)
 
     contestants = {"lmnt": theirs, **{f"engine, {n}": partial(ours, f"engine, {n}", d) for n, d in precisions()}}
     laps = race(contestants, repeats, seconds)

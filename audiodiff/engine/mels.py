@@ -66,11 +66,11 @@ class PartOfMel:
 class ProjectedMel:
     """What every block adds to its two halves for the mel, kept for the other calls of the network.
 
-    All calls ask for the same samples, or this would be another's answer.
+    All calls ask for the same samples, or this would be another's answer. `room` is where it is written.
     """
 
-    def __init__(self, mel: MelRows, weights: Packed) -> None:
-        self.mel, self.weights = mel, weights
+    def __init__(self, mel: MelRows, weights: Packed, room: Float[Tensor, "blocks rows 2*channels"]) -> None:
+        self.mel, self.weights, self.room = mel, weights, room
         self.known: dict[int, Rows] = {}
 
     def rows(self, block: int, start: Samples, end: Samples) -> Rows:
@@ -78,5 +78,6 @@ class ProjectedMel:
         if block not in self.known:
             projection = self.weights.blocks[block].mel
             assert projection is not None
-            self.known[block] = torch.mm(self.mel.rows(block, start, end), projection)
+            out = self.room[block, : end - start]
+            self.known[block] = torch.mm(self.mel.rows(block, start, end), projection, out=out)
         return self.known[block]

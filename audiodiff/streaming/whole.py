@@ -8,7 +8,7 @@ from audiodiff.diffusion import Sampler, Times
 from audiodiff.model import DiffusionModel, LocalPrior
 from audiodiff.noise import SampleNoise
 from audiodiff.streaming.rehearsal import PointwiseError
-from audiodiff.streaming.stream import ModelStream
+from audiodiff.streaming.stream import AddressedNoise, ModelStream
 from audiodiff.streaming.tiled import Tileable, TiledStream
 from audiodiff.types import Mel, Wave
 
@@ -34,7 +34,9 @@ def vocoded(model: DiffusionModel, mel: Mel, *, sampler: Sampler, times: Times, 
     return model.generate(mel, sampler=sampler, times=times, noise=together)
 
 
-def in_pieces(model: DiffusionModel, mel: Mel, *, sampler: Sampler, times: Times, noise: Sequence[SampleNoise]) -> Wave:
+def in_pieces(
+    model: DiffusionModel, mel: Mel, *, sampler: Sampler, times: Times, noise: Sequence[AddressedNoise]
+) -> Wave:
     """One mel after the other through a stream."""
     network, waves = model.denoiser.network, []
     for item, white in zip(mel.split(1), noise, strict=True):
