@@ -22,9 +22,12 @@ def diffwave() -> Vocoder:
 
 
 def whitened() -> Vocoder:
-    """A waveform-rate network on the scale of the mel's envelope, on noise of that shape."""
+    """A waveform-rate network on the scale of the mel's envelope, on noise of that shape.
+
+    The mels here jump by 60 dB, which a whitening that reached as low would turn into samples of many thousands.
+    """
     torch.manual_seed(0)
-    white = Whitening(mel=HIFIGAN)
+    white = Whitening(mel=HIFIGAN, quietest=0.01)
     network = DiffWave(n_mels=80, hop_length=256, channels=2, layers=3, dilation_cycle=3, whitening=white)
     torch.nn.init.normal_(network.output.weight, std=0.1)
     return vocoder_of(network, SpectralEnvelope(mel=HIFIGAN))

@@ -41,10 +41,11 @@ def spread(wave: torch.Tensor) -> float:
 
 
 def test_noise_of_the_priors_shape_becomes_white_noise_of_variance_one(speech):
-    _, mel = speech
+    """Where the mel stays as it is; at its jumps a quiet frame is loud with its neighbour's samples."""
+    mel = speech[1].mean(dim=-1, keepdim=True).expand(-1, -1, 86)
     shaped = SpectralEnvelope(mel=MEL).shape(torch.randn(1, 86 * 256), Conditioning(mel=mel))
     white = WHITENING.white(shaped, WHITENING.std(mel))
-    assert 0.8 < white.std() < 1.2
+    assert 0.9 < white.std() < 1.1
 
 
 def test_colored_is_the_inverse_of_white(speech):
