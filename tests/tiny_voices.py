@@ -7,8 +7,8 @@ from audiodiff.audio import convention
 from audiodiff.bundle import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.model import DiffusionModel
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave
-from audiodiff.priors import Isotropic, MelInversion
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
+from audiodiff.priors import Isotropic, MelInversion, SpectralEnvelope
 
 HIFIGAN = convention("hifigan_22k")
 
@@ -19,6 +19,18 @@ def diffwave() -> Vocoder:
     network = DiffWave(n_mels=80, hop_length=256, channels=2, layers=3, dilation_cycle=3)
     torch.nn.init.normal_(network.output.weight, std=0.1)
     return vocoder_of(network, Isotropic())
+
+
+def whitened() -> Vocoder:
+    """A waveform-rate network on the scale of the mel's envelope, on noise of that shape.
+
+    The mels here jump by 60 dB, which a whitening that reached as low would turn into samples of many thousands.
+    """
+    torch.manual_seed(0)
+    white = Whitening(mel=HIFIGAN, quietest=0.01)
+    network = DiffWave(n_mels=80, hop_length=256, channels=2, layers=3, dilation_cycle=3, whitening=white)
+    torch.nn.init.normal_(network.output.weight, std=0.1)
+    return vocoder_of(network, SpectralEnvelope(mel=HIFIGAN))
 
 
 def spectral() -> Vocoder:
@@ -48,7 +60,7 @@ def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
     return Vocoder(Bundle("tiny", model, ddim, lambda schedule: uniform(schedule, 3)))
 
 
-VOICES = {"diffwave": diffwave, "spectral": spectral, "local": local}
+VOICES = {"diffwave": diffwave, "whitened": whitened, "spectral": spectral, "local": local}
 
 
 def mel_of(frames: int, seed: int = 0) -> torch.Tensor:

@@ -103,7 +103,7 @@ def receptive_field(model: AnyModel) -> str:
     network, spec = model.denoiser.network, model.mel
     side: Samples = 0
     if isinstance(network, DiffWave):
-        side = network.context
+        side = network.context if network.whitening is None else network.reach * spec.hop_length
     elif isinstance(network, SpectralDiffWave | MelGenerator):
         side = network.context * spec.hop_length + spec.n_fft
     elif isinstance(network, LocalSpectralNetwork):

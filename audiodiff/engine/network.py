@@ -56,8 +56,8 @@ class FastDiffWave(nn.Module):
 
     @property
     def tiles(self) -> bool:
-        """Whether `in_tiles` works here and now: not where the network itself is called, or edges are reflected."""
-        return self._dtype() is not None and not self.network.reflects
+        """Whether `in_tiles` works here and now: not where the network itself is called, or whitens, or reflects."""
+        return self._dtype() is not None and not self.network.reflects and self.network.whitening is None
 
     def in_tiles(self, calls: int) -> CallsInTiles:
         """Begin with a waveform on which the network is called so many times, tile by tile; only where it `tiles`."""
@@ -76,12 +76,18 @@ class FastDiffWave(nn.Module):
     def _computed(self, x_t: Wave, t: Time, cond: Conditioning, dtype: torch.dtype) -> Outputs:
         network = self.network
         weights = self._weights(dtype)
-        waves = torch.stack([x_t, cond.need_mean()] if network.sees_mean else [x_t], dim=-1)
+        waves = [x_t, cond.need_mean()] if network.sees_mean else [x_t]
+        whitening = network.whitening
+        std = None if whitening is None else whitening.std(cond.need_mel())
+        if whitening is not None and std is not None:
+            waves = [whitening.white(wave, std) for wave in waves]
         out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
         workspace = Workspace(network, weights, *kind_of(dtype, x_t.dtype), tile_length())
-        for wave, mel, item, step in zip(waves, self._mels(cond, x_t), out, steps_of(network, t, cond), strict=True):
+        items = zip(torch.stack(waves, dim=-1), self._mels(cond, x_t), out, steps_of(network, t, cond), strict=True)
+        for wave, mel, item, step in items:
             Walk(network, weights, workspace, step).run(wave, mel, item)
-        return out.squeeze(1)
+        out = out.squeeze(1)
+        return out if whitening is None or std is None else whitening.colored(out, std)
 
     def _mels(self, cond: Conditioning, x_t: Wave) -> Iterable[SharedMel | MelPerBlock | None]:
         """The mel of every item; kept for the other steps of the same condition where that is not much memory."""

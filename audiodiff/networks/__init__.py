@@ -6,5 +6,14 @@ from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
 from audiodiff.networks.spectral import SpectralDiffWave
+from audiodiff.networks.whitening import Whitening
 
-__all__ = ["ClipEmbedding", "DiffWave", "LocalSpectralNetwork", "MagnitudeNetwork", "MelGenerator", "SpectralDiffWave"]
+__all__ = [
+    "ClipEmbedding",
+    "DiffWave",
+    "LocalSpectralNetwork",
+    "MagnitudeNetwork",
+    "MelGenerator",
+    "SpectralDiffWave",
+    "Whitening",
+]

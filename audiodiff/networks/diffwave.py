@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
+from audiodiff.errors import ConfigError
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretched
+from audiodiff.networks.whitening import Whitening
 from audiodiff.types import Samples, Time, Wave
 
 Hidden = Float[Tensor, "batch channels samples"]
@@ -74,14 +76,18 @@ class DiffWave(nn.Module):
         padding_mode: PaddingMode = "zeros",
         sees_mean: bool = False,
         clip: ClipEmbedding | None = None,
+        whitening: Whitening | None = None,
     ) -> None:
         super().__init__()
+        if whitening and (outputs != 1 or not n_mels):
+            raise ConfigError(f"whitening needs a mel and is for one output: got n_mels={n_mels}, outputs={outputs}")
         self.hop_length = hop_length
         self.sees_mean = sees_mean
         self.reflects = padding_mode == "reflect"
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, 1)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
         self.clip = clip
+        self.whitening = whitening
         self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length)) if n_mels else None
         dilations = [2 ** (layer % dilation_cycle) for layer in range(layers)]
         self.blocks = nn.ModuleList(
@@ -106,7 +112,8 @@ class DiffWave(nn.Module):
     def reach(self) -> int:
         """How many frames to either side of its own frame a sample of the output depends on."""
         spill = 0 if self.upsampler is None else self.upsampler.spill
-        return -(-(self.context + spill) // self.hop_length)
+        filters = 0 if self.whitening is None else 2 * self.whitening.reach
+        return -(-(self.context + spill) // self.hop_length) + filters
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.
@@ -114,7 +121,14 @@ class DiffWave(nn.Module):
         With two outputs that is [batch, 2, samples].
         """
         waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
-        x = F.relu(self.input(torch.stack(waves, dim=1)))
+        if self.whitening is None:
+            return self._answer(torch.stack(waves, dim=1), t, cond)
+        std = self.whitening.std(cond.need_mel())
+        white = torch.stack([self.whitening.white(wave, std) for wave in waves], dim=1)
+        return self.whitening.colored(self._answer(white, t, cond), std)
+
+    def _answer(self, waves: Float[Tensor, "batch inputs samples"], t: Time, cond: Conditioning) -> Outputs:
+        x = F.relu(self.input(waves))
         step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)
         total = 0.0
         for block, mel in zip(self.blocks, self._mels(cond), strict=True):

@@ -6,7 +6,7 @@
 
 Each cell is `audiodiff train experiment=ljspeech_diffwave_small` with the overrides below. Its points, one line of
 JSON for every validation, go to runs/study/points.jsonl when it is done; a cell that was interrupted goes on from its
-last checkpoint. `diffwave_curves.py` draws them. The clips are every fourth of data/ljspeech's training list.
+last checkpoint. `diffwave_curves.py` draws them.
 """
 
 import argparse
@@ -30,9 +30,7 @@ from audiodiff.noise import SampleNoise
 
 STUDY = Path("runs/study")
 POINTS = STUDY / "points.jsonl"
-STEPS = 210
-EVERY = 4
-"""One training clip in so many is used: 87 of the 347 at hand."""
+STEPS = 1200
 
 SCORES = ("pesq", "log_mel", "mr_stft")
 
@@ -42,6 +40,10 @@ CONTINUOUS = ["grid=uniform", "grid.n_steps=6", "network.n_steps=1000"]
 STRAIGHT = ["schedule=straight", *CONTINUOUS]
 MEAN = ["prior=nnls_inversion", "features=inversion", "network.sees_mean=true"]
 FAST = ["prediction=x0", *STRAIGHT, "objective/distance=l1", "objective.spectral=0.1"]
+ROLLOUT = ["prediction=x0", "objective=rollout", "grid.n_steps=4"]
+REFINED = ["prediction=x0", "objective=refinement", "grid.n_steps=4", "features=mean", "data.segment=18"]
+"""Six of the 18 frames are margins, so that the loss hears twelve as in the other cells."""
+WHITE = ["network=whitened_diffwave"]
 
 CELLS: dict[str, list[str]] = {
     # the paper's choices, with the paper's optimizer and with the study's
@@ -64,7 +66,12 @@ CELLS: dict[str, list[str]] = {
     "envelope_velocity": ["prediction=velocity", *STRAIGHT, "objective.spectral=0.1"],
     "inversion_fast": [*FAST, *MEAN],
     "inversion_velocity": ["prediction=velocity", *STRAIGHT, *MEAN, "objective.spectral=0.1"],
-    "inversion_rollout": [*STRAIGHT, *MEAN, "prediction=x0", "objective=rollout", "grid.n_steps=4"],
+    "inversion_rollout": [*STRAIGHT, *MEAN, *ROLLOUT],
+    "inversion_refined": [*STRAIGHT, *MEAN, *REFINED],
+    # the same where the envelope is flat
+    "whitened_v": [*WHITE, "prediction=v"],
+    "whitened_rollout": [*WHITE, *STRAIGHT, *MEAN, *ROLLOUT],
+    "whitened_refined": [*WHITE, *STRAIGHT, *MEAN, *REFINED],
 }
 
 
@@ -128,12 +135,11 @@ class Points(L.Callback):
 
 
 def clips(data: Path) -> Path:
-    """Write the manifests of the study beside its runs: a part of the training clips, the same for every cell."""
+    """Write the manifests of training and validation clips beside the study's runs; where features are kept, too."""
     folder = STUDY / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, every in (("train", EVERY), ("valid", 1)):
-        lines = (data / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()[::every]
-        rows = [json.loads(line) for line in lines]
+    for name in ("train", "valid"):
+        rows = [json.loads(line) for line in (data / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
         for row in rows:
             row["path"] = str((data / row["path"]).resolve())
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

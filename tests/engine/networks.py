@@ -1,13 +1,17 @@
 """DiffWaves of every kind, small, with weights that are zero nowhere."""
 
+from dataclasses import replace
+
 import torch
 
+from audiodiff.audio import convention
 from audiodiff.conditioning import Conditioning
-from audiodiff.networks import ClipEmbedding, DiffWave
+from audiodiff.networks import ClipEmbedding, DiffWave, Whitening
 from audiodiff.networks.embeddings import FallingSinusoids, RoundedSinusoids, StepEmbedding
 from audiodiff.networks.upsampling import BlockUpsamplers
 
 HOP = 30
+MEL = replace(convention("hifigan_22k"), n_fft=120, win_length=120, hop_length=HOP, n_mels=7)
 KINDS = {
     "plain": dict,
     "reflected": lambda: {"padding_mode": "reflect"},
@@ -18,6 +22,7 @@ KINDS = {
     "told": lambda: {"clip": ClipEmbedding(channels=512, n_labels=3, n_speakers=2, embedding_size=4)},
     "rounded": lambda: {"embedding": StepEmbedding(n_steps=50, sinusoids=RoundedSinusoids())},
     "falling": lambda: {"embedding": StepEmbedding(n_steps=200, channels=64, sinusoids=FallingSinusoids())},
+    "whitened": lambda: {"sees_mean": True, "whitening": Whitening(mel=MEL)},
     "wide_steps": lambda: {"dilation_cycle": 1},
     "two_cycles": lambda: {"dilation_cycle": 2, "layers": 7},
 }

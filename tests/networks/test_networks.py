@@ -9,7 +9,7 @@ from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import bound_network
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.local_spectral import RelativePhases
 from audiodiff.networks.upsampling import MelUpsampler, split_hop
@@ -19,6 +19,15 @@ NETWORKS = {
     "diffwave": lambda: DiffWave(n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3),
     "diffwave_mean": lambda: DiffWave(
         n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3, sees_mean=True
+    ),
+    "diffwave_white": lambda: DiffWave(
+        n_mels=80,
+        hop_length=256,
+        channels=8,
+        layers=4,
+        dilation_cycle=3,
+        sees_mean=True,
+        whitening=Whitening(mel=MEL),
     ),
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
     "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
