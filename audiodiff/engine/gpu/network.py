@@ -26,6 +26,8 @@ def obstacle(network: DiffWave) -> str | None:
     """Why the fused block does not compute what a network's blocks compute; None where it does."""
     if network.reflects:
         return "its convolutions reflect the signal at both ends"
+    if network.whitening is not None:
+        return "it whitens the signal by the mel's envelope"
     if network.clip is not None:
         return "it is told labels, speakers or embeddings of whole clips"
     if not isinstance(network.upsampler, MelUpsampler | None):

@@ -13,12 +13,13 @@ from audiodiff.engine.gpu.buckets import FEWEST, MOST, bucket, grouped
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave
 from tests.engine.gpu.voices import vocoder
-from tests.engine.networks import T, inputs, network
+from tests.engine.networks import KINDS, T, inputs, network
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of
 
 REASONS = {
     "reflected": "reflect the signal",
     "upsamplers": "stretches the mel for itself",
+    "whitened": "whitens the signal",
     "told": "labels, speakers or embeddings",
 }
 
@@ -27,6 +28,11 @@ REASONS = {
 def test_networks_that_the_block_cannot_run_are_refused(kind):
     with pytest.raises(ConfigError, match=REASONS[kind]):
         FusedDiffWave(network(kind, channels=16))
+
+
+def test_every_other_kind_is_run():
+    """And compared with the network itself, in `interpreted/test_network.py`."""
+    assert {kind for kind in KINDS if obstacle(network(kind, channels=16)) is not None} == set(REASONS)
 
 
 @pytest.mark.parametrize("channels", [8, 24, 256])
