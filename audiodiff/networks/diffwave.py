@@ -86,8 +86,7 @@ class DiffWave(nn.Module):
         self.reflects = padding_mode == "reflect"
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, 1)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
-        self.clip = clip
-        self.whitening = whitening
+        self.clip, self.whitening = clip, whitening
         self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length)) if n_mels else None
         dilations = [2 ** (layer % dilation_cycle) for layer in range(layers)]
         self.blocks = nn.ModuleList(
