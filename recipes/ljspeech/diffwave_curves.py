@@ -39,9 +39,25 @@ FACTORS = {
         "inversion_fast",
         "inversion_velocity",
         "inversion_rollout",
+        "inversion_refined",
+    ),
+    "where the envelope is flat": (
+        "v",
+        "whitened_v",
+        "inversion_rollout",
+        "whitened_rollout",
+        "inversion_refined",
+        "whitened_refined",
     ),
 }
-TARGETS = (("log_mel", 0.7), ("log_mel", 0.5), ("log_mel", 0.2), ("mr_stft", 2.0), ("mr_stft", 1.5))
+TARGETS = (
+    ("log_mel", 3.0),
+    ("log_mel", 0.5),
+    ("log_mel", 0.07),
+    ("mr_stft", 5.5),
+    ("mr_stft", 1.5),
+    ("mr_stft", 1.085),
+)
 """The qualities whose steps are counted."""
 
 

@@ -2,13 +2,16 @@
 
 python recipes/ljspeech/diffwave_scores.py cut data/ljspeech/test.jsonl runs/clips --seconds 3 --limit 4
 python recipes/ljspeech/diffwave_scores.py mean MODEL runs/clips runs/means
+python recipes/ljspeech/diffwave_scores.py samplers MODEL data/ljspeech/test.jsonl --only ddim --limit 16 --frames 258
+python recipes/ljspeech/diffwave_scores.py rtf MODEL data/ljspeech/test.jsonl --threads 2   # nothing beside it
 audiodiff evaluate runs/means runs/clips -o runs/report
 """
 
 import argparse
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from diffwave_study import SCORES
@@ -19,7 +22,6 @@ from audiodiff import Vocoder
 from audiodiff.audio import MelSpectrogram, load_audio, save_audio
 from audiodiff.cli.config import build, config_dir
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import uniform
 from audiodiff.evaluation.pairs import recordings_in
 from audiodiff.evaluation.scoring import score
 from audiodiff.model import Prior
@@ -45,8 +47,13 @@ def speak_means(model: str, data: Path, target: Path) -> None:
 
 
 @torch.no_grad()
-def score_samplers(model: str, data: Path, counts: list[int], limit: int, frames: int) -> None:
-    """Print log-mel, MR-STFT and PESQ of every configured sampler on even steps, over the first clips' first frames."""
+def score_samplers(
+    model: str, data: Path, counts: list[int], limit: int, frames: int, only: list[str] | None = None
+) -> None:
+    """Print log-mel, MR-STFT and PESQ of every configured sampler on even steps, over the first clips' first frames.
+
+    The number of steps that the model has a grid of its own for takes that.
+    """
     vocoder = Vocoder.from_pretrained(model)
     diffusion, front_end = vocoder.model, MelSpectrogram(vocoder.mel_spec)
     denoiser, prior = diffusion.denoiser, diffusion.prior
@@ -54,9 +61,11 @@ def score_samplers(model: str, data: Path, counts: list[int], limit: int, frames
     waves = [wave[None, : frames * vocoder.mel_spec.hop_length] for wave in waves]
     conds = [prior.condition(front_end(wave)) for wave in waves]
     for path in sorted((config_dir() / "sampler").glob("*.yaml")):
+        if only and path.stem not in only:
+            continue
         sampler = build(DictConfig(OmegaConf.load(path)))
         for count in counts:
-            times = uniform(denoiser.schedule, count)
+            times = vocoder.times(count)
             found = []
             for wave, cond in zip(waves, conds, strict=True):
                 shaped = Shaped(prior, cond, SampleNoise([0]))
@@ -66,6 +75,21 @@ def score_samplers(model: str, data: Path, counts: list[int], limit: int, frames
                 found.append(score("clip", recorded, generated, vocoder.sample_rate, wanted=SCORES).values)
             means = (f"{name} {fmean(values[name] for values in found):.3f}" for name in SCORES)
             print(path.stem, count, *means, flush=True)
+
+
+def time_steps(model: str, data: Path, counts: list[int]) -> None:
+    """Print the real-time factor of the first recording, the median of five laps with every number of steps in turn."""
+    vocoder = Vocoder.from_pretrained(model)
+    wave = load_audio(next(iter(recordings_in(data).values())), vocoder.sample_rate)
+    mel = MelSpectrogram(vocoder.mel_spec)(wave[None])[0]
+    laps: dict[int, list[float]] = {count: [] for count in counts}
+    for _ in range(6):
+        for count in counts:
+            began = time.perf_counter()
+            vocoder(mel, steps=count, spec=vocoder.mel_spec)
+            laps[count].append((time.perf_counter() - began) / (len(wave) / vocoder.sample_rate))
+    for count, found in laps.items():
+        print(count, f"{median(found[1:]):.3f}", flush=True)
 
 
 @dataclass(frozen=True)
@@ -82,17 +106,20 @@ class Shaped:
 
 
 def main() -> None:
-    """Read the command line and do one of the three."""
+    """Read the command line and do one of the four."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("cut", "mean", "samplers"):
+    for name in ("cut", "mean", "samplers", "rtf"):
         command = commands.add_parser(name)
         if name != "cut":
             command.add_argument("model")
         command.add_argument("data", type=Path)
-        if name != "samplers":
+        if name in ("cut", "mean"):
             command.add_argument("target", type=Path)
-    commands.choices["samplers"].add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 6, 12, 25, 50])
+        else:
+            command.add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 6, 12, 25, 50])
+    commands.choices["rtf"].add_argument("--threads", type=int, default=2)
+    commands.choices["samplers"].add_argument("--only", nargs="+")
     commands.choices["samplers"].add_argument("--limit", type=int, default=2)
     commands.choices["samplers"].add_argument("--frames", type=int, default=96)
     commands.choices["cut"].add_argument("--seconds", type=float, default=3.0)
@@ -100,13 +127,16 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     if asked.command == "samplers":
-        score_samplers(asked.model, asked.data, asked.steps, asked.limit, asked.frames)
-        return
+        return score_samplers(asked.model, asked.data, asked.steps, asked.limit, asked.frames, asked.only)
+    if asked.command == "rtf":
+        torch.set_num_threads(asked.threads)
+        return time_steps(asked.model, asked.data, asked.steps)
     asked.target.mkdir(parents=True, exist_ok=True)
     if asked.command == "cut":
         cut(asked.data, asked.target, asked.seconds, asked.limit)
     else:
         speak_means(asked.model, asked.data, asked.target)
+    return None
 
 
 if __name__ == "__main__":
