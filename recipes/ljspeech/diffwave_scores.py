@@ -58,8 +58,9 @@ def score_samplers(
     diffusion, front_end = vocoder.model, MelSpectrogram(vocoder.mel_spec)
     denoiser, prior = diffusion.denoiser, diffusion.prior
     waves = [load_audio(path, vocoder.sample_rate) for path in list(recordings_in(data).values())[:limit]]
-    waves = [wave[None, : frames * vocoder.mel_spec.hop_length] for wave in waves]
-    conds = [prior.condition(front_end(wave)) for wave in waves]
+    hop = vocoder.mel_spec.hop_length
+    waves = [wave[None, : min(frames, len(wave) // hop) * hop] for wave in waves]
+    conds = [prior.condition(front_end(wave)[..., : wave.shape[-1] // hop]) for wave in waves]
     for path in sorted((config_dir() / "sampler").glob("*.yaml")):
         if only and path.stem not in only:
             continue
