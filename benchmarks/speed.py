@@ -9,7 +9,7 @@
     python benchmarks/speed.py profile [--seconds 3] [--threads 2]
 
 `base`: DiffWave BASE with random weights, six steps, in lmnt's package as its README says and converted into audiodiff
-with the same noise; both waveforms are compared. `step`: one network call of the same, for lengths at which lmnt's six
+with the same noise; the waveforms are compared. `step`: one network call of the same, for lengths at which lmnt's six
 take minutes. `default`: the voice that ships with audiodiff beside vocos. `scaling`: time and memory over length, batch
 and threads, of a smaller DiffWave. `memory`: of one call of BASE. `profile`: where the time of a call goes.
 
@@ -133,7 +133,13 @@ def base(seconds: float, threads: int, repeats: int) -> None:
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             waves[name] = in_pieces(model, mel[None], noise=[noise], **walk)
 
-    contestants = {"lmnt": theirs, **{f"engine, {n}": partial(ours, f"engine, {n}", d) for n, d in precisions()}}
+    @torch.inference_mode()
+    def one_by_one() -> None:
+        torch.manual_seed(0)
+        waves["engine, call after call"] = model.generate(mel[None], noise=torch.randn_like, **walk)
+
+    contestants = {"lmnt": theirs, "engine, call after call": one_by_one}
+    contestants |= {f"engine, {n}": partial(ours, f"engine, {n}", d) for n, d in precisions()}
     laps = race(contestants, repeats, seconds)
     facts = {name: difference(wave, waves["lmnt"]) for name, wave in waves.items() if name != "lmnt"}
     console.print(facts)

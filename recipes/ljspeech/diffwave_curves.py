@@ -54,8 +54,8 @@ TARGETS = (
     ("log_mel", 3.0),
     ("log_mel", 0.5),
     ("log_mel", 0.07),
-    ("mr_stft", 5.5),
-    ("mr_stft", 1.5),
+    ("mr_stft", 5.0),
+    ("mr_stft", 1.6),
     ("mr_stft", 1.085),
 )
 """The qualities whose steps are counted."""
