@@ -35,7 +35,9 @@ class MelToLinear(nn.Module):
         self.compression = MelCompression(spec)
         filters = mel_filterbank(spec)
         self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("covered", filters.sum(dim=0).nonzero().squeeze(1), persistent=False)
+        covered = filters.sum(dim=0).nonzero().squeeze(1)
+        self.register_buffer("covered", covered, persistent=False)
+        self.below, self.above = int(covered[0]), filters.shape[1] - 1 - int(covered[-1])
         self.register_buffer("amplitude", analysis_window(spec).sum(), persistent=False)
 
     def forward(self, mel: Mel) -> Magnitudes:
@@ -46,10 +48,8 @@ class MelToLinear(nn.Module):
 
     def _on_all_bins(self, covered: Magnitudes) -> Magnitudes:
         """The magnitudes of the covered bins with their neighbours carried on to both ends."""
-        first, last = int(self.covered[0]), int(self.covered[-1])
-        below = covered[..., :1, :].expand(-1, first, -1)
-        n_above = self.filters.shape[1] - 1 - last
-        above = ROLL_OFF * covered[..., -4:, :].mean(dim=-2, keepdim=True).expand(-1, n_above, -1)
+        below = covered[..., :1, :].expand(-1, self.below, -1)
+        above = ROLL_OFF * covered[..., -4:, :].mean(dim=-2, keepdim=True).expand(-1, self.above, -1)
         return torch.cat([below, covered, above], dim=-2)
 
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from audiodiff.conditioning import Conditioning
 from audiodiff.export.running import LoopedGriffinLim
 from audiodiff.export.transforms import ConvolutionStft
-from audiodiff.networks import SpectralDiffWave
+from audiodiff.networks import DiffWave, SpectralDiffWave, Whitening
+from audiodiff.networks.whitening import Gains
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Time, Wave
 
@@ -31,6 +32,25 @@ class RealSpectralDiffWave(nn.Module):
         spectra = [self.stft.usual(self.stft(wave)) / envelope for wave in (x_t, mean)]
         out = self.stack(torch.cat([*spectra, self.envelope.level(mel)], dim=1), self.embedding(t))
         spectrum = self.stft.folded(out * envelope)
+        return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
+
+
+class RealWhitenedDiffWave(nn.Module):
+    """A whitening `DiffWave` with the same parameters, its filters on real and imaginary parts."""
+
+    def __init__(self, network: DiffWave, whitening: Whitening) -> None:
+        super().__init__()
+        self.network, self.stft, self.std = network, ConvolutionStft(whitening.stft), whitening.std
+
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+        """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
+        std = self.std(cond.need_mel())
+        waves = [x_t, cond.need_mean()] if self.network.sees_mean else [x_t]
+        white = torch.stack([self._times(wave, 1 / std) for wave in waves], dim=1)
+        return self._times(self.network.answer(white, t, cond), std)
+
+    def _times(self, x: Wave, gains: Gains) -> Wave:
+        spectrum = self.stft(x) * self.stft.spread(gains)
         return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 
 

@@ -11,7 +11,7 @@ from audiodiff.bundle import Bundle
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
-from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, Turns
+from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, RealWhitenedDiffWave, Turns
 from audiodiff.export.real_local import RealLocalSpectralNetwork
 from audiodiff.export.unroll import Call, Clamp, Draw, Sum, Value, unroll
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave
@@ -73,6 +73,8 @@ def real(network: nn.Module) -> nn.Module:
         )
     if isinstance(network, LocalSpectralNetwork):
         return RealLocalSpectralNetwork(network)
+    if isinstance(network, DiffWave) and network.whitening is not None:
+        return RealWhitenedDiffWave(network, network.whitening)
     return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
 
 

@@ -121,12 +121,13 @@ class DiffWave(nn.Module):
         """
         waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
         if self.whitening is None:
-            return self._answer(torch.stack(waves, dim=1), t, cond)
+            return self.answer(torch.stack(waves, dim=1), t, cond)
         std = self.whitening.std(cond.need_mel())
         white = torch.stack([self.whitening.white(wave, std) for wave in waves], dim=1)
-        return self.whitening.colored(self._answer(white, t, cond), std)
+        return self.whitening.colored(self.answer(white, t, cond), std)
 
-    def _answer(self, waves: Float[Tensor, "batch inputs samples"], t: Time, cond: Conditioning) -> Outputs:
+    def answer(self, waves: Float[Tensor, "batch inputs samples"], t: Time, cond: Conditioning) -> Outputs:
+        """Map x_t and the mean, if it is seen, to the output, on the scale that the network works on."""
         x = F.relu(self.input(waves))
         step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)
         total = 0.0

@@ -5,7 +5,8 @@ import torch
 from audiodiff.bundle import Bundle
 from audiodiff.constructors import build, canonical
 from audiodiff.convert import convert
-from audiodiff.networks import LocalSpectralNetwork
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, Whitening
+from audiodiff.priors import MelInversion, NnlsMagnitudes
 from tests.convert import foreign
 from tests.trees import TINY_TREE
 
@@ -29,9 +30,22 @@ def local(_folder):
     return bundle
 
 
+def whitened(_folder):
+    """A whitening DiffWave on an inversion by least squares, as diffwave-ljspeech."""
+    bundle = spectral(_folder)
+    mel = bundle.model.mel
+    network = DiffWave(
+        n_mels=80, hop_length=256, channels=4, layers=3, dilation_cycle=3, sees_mean=True, whitening=Whitening(mel=mel)
+    ).eval()
+    torch.nn.init.normal_(network.output.weight, std=0.05)
+    bundle.model.denoiser.network = network
+    bundle.model.prior = MelInversion(mel=mel, magnitudes=NnlsMagnitudes(mel=mel), iterations=4).eval()
+    return bundle
+
+
 def converted(write):
     return lambda folder: convert(write(folder)).bundle()
 
 
-VOICES = {"spectral": spectral, "local": local, "unconditional": converted(foreign.unconditional)}
+VOICES = {"spectral": spectral, "local": local, "whitened": whitened, "unconditional": converted(foreign.unconditional)}
 VOICES |= {name: converted(write) for name, write in foreign.WRITERS.items()}
