@@ -22,6 +22,7 @@ from audiodiff import Vocoder
 from audiodiff.audio import MelSpectrogram, load_audio, save_audio
 from audiodiff.cli.config import build, config_dir
 from audiodiff.conditioning import Conditioning
+from audiodiff.errors import ConfigError
 from audiodiff.evaluation.pairs import recordings_in
 from audiodiff.evaluation.scoring import score
 from audiodiff.model import Prior
@@ -71,9 +72,15 @@ def score_samplers(
             for wave, cond in zip(waves, conds, strict=True):
                 shaped = Shaped(prior, cond, SampleNoise([0]))
                 x = diffusion.start_scale(times) * shaped(wave)
-                *_, state = sampler(denoiser.bind(cond), denoiser.schedule, x, times, shaped)
+                try:
+                    *_, state = sampler(denoiser.bind(cond), denoiser.schedule, x, times, shaped)
+                except ConfigError as error:  # restart needs times to go back to
+                    print(path.stem, count, error, flush=True)
+                    break
                 recorded, generated = (part[0].double().numpy() for part in (wave, prior.decode(state, cond)))
                 found.append(score("clip", recorded, generated, vocoder.sample_rate, wanted=SCORES).values)
+            if not found:
+                continue
             means = (f"{name} {fmean(values[name] for values in found):.3f}" for name in SCORES)
             print(path.stem, count, *means, flush=True)
 
