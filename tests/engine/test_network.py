@@ -20,7 +20,8 @@ def test_same_function(kind, frames, tile, monkeypatch):
     x_t, cond = inputs(frames, told=kind == "told")
     expected = plain(x_t, T, cond)
     assert expected.std() > 1e-2
-    assert_close(FastDiffWave(plain)(x_t, T, cond), expected, rtol=1e-5, atol=2e-6)
+    loud = expected.std().clamp_min(1)  # whitened ones come in the units of a mel that is far louder than any recording
+    assert_close(FastDiffWave(plain)(x_t, T, cond) / loud, expected / loud, rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
