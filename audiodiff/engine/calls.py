@@ -12,9 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.engine.mels import MelPerBlock, MelRows, PartOfMel, ProjectedMel, SharedMel
+from audiodiff.engine.mels import MelPerBlock, PartOfMel, ProjectedMel, SharedMel, Shown, StretchedMel
 from audiodiff.engine.packed import Packed
-from audiodiff.engine.products import Exact, Projected, kind_of
 from audiodiff.engine.walk import Walk, Workspace, steps_of, tile_length
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.upsampling import BlockUpsamplers
@@ -30,18 +29,15 @@ ReadMel = Callable[[int, int], Mel]
 class CallsInTiles:
     """One waveform, `calls` calls of a network; a tile is a whole number of frames. Belongs to one thread."""
 
-    def __init__(self, network: DiffWave, weights: Packed, dtype: torch.dtype, calls: int) -> None:
+    def __init__(self, network: DiffWave, weights: Packed, calls: int) -> None:
         self.network, self.weights = network, weights
         self.tile = max(1, tile_length() // network.hop_length)
-        own = weights.input.dtype
-        kind, gate = kind_of(dtype, own)
-        self.projects = kind is Exact and calls > 1 and self._projected_bytes(calls) <= PROJECTED
-        kind = Projected if self.projects else kind
-        self.workspace = Workspace(network, weights, kind, gate, self.tile * network.hop_length)
+        self.projects = calls > 1 and self._projected_bytes(calls) <= PROJECTED
+        self.workspace = Workspace(network, weights, self.tile * network.hop_length)
         self.walks: list[Walk] = []
         self.fed = [0] * calls
         self.left = [weights.input.new_empty(network.output.out_channels, 0)] * calls
-        self.mels: dict[int, MelRows | None] = {}
+        self.mels: dict[int, Shown | None] = {}
         self.rooms: list[Tensor] = []
 
     @property
@@ -77,7 +73,7 @@ class CallsInTiles:
         self.left[turn] = out[:, whole:].clone()
         return out[None, :, :whole].squeeze(1)
 
-    def _mel(self, start: int, end: int, read: ReadMel) -> MelRows | None:
+    def _mel(self, start: int, end: int, read: ReadMel) -> Shown | None:
         """What the blocks see in the tile of the frames from `start` to `end`; each asks somewhat earlier."""
         network, upsampler = self.network, self.network.upsampler
         if upsampler is None:
@@ -86,18 +82,20 @@ class CallsInTiles:
         first = max(0, (start * hop - network.context - upsampler.spill) // hop)
         mel = read(first, end + self.ahead)[0]
         if isinstance(upsampler, BlockUpsamplers):
-            part = MelPerBlock(upsampler, mel, hop, len(network.blocks))
+            part = MelPerBlock(upsampler, mel, hop, len(network.blocks), self.weights.dtype)
         else:
-            part = SharedMel(upsampler, mel)
+            part = SharedMel(upsampler, mel, self.weights.dtype)
         whole = PartOfMel(part, first * hop)
-        return ProjectedMel(whole, self.weights, self._room()) if self.projects else whole
+        return ProjectedMel(whole, self.weights, self._room()) if self.projects else StretchedMel(whole, self.weights)
 
     def _room(self) -> Tensor:
         """Memory for what is projected in one tile: from a tile that is done with, which is faster than new memory."""
         if self.rooms:
             return self.rooms.pop()
         rows = self.workspace.tile + self.network.context
-        return self.weights.input.new_empty(len(self.network.blocks), rows, 2 * self.network.input.out_channels)
+        return torch.empty(
+            len(self.network.blocks), rows, 2 * self.network.input.out_channels, dtype=self.weights.dtype
+        )
 
     def _forget(self, start: int) -> None:
         mel = self.mels.pop(start)
@@ -107,5 +105,5 @@ class CallsInTiles:
     def _projected_bytes(self, calls: int) -> int:
         """A call is a whole number of tiles behind the one before."""
         network, samples = self.network, self.tile * self.network.hop_length
-        row = 2 * len(network.blocks) * network.input.out_channels * self.weights.input.element_size()
+        row = 2 * len(network.blocks) * network.input.out_channels * self.weights.dtype.itemsize
         return 0 if network.upsampler is None else row * samples * (1 + (calls - 1) * ceil(network.context / samples))

@@ -1,4 +1,4 @@
-"""The mel, stretched to samples, as each block of a network wants to see it: some rows at a time."""
+"""What each block of a network sees of the mel, some samples at a time: stretched, and projected to its halves."""
 
 from typing import Protocol
 
@@ -16,7 +16,7 @@ Rows = Float[Tensor, "rows values"]
 
 
 class MelRows(Protocol):
-    """What a block sees of a mel."""
+    """A stretched mel, as a block sees it."""
 
     def rows(self, block: int, start: Samples, end: Samples) -> Rows:
         """Of the samples from `start` to `end`."""
@@ -24,23 +24,25 @@ class MelRows(Protocol):
 
 
 class SharedMel:
-    """One stretched mel for all blocks, made once."""
+    """One stretched mel for all blocks, made once, as factors of `dtype`."""
 
-    def __init__(self, upsampler: MelUpsampler, mel: OneMel) -> None:
-        self.stretched = upsampler(mel.unsqueeze(0))[0]
+    def __init__(self, upsampler: MelUpsampler, mel: OneMel, dtype: torch.dtype) -> None:
+        self.stretched = upsampler(mel.unsqueeze(0))[0].T.to(dtype).contiguous()
 
     def rows(self, block: int, start: Samples, end: Samples) -> Rows:
         """What the block sees of the samples from `start` to `end`: [rows, n_mels]."""
-        return self.stretched[:, start:end].T
+        return self.stretched[start:end]
 
 
 class MelPerBlock:
     """A mel stretched by each block's own upsampler for the samples asked for: the whole of all would be too much."""
 
-    def __init__(self, upsamplers: BlockUpsamplers, mel: OneMel, hop_length: Samples, blocks: int) -> None:
+    def __init__(
+        self, upsamplers: BlockUpsamplers, mel: OneMel, hop_length: Samples, blocks: int, dtype: torch.dtype
+    ) -> None:
         if blocks != len(upsamplers):
             raise ConfigError(f"{len(upsamplers)} upsamplers for a network of {blocks} blocks: give one for each")
-        self.upsamplers, self.mel, self.hop_length = list(upsamplers), mel, hop_length
+        self.upsamplers, self.mel, self.hop_length, self.dtype = list(upsamplers), mel, hop_length, dtype
         self.spill = upsamplers.spill
 
     def rows(self, block: int, start: Samples, end: Samples) -> Rows:
@@ -49,7 +51,7 @@ class MelPerBlock:
         last = -(-(end + self.spill) // self.hop_length)
         stretched = self.upsamplers[block](self.mel[None, :, first:last])[0]
         begin = first * self.hop_length
-        return stretched[:, start - begin : end - begin].T
+        return stretched[:, start - begin : end - begin].T.to(self.dtype)
 
 
 class PartOfMel:
@@ -63,8 +65,27 @@ class PartOfMel:
         return self.part.rows(block, start - self.offset, end - self.offset)
 
 
+class Shown(Protocol):
+    """What a mel adds to the two halves of a block."""
+
+    def begin(self, index: int, bias: Tensor, start: Samples, end: Samples, out: Rows) -> None:
+        """Write it for the samples from `start` to `end`, with the bias of the block of that `index`, to `out`."""
+        ...
+
+
+class StretchedMel:
+    """A mel that is projected whenever a block asks."""
+
+    def __init__(self, mel: MelRows, weights: Packed) -> None:
+        self.mel, self.weights = mel, weights
+
+    def begin(self, index: int, bias: Tensor, start: Samples, end: Samples, out: Rows) -> None:
+        """Project the mel."""
+        torch.addmm(bias, self.mel.rows(index, start, end), self.weights.projection(index), out=out)
+
+
 class ProjectedMel:
-    """What every block adds to its two halves for the mel, kept for the other calls of the network.
+    """A mel that is projected once and kept for the other calls of the network, whose bias is another.
 
     All calls ask for the same samples, or this would be another's answer. `room` is where it is written.
     """
@@ -73,11 +94,9 @@ class ProjectedMel:
         self.mel, self.weights, self.room = mel, weights, room
         self.known: dict[int, Rows] = {}
 
-    def rows(self, block: int, start: Samples, end: Samples) -> Rows:
-        """The projected mel of the samples from `start` to `end`: [rows, 2·channels]."""
-        if block not in self.known:
-            projection = self.weights.blocks[block].mel
-            assert projection is not None
-            out = self.room[block, : end - start]
-            self.known[block] = torch.mm(self.mel.rows(block, start, end), projection, out=out)
-        return self.known[block]
+    def begin(self, index: int, bias: Tensor, start: Samples, end: Samples, out: Rows) -> None:
+        """Add the bias to the projected mel."""
+        if index not in self.known:
+            stretched, room = self.mel.rows(index, start, end), self.room[index, : end - start]
+            self.known[index] = torch.mm(stretched, self.weights.projection(index), out=room)
+        torch.add(self.known[index], bias, out=out)

@@ -9,9 +9,8 @@ from torch import nn
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
 from audiodiff.engine.calls import CallsInTiles
-from audiodiff.engine.mels import MelPerBlock, SharedMel
+from audiodiff.engine.mels import MelPerBlock, MelRows, SharedMel, StretchedMel
 from audiodiff.engine.packed import Packed, packed
-from audiodiff.engine.products import kind_of
 from audiodiff.engine.walk import Walk, Workspace, steps_of, tile_length
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
@@ -22,6 +21,8 @@ from audiodiff.types import Time, Wave
 
 FEW_BITS = (torch.bfloat16,)
 """What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
+Kept = tuple[torch.dtype, State]
+"""What a stretched mel was made for, and by which upsampler."""
 KEPT = 1 << 19
 """Samples whose stretched mel is kept from step to step: of 80 bands that is 160 MiB."""
 
@@ -37,7 +38,7 @@ class FastDiffWave(nn.Module):
     def __init__(self, network: DiffWave) -> None:
         super().__init__()
         self.network = network
-        self._stretched: WeakKeyDictionary[Conditioning, tuple[State, list[SharedMel]]] = WeakKeyDictionary()
+        self._stretched: WeakKeyDictionary[Conditioning, tuple[Kept, list[SharedMel]]] = WeakKeyDictionary()
         self._packed: dict[torch.dtype, tuple[State, Packed]] = {}
 
     @property
@@ -63,7 +64,7 @@ class FastDiffWave(nn.Module):
         """Begin with a waveform on which the network is called so many times, tile by tile; only where it `tiles`."""
         dtype = self._dtype()
         assert dtype is not None
-        return CallsInTiles(self.network, self._weights(dtype), dtype, calls)
+        return CallsInTiles(self.network, self._weights(dtype), calls)
 
     def _dtype(self) -> torch.dtype | None:
         """In which the products of the blocks are taken here and now; None where the network itself is called."""
@@ -82,27 +83,30 @@ class FastDiffWave(nn.Module):
         if whitening is not None and std is not None:
             waves = [whitening.white(wave, std) for wave in waves]
         out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
-        workspace = Workspace(network, weights, *kind_of(dtype, x_t.dtype), tile_length())
-        items = zip(torch.stack(waves, dim=-1), self._mels(cond, x_t), out, steps_of(network, t, cond), strict=True)
+        workspace = Workspace(network, weights, tile_length())
+        mels = self._mels(cond, x_t, dtype)
+        items = zip(torch.stack(waves, dim=-1), mels, out, steps_of(network, t, cond), strict=True)
         for wave, mel, item, step in items:
-            Walk(network, weights, workspace, step).run(wave, mel, item)
+            shown = None if mel is None else StretchedMel(mel, weights)
+            Walk(network, weights, workspace, step).run(wave, shown, item)
         out = out.squeeze(1)
         return out if whitening is None or std is None else whitening.colored(out, std)
 
-    def _mels(self, cond: Conditioning, x_t: Wave) -> Iterable[SharedMel | MelPerBlock | None]:
+    def _mels(self, cond: Conditioning, x_t: Wave, dtype: torch.dtype) -> Iterable[MelRows | None]:
         """The mel of every item; kept for the other steps of the same condition where that is not much memory."""
         network, upsampler = self.network, self.network.upsampler
         if upsampler is None:
             return [None] * len(x_t)
         mels = cond.need_mel()
         if isinstance(upsampler, BlockUpsamplers):
-            return [MelPerBlock(upsampler, mel, network.hop_length, len(network.blocks)) for mel in mels]
+            blocks = len(network.blocks)
+            return [MelPerBlock(upsampler, mel, network.hop_length, blocks, dtype) for mel in mels]
         if x_t.numel() > KEPT:
-            return (SharedMel(upsampler, mel) for mel in mels)
-        state = state_of(upsampler)
+            return (SharedMel(upsampler, mel, dtype) for mel in mels)
+        state = (dtype, state_of(upsampler))
         known = self._stretched.get(cond)
         if known is None or known[0] != state:
-            known = self._stretched[cond] = (state, [SharedMel(upsampler, mel) for mel in mels])
+            known = self._stretched[cond] = (state, [SharedMel(upsampler, mel, dtype) for mel in mels])
         return known[1]
 
     def _weights(self, dtype: torch.dtype) -> Packed:
@@ -110,8 +114,7 @@ class FastDiffWave(nn.Module):
         state = state_of(self.network)
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
-            _, gate = kind_of(dtype, self.network.input.weight.dtype)
-            known = self._packed[dtype] = (state, packed(self.network, gate))
+            known = self._packed[dtype] = (state, packed(self.network, dtype))
         return known[1]
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.engine.gates import Gate
+from audiodiff.engine import gates
 from audiodiff.networks.diffwave import DiffWave, ResidualBlock
 
 Matrix = Float[Tensor, "inputs outputs"]
@@ -23,16 +23,14 @@ Matrix = Float[Tensor, "inputs outputs"]
 class PackedBlock:
     """One block: `taps` is [3, channels, 2·channels] of the dilated convolution, `mel` and `output` are 1x1.
 
-    `summed` is the sum of the taps, what the convolution does to a constant; `stacked` is taps and mel below each
-    other, as the products in reduced precision want them. `missing` is what the kept X lacks of the true one, `scale`
-    the factor sqrt(2)^l between them.
+    These three are in the precision of the products. `summed` is the sum of the taps, what the convolution does to a
+    constant. `missing` is what the kept X lacks of the true one, `scale` the factor sqrt(2)^l between them.
     """
 
     dilation: int
     taps: Tensor
     summed: Matrix
     mel: Matrix | None
-    stacked: Matrix
     bias: Tensor
     output: Matrix
     missing: Tensor
@@ -59,14 +57,25 @@ class Packed:
     output: Matrix
     output_bias: Tensor
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the products inside the blocks."""
+        return self.blocks[0].taps.dtype
 
-def packed(network: DiffWave, gate: Gate) -> Packed:
-    """Arrange the weights for a `gate`, whose dtype is that of the products inside the blocks."""
+    def projection(self, index: int) -> Matrix:
+        """What a block multiplies the stretched mel by, in a network that is shown one."""
+        projection = self.blocks[index].mel
+        assert projection is not None
+        return projection
+
+
+def packed(network: DiffWave, dtype: torch.dtype) -> Packed:
+    """Arrange the weights; `dtype` is that of the products inside the blocks."""
     blocks = []
     missing = missing_skip = network.input.weight.new_zeros(network.input.out_channels)
     for layer, block in enumerate(network.blocks):
         assert isinstance(block, ResidualBlock)
-        blocks.append(_packed_block(block, sqrt(2) ** layer, missing, gate))
+        blocks.append(_packed_block(block, sqrt(2) ** layer, missing, dtype))
         residual, skip = _bias(block.output).chunk(2)
         missing, missing_skip = missing + sqrt(2) ** layer * residual, missing_skip + skip
     share = 1 / sqrt(len(blocks))
@@ -82,22 +91,20 @@ def packed(network: DiffWave, gate: Gate) -> Packed:
     )
 
 
-def _packed_block(block: ResidualBlock, scale: float, missing: Tensor, gate: Gate) -> PackedBlock:
+def _packed_block(block: ResidualBlock, scale: float, missing: Tensor, dtype: torch.dtype) -> PackedBlock:
     channels = block.output.in_channels
-    columns = gate.columns(missing).repeat_interleave(channels)
+    columns = missing.new_tensor(gates.BEFORE).repeat_interleave(channels)
     taps = block.dilated.weight.permute(2, 1, 0) / scale * columns
     mel = None if block.conditioner is None else _matrix(block.conditioner) * columns
     bias = _bias(block.dilated) if block.conditioner is None else _bias(block.dilated) + _bias(block.conditioner)
-    factors = gate.output * torch.cat([missing.new_full((channels,), scale), missing.new_ones(channels)])
-    unscaled = [*(scale * taps), *([] if mel is None else [mel])]
+    factors = gates.AFTER * torch.cat([missing.new_full((channels,), scale), missing.new_ones(channels)])
     return PackedBlock(
         dilation=block.dilated.dilation[0],
-        taps=taps.contiguous(),
+        taps=taps.to(dtype).contiguous(),
         summed=taps.sum(0),
-        mel=mel,
-        stacked=torch.cat(unscaled).to(gate.dtype).contiguous(),
+        mel=None if mel is None else mel.to(dtype),
         bias=bias * columns,
-        output=(_matrix(block.output) * factors).to(gate.dtype).contiguous(),
+        output=(_matrix(block.output) * factors).to(dtype).contiguous(),
         missing=missing,
         scale=scale,
     )

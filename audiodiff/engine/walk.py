@@ -5,10 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.engine.gates import Gate
-from audiodiff.engine.mels import MelRows
+from audiodiff.engine.mels import Shown
 from audiodiff.engine.packed import Packed
-from audiodiff.engine.products import Kind
+from audiodiff.engine.products import Exact, Products, Reduced
 from audiodiff.engine.window import State, Window
 from audiodiff.networks.diffwave import DiffWave, ResidualBlock
 from audiodiff.types import Samples, Time
@@ -31,11 +30,13 @@ def steps_of(network: DiffWave, t: Time, cond: Conditioning) -> Float[Tensor, "b
 class Workspace:
     """The buffers of one tile, which all blocks of all calls use in turn; it belongs to one thread."""
 
-    def __init__(self, network: DiffWave, weights: Packed, kind: Kind, gate: Gate, tile: Samples) -> None:
-        self.tile, self.head, self.gate = tile, 2 * network.widest, gate
-        rows, channels, mel = tile + network.context, network.input.out_channels, weights.blocks[0].mel
-        self.products = kind(channels, rows, 0 if mel is None else len(mel), gate, weights.input)
-        self.tiles = [weights.input.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
+    def __init__(self, network: DiffWave, weights: Packed, tile: Samples) -> None:
+        self.tile, self.head = tile, 2 * network.widest
+        rows, channels, like = tile + network.context, network.input.out_channels, weights.input
+        self.tiles = [like.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
+        self.products: Products = Exact(channels, rows, like)
+        if weights.dtype != like.dtype:
+            self.products = Reduced(channels, rows, network.widest, like, weights.dtype)
 
 
 class Walk:
@@ -50,15 +51,15 @@ class Walk:
     ) -> None:
         self.weights, self.workspace = weights, workspace
         shifts = [block.shift(step) for block, step in zip(weights.blocks, steps, strict=True)]
-        dtype = workspace.gate.dtype
-        self.biases = [block.biased(shift).to(dtype) for block, shift in zip(weights.blocks, shifts, strict=True)]
+        biases = (block.biased(shift) for block, shift in zip(weights.blocks, shifts, strict=True))
+        self.biases = [bias.to(weights.dtype) for bias in biases]
         self.windows = [
             Window(block.dilation, "reflect" if network.reflects else shift, workspace.tiles[0])
             for block, shift in zip(weights.blocks, shifts, strict=True)
         ]
 
     def run(
-        self, wave: Float[Tensor, "samples inputs"], mel: MelRows | None, out: Float[Tensor, "outputs samples"]
+        self, wave: Float[Tensor, "samples inputs"], mel: Shown | None, out: Float[Tensor, "outputs samples"]
     ) -> None:
         """Write the network's outputs for the whole waveform."""
         done, tile = 0, self.workspace.tile
@@ -68,7 +69,7 @@ class Walk:
             done += len(rows)
 
     def feed(
-        self, piece: Float[Tensor, "rows inputs"], mel: MelRows | None, *, last: bool
+        self, piece: Float[Tensor, "rows inputs"], mel: Shown | None, *, last: bool
     ) -> Float[Tensor, "rows outputs"]:
         """Take the next samples, at most a tile; return the outputs that are certain: all after the `last`."""
         tile, other = self.workspace.tiles
@@ -78,8 +79,12 @@ class Walk:
             seen = window.open(tile, head, new, last=last)
             new = window.ready(seen)
             if new:
-                shown = None if mel is None else mel.rows(index, window.done, window.done + new)
-                products(block, self.biases[index], seen, shown, other[head : head + new])
+                halves, bias = products.halves(new), self.biases[index]
+                if mel is None:
+                    halves.copy_(bias)
+                else:
+                    mel.begin(index, bias, window.done, window.done + new, halves)
+                products(block, halves, seen, other[head : head + new])
             window.close(seen, new)
             tile, other = other, tile
         return self._answer(tile[head : head + new])

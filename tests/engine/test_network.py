@@ -20,7 +20,7 @@ def test_same_function(kind, frames, tile, monkeypatch):
     x_t, cond = inputs(frames, told=kind == "told")
     expected = plain(x_t, T, cond)
     assert expected.std() > 1e-2
-    loud = expected.std().clamp_min(1)  # whitened ones come in the units of a mel that is far louder than any recording
+    loud = expected.abs().max().clamp_min(1)  # whitening spreads the rounding of a mel's loudest frames over the others
     assert_close(FastDiffWave(plain)(x_t, T, cond) / loud, expected / loud, rtol=1e-5, atol=2e-6)
 
 

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.engine.gates import BySigmoid
 from audiodiff.engine.packed import Packed, packed
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.types import Samples
@@ -41,11 +40,11 @@ class FusedWeights:
     @classmethod
     def of(cls, network: DiffWave, dtype: torch.dtype) -> "FusedWeights":
         """Arrange a network's weights for products of `dtype`."""
-        arranged = packed(network, BySigmoid(dtype))
+        arranged = packed(network, dtype)
         blocks = [
             FusedBlock(
                 dilation=block.dilation,
-                taps=block.taps.to(dtype).contiguous(),
+                taps=block.taps,
                 conditioner=filled(
                     block.taps.new_empty(0, block.taps.shape[2]) if block.mel is None else block.mel, dtype
                 ),
