@@ -103,10 +103,12 @@ class Vocoder:
         return self
 
     def compile(self) -> "Vocoder":
-        """Have the denoising network compiled at its first call, for all lengths; this takes a C++ compiler.
+        """Have the denoising network compiled at its first call, for all lengths; this takes a C or C++ compiler.
 
-        On a processor a `DiffWave` runs in `audiodiff.engine` and a `SpectralDiffWave` bound to its mel: not compiled.
-        On a GPU a `DiffWave` gets fused blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first.
+        On a processor with AVX-512 BF16 the blocks of a `DiffWave` are compiled for precision bf16 (half a second; see
+        docs/speed.md), for others not; a `SpectralDiffWave` bound to its mel is not. On a GPU a `DiffWave` gets fused
+        blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first. The first call raises `ConfigError`
+        or torch's own error where no compiler can.
         """
         self._fast, self._compiled = compiled(self.model), True
         return self

@@ -65,11 +65,19 @@ class PartOfMel:
         return self.part.rows(block, start - self.offset, end - self.offset)
 
 
-class Shown(Protocol):
-    """What a mel adds to the two halves of a block."""
+class Begin(Protocol):
+    """What a mel adds to the two halves of one block, for some samples."""
 
-    def begin(self, index: int, bias: Tensor, start: Samples, end: Samples, out: Rows) -> None:
-        """Write it for the samples from `start` to `end`, with the bias of the block of that `index`, to `out`."""
+    def __call__(self, out: Rows, bias: Tensor | None = None) -> Rows:
+        """Return it, in `out` or in memory of its own; with a bias added, always in `out`."""
+        ...
+
+
+class Shown(Protocol):
+    """What a mel adds to the two halves of every block."""
+
+    def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
+        """That for the block of an `index` and the samples from `start` to `end`, as `Begin` says."""
         ...
 
 
@@ -79,9 +87,12 @@ class StretchedMel:
     def __init__(self, mel: MelRows, weights: Packed) -> None:
         self.mel, self.weights = mel, weights
 
-    def begin(self, index: int, bias: Tensor, start: Samples, end: Samples, out: Rows) -> None:
+    def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
         """Project the mel."""
-        torch.addmm(bias, self.mel.rows(index, start, end), self.weights.projection(index), out=out)
+        stretched, projection = self.mel.rows(index, start, end), self.weights.projection(index)
+        if bias is None:
+            return torch.mm(stretched, projection, out=out)
+        return torch.addmm(bias, stretched, projection, out=out)
 
 
 class ProjectedMel:
@@ -94,9 +105,9 @@ class ProjectedMel:
         self.mel, self.weights, self.room = mel, weights, room
         self.known: dict[int, Rows] = {}
 
-    def begin(self, index: int, bias: Tensor, start: Samples, end: Samples, out: Rows) -> None:
-        """Add the bias to the projected mel."""
+    def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
+        """What is known, or project the mel."""
         if index not in self.known:
             stretched, room = self.mel.rows(index, start, end), self.room[index, : end - start]
             self.known[index] = torch.mm(stretched, self.weights.projection(index), out=room)
-        torch.add(self.known[index], bias, out=out)
+        return self.known[index] if bias is None else torch.add(self.known[index], bias, out=out)

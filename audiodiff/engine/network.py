@@ -10,6 +10,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
 from audiodiff.engine.calls import CallsInTiles
 from audiodiff.engine.mels import MelPerBlock, MelRows, SharedMel, StretchedMel
+from audiodiff.engine.native import InPanels, compiled_kernel, suits
 from audiodiff.engine.packed import Packed, packed
 from audiodiff.engine.walk import Walk, Workspace, steps_of, tile_length
 from audiodiff.model import DiffusionModel
@@ -32,12 +33,13 @@ class FastDiffWave(nn.Module):
 
     On other devices, where gradients are wanted, and under autocast to other types than bfloat16, the network itself
     is called; also for a waveform too short to be reflected, which it refuses. Under autocast to bfloat16 the products
-    inside the blocks have that precision, the sums over blocks that of the weights. May be called from many threads.
+    inside the blocks have that precision, the sums over blocks that of the weights; if it is `native`, by a kernel in C
+    that is compiled when it is first wanted, where there is one. May be called from many threads.
     """
 
-    def __init__(self, network: DiffWave) -> None:
+    def __init__(self, network: DiffWave, *, native: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.native = network, native
         self._stretched: WeakKeyDictionary[Conditioning, tuple[Kept, list[SharedMel]]] = WeakKeyDictionary()
         self._packed: dict[torch.dtype, tuple[State, Packed]] = {}
 
@@ -114,14 +116,18 @@ class FastDiffWave(nn.Module):
         state = state_of(self.network)
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
-            known = self._packed[dtype] = (state, packed(self.network, dtype))
+            weights = packed(self.network, dtype)
+            if self.native and dtype == torch.bfloat16 and suits(self.network):
+                weights = InPanels.of(weights, compiled_kernel())
+            known = self._packed[dtype] = (state, weights)
         return known[1]
 
 
-def accelerated(model: DiffusionModel) -> DiffusionModel:
+def accelerated(model: DiffusionModel, *, native: bool = False) -> DiffusionModel:
     """The same model, of the same parameters, for inference: its DiffWave, if it is one, runs in the engine."""
     denoiser = model.denoiser
     if not isinstance(denoiser.network, DiffWave):
         return model
-    fast = Denoiser(network=FastDiffWave(denoiser.network), schedule=denoiser.schedule, prediction=denoiser.prediction)
+    network = FastDiffWave(denoiser.network, native=native)
+    fast = Denoiser(network=network, schedule=denoiser.schedule, prediction=denoiser.prediction)
     return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()

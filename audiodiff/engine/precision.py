@@ -5,6 +5,7 @@ the products to 8 bits, which is several times as fast where the processor has i
 every recent GPU) and far slower where it has not: there bf16 is what it says, and nothing to be chosen for speed.
 """
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from audiodiff.errors import ConfigError
 
 Precision = Literal["auto", "fp32", "bf16"]
-CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
+BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 """What `torch.cpu.get_capabilities` calls the instructions on x86 and Arm."""
 
 
@@ -37,12 +38,11 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether a device has instructions for products in bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and _processor_does()
+    return device.type == "cpu" and any(capabilities().get(name, False) for name in BFLOAT16)
 
 
-def _processor_does() -> bool:
+def capabilities() -> Mapping[str, bool]:
     """What torch reads from the processor; before torch 2.11 it tells less of it."""
     if hasattr(torch.cpu, "get_capabilities"):
-        capabilities = torch.cpu.get_capabilities()
-        return any(capabilities.get(name, False) for name in CAPABILITIES)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return torch.cpu.get_capabilities()
+    return {"avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "amx_bf16": torch.cpu._is_amx_tile_supported()}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from audiodiff.engine.gates import gate
+from audiodiff.engine.mels import Begin
 from audiodiff.engine.packed import PackedBlock
 from audiodiff.engine.window import State
 from audiodiff.types import Samples
@@ -14,12 +15,11 @@ from audiodiff.types import Samples
 class Products(Protocol):
     """How a block turns rows into rows; an instance owns the buffers and belongs to one thread."""
 
-    def halves(self, rows: Samples) -> State:
-        """Where the gate's two halves are expected to begin with, holding all but what the convolution adds."""
-        ...
+    def __call__(self, block: PackedBlock, bias: Tensor, begin: Begin | None, seen: State, out: State) -> None:
+        """Write the next block's rows to `out`, from `seen` with `dilation` rows more at both ends.
 
-    def __call__(self, block: PackedBlock, halves: State, seen: State, out: State) -> None:
-        """Write the next block's rows to `out`, from `seen` with `dilation` rows more at both ends."""
+        `begin` gives what the mel adds, if there is one.
+        """
         ...
 
 
@@ -29,14 +29,10 @@ class Exact:
     def __init__(self, channels: int, rows: Samples, like: Tensor) -> None:
         self._halves, self._gated = like.new_empty(rows, 2 * channels), like.new_empty(rows, channels)
 
-    def halves(self, rows: Samples) -> State:
-        """In the precision of the weights."""
-        return self._halves[:rows]
-
-    def __call__(self, block: PackedBlock, halves: State, seen: State, out: State) -> None:
+    def __call__(self, block: PackedBlock, bias: Tensor, begin: Begin | None, seen: State, out: State) -> None:
         """Write the next block's rows to `out`."""
         n, d = len(out), block.dilation
-        gated = self._gated[:n]
+        halves, gated = begun(self._halves[:n], bias, begin), self._gated[:n]
         x = seen[:, : gated.shape[1]]
         for tap, matrix in enumerate(block.taps):
             halves.addmm_(x[tap * d : tap * d + n], matrix)
@@ -57,11 +53,7 @@ class Reduced:
         self._factors = few.new_empty(rows, channels)
         self._wide, self._gated = like.new_empty(rows, 2 * channels), like.new_empty(rows, channels)
 
-    def halves(self, rows: Samples) -> State:
-        """In few bits."""
-        return self._halves[:rows]
-
-    def __call__(self, block: PackedBlock, halves: State, seen: State, out: State) -> None:
+    def __call__(self, block: PackedBlock, bias: Tensor, begin: Begin | None, seen: State, out: State) -> None:
         """Write the next block's rows to `out`."""
         n, d = len(out), block.dilation
         x, taps, gated = self._x[: len(seen)], self._taps[:n], self._gated[:n]
@@ -69,7 +61,12 @@ class Reduced:
         x.copy_(seen[:, :channels])
         for tap, columns in enumerate(taps.split(channels, dim=1)):
             columns.copy_(x[tap * d : tap * d + n])
-        halves.addmm_(taps, block.taps.flatten(end_dim=1))
+        halves = begun(self._halves[:n], bias.to(x.dtype), begin).addmm_(taps, block.taps.flatten(end_dim=1))
         gate(self._wide[:n].copy_(halves), gated)
         both = torch.mm(self._factors[:n].copy_(gated), block.output, out=self._both[:n])
         torch.add(seen[d : d + n], both, out=out)
+
+
+def begun(halves: State, bias: Tensor, begin: Begin | None) -> State:
+    """All but what the convolution adds."""
+    return halves.copy_(bias) if begin is None else begin(halves, bias)

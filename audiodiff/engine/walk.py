@@ -1,11 +1,14 @@
 """One waveform through all blocks of a network, tile after tile."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.engine.mels import Shown
+from audiodiff.engine.native import Fused, InPanels
 from audiodiff.engine.packed import Packed
 from audiodiff.engine.products import Exact, Products, Reduced
 from audiodiff.engine.window import State, Window
@@ -34,9 +37,13 @@ class Workspace:
         self.tile, self.head = tile, 2 * network.widest
         rows, channels, like = tile + network.context, network.input.out_channels, weights.input
         self.tiles = [like.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
-        self.products: Products = Exact(channels, rows, like)
-        if weights.dtype != like.dtype:
+        self.products: Products
+        if isinstance(weights, InPanels):
+            self.products = Fused(weights.kernel, channels, rows, network.widest)
+        elif weights.dtype != like.dtype:
             self.products = Reduced(channels, rows, network.widest, like, weights.dtype)
+        else:
+            self.products = Exact(channels, rows, like)
 
 
 class Walk:
@@ -51,8 +58,7 @@ class Walk:
     ) -> None:
         self.weights, self.workspace = weights, workspace
         shifts = [block.shift(step) for block, step in zip(weights.blocks, steps, strict=True)]
-        biases = (block.biased(shift) for block, shift in zip(weights.blocks, shifts, strict=True))
-        self.biases = [bias.to(weights.dtype) for bias in biases]
+        self.biases = [block.biased(shift) for block, shift in zip(weights.blocks, shifts, strict=True)]
         self.windows = [
             Window(block.dilation, "reflect" if network.reflects else shift, workspace.tiles[0])
             for block, shift in zip(weights.blocks, shifts, strict=True)
@@ -79,12 +85,8 @@ class Walk:
             seen = window.open(tile, head, new, last=last)
             new = window.ready(seen)
             if new:
-                halves, bias = products.halves(new), self.biases[index]
-                if mel is None:
-                    halves.copy_(bias)
-                else:
-                    mel.begin(index, bias, window.done, window.done + new, halves)
-                products(block, halves, seen, other[head : head + new])
+                begin = None if mel is None else partial(mel.rows, index, window.done, window.done + new)
+                products(block, self.biases[index], begin, seen, other[head : head + new])
             window.close(seen, new)
             tile, other = other, tile
         return self._answer(tile[head : head + new])

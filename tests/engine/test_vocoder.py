@@ -41,12 +41,12 @@ PREDICTIONS: dict[str, Callable[[], Prediction]] = {
 }
 
 
-def vocoder(prediction: str = "x0", *, sees_mean: bool = False) -> Vocoder:
+def vocoder(prediction: str = "x0", *, sees_mean: bool = False, channels: int = 4) -> Vocoder:
     """A small vocoder of four steps; its weights are zero nowhere."""
     torch.manual_seed(1)
     outputs = 2 if prediction == "learned" else 1
     network = DiffWave(
-        n_mels=80, hop_length=256, channels=4, layers=3, dilation_cycle=3, outputs=outputs, sees_mean=sees_mean
+        n_mels=80, hop_length=256, channels=channels, layers=3, dilation_cycle=3, outputs=outputs, sees_mean=sees_mean
     )
     torch.nn.init.normal_(network.output.weight, std=0.1)
     schedule = StraightPath() if prediction == "velocity" else VP()
@@ -111,9 +111,9 @@ def test_precision_is_chosen_at_the_door(tmp_path, monkeypatch):
     faster = precision.multiplies_bfloat16(torch.device("cpu"))
     assert_close(made["auto"], made["bf16" if faster else "fp32"], rtol=0, atol=0)
     assert 0 < (made["bf16"] - made["fp32"]).norm() < 0.5 * made["fp32"].norm()
-    monkeypatch.setattr(precision, "_processor_does", lambda: True)
+    monkeypatch.setattr(precision, "capabilities", lambda: {"amx_bf16": True})
     assert chosen_dtype("auto", torch.device("cpu")) == torch.bfloat16
-    monkeypatch.setattr(precision, "_processor_does", lambda: False)
+    monkeypatch.setattr(precision, "capabilities", dict)
     assert chosen_dtype("auto", torch.device("cpu")) == torch.float32
     with pytest.raises(ConfigError, match="'fp8': choose one of auto, fp32, bf16"):
         Vocoder.from_pretrained(folder, precision="fp8")  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,7 @@
+"""A block of a DiffWave as one compiled function, for processors with AVX-512 BF16."""
+
+from audiodiff.engine.native.kernel import Kernel, compiled_kernel, suits
+from audiodiff.engine.native.products import Fused
+from audiodiff.engine.native.weights import InPanels
+
+__all__ = ["Fused", "InPanels", "Kernel", "compiled_kernel", "suits"]
