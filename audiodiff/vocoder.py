@@ -105,10 +105,10 @@ class Vocoder:
     def compile(self) -> "Vocoder":
         """Have the denoising network compiled at its first call, for all lengths; this takes a C or C++ compiler.
 
-        On a processor with AVX-512 BF16 the blocks of a `DiffWave` are compiled for precision bf16 (half a second; see
-        docs/speed.md), for others not; a `SpectralDiffWave` bound to its mel is not. On a GPU a `DiffWave` gets fused
-        blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first. The first call raises `ConfigError`
-        or torch's own error where no compiler can.
+        On a processor the blocks of a `DiffWave` become one function in C (half a second; what for: docs/speed.md), a
+        `SpectralDiffWave` bound to its mel is not compiled. On a GPU a `DiffWave` gets fused blocks and CUDA graphs,
+        never yet run on one: see docs/speed_gpu.md first. The first call raises `ConfigError`, or torch's own error,
+        where no compiler can.
         """
         self._fast, self._compiled = compiled(self.model), True
         return self

@@ -21,7 +21,7 @@ DISTURBED = 0.08
 RESULTS = Path(__file__).parent / "results"
 Run = Callable[[], Any]
 Laps = dict[str, list[float]]
-Columns = dict[str, Callable[[float], str]]
+Columns = dict[str, Callable[[str, float], str]]
 console = Console(highlight=False, width=110)
 
 
@@ -86,13 +86,15 @@ def show(title: str, laps: Laps, first: str, columns: Columns | None = None) -> 
     for name, times in ((name, times) for name, times in laps.items() if times and laps[first]):
         middle = median(times)
         ratio = f"{median(laps[first]) / middle:.2f}"
-        table.add_row(name, str(len(times)), f"{middle:.4f}", ratio, *(show(middle) for show in columns.values()))
+        table.add_row(name, str(len(times)), f"{middle:.4f}", ratio, *(show(name, middle) for show in columns.values()))
     console.print(table)
 
 
 def rate(cost: float, peaks: dict[str, float]) -> Columns:
-    """Columns for a cost in GFLOP per second of audio."""
-    return {
-        "GFLOP/s": lambda rtf: f"{cost / rtf:.0f}",
-        "of float32 peak": lambda rtf: f"{cost / rtf / peaks['float32']:.0%}",
-    }
+    """Columns for a cost in GFLOP per second of audio; a contestant's peak is that of the dtype in its name."""
+
+    def share(name: str, rtf: float) -> str:
+        own = next((peak for dtype, peak in peaks.items() if dtype in name), peaks["float32"])
+        return f"{cost / rtf / own:.0%}"
+
+    return {"GFLOP/s": lambda name, rtf: f"{cost / rtf:.0f}", "of its peak": share}

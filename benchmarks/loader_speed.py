@@ -26,7 +26,7 @@ from audiodiff.data import FeatureStore, LiveFeatures, ResumableLoader, SegmentD
 from audiodiff.data.dataset import usable
 from audiodiff.data.features import Source
 from audiodiff.data.manifest import Utterance
-from audiodiff.training.features import MelFeatures
+from audiodiff.training.features import DeferredMelFeatures, MelFeatures
 
 BATCH, SEGMENT, WARMUP = 16, 62, 5
 SPEC = convention("diffwave_22k")
@@ -44,11 +44,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wavs = copies(read_manifest(arguments.manifest), Path(folder))
         features = MelFeatures(model=SimpleNamespace(mel=SPEC))  # pyright: ignore[reportArgumentType]
+        deferred = DeferredMelFeatures(model=features.model)
         kept, live = FeatureStore(Path(folder) / "cache", features), LiveFeatures(features)
         loaders: dict[str, Callable[[int], Iterable]] = {
             "lmnt diffwave": lambda workers: lmnt(Path(folder), workers),
             "audiodiff, features kept": lambda workers: ours(wavs, kept, workers),
             "audiodiff, on the fly": lambda workers: ours(wavs, live, workers),
+            "audiodiff, mel on device": lambda workers: ours(wavs, LiveFeatures(deferred), workers),
         }
         opened = {name: (make(0), make(1)) for name, make in loaders.items()}
         for _ in range(arguments.rounds):

@@ -24,6 +24,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import Literal, cast
 
 import torch
@@ -43,6 +44,7 @@ from audiodiff.constructors import build
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.engine import FastDiffWave, accelerated
+from audiodiff.engine.native import compiled_kernel, suits
 from audiodiff.engine.precision import multiplies_bfloat16
 from audiodiff.evaluation.timing import PeakMemory, describe_machine
 from audiodiff.model import DiffusionModel
@@ -86,14 +88,26 @@ def network_of(converted: Converted) -> DiffWave:
     return cast("DiffWave", converted.model.denoiser.network)
 
 
-def precisions() -> list[tuple[str, torch.dtype]]:
-    """What the engine can be timed in here."""
-    return [("float32", torch.float32), *([("bfloat16", torch.bfloat16)] if multiplies_bfloat16(CPU) else [])]
+def precisions() -> dict[str, torch.dtype]:
+    """What can be timed here."""
+    return {"float32": torch.float32, **({"bfloat16": torch.bfloat16} if multiplies_bfloat16(CPU) else {})}
+
+
+def engines(network: DiffWave) -> dict[str, tuple[torch.dtype, bool]]:
+    """The engine's variants here: in which precision, and whether with the compiled kernel."""
+    found = {f"engine, {name}": (dtype, False) for name, dtype in precisions().items()}
+    for name, dtype in precisions().items():
+        if suits(network, dtype):
+            found[f"engine, {name}, compiled"] = (dtype, True)
+            started = perf_counter()
+            compiled_kernel(dtype)
+            console.print(f"{name} kernel compiled in {perf_counter() - started:.2f} s")
+    return found
 
 
 def limits(threads: int) -> dict[str, float]:
     """The machine's own products, in GFLOP/s."""
-    found = {name: peak(dtype) for name, dtype in precisions()}
+    found = {name: peak(dtype) for name, dtype in precisions().items()}
     console.print(f"square products, {threads} threads:", {k: f"{v:.0f} GFLOP/s" for k, v in found.items()})
     return found
 
@@ -116,7 +130,8 @@ def base(seconds: float, threads: int, repeats: int) -> None:
 
     folder, _, converted = pair()
     mel, waves = mel_of(seconds), {}
-    model = accelerated(converted.model)
+    models = {native: accelerated(converted.model, native=native) for native in (False, True)}
+    model = models[False]
     walk = {"sampler": build(converted.config["sampler"])}
     walk["times"] = build(converted.config["grid"])(model.denoiser.schedule)
     cost, peaks = flop_per_sample(network_of(converted)) * 6 * SAMPLE_RATE / 1e9, limits(threads)
@@ -128,10 +143,10 @@ def base(seconds: float, threads: int, repeats: int) -> None:
         waves["lmnt"] = predict(mel, folder, device=CPU, fast_sampling=True)[0]
 
     @torch.inference_mode()
-    def ours(name: str, dtype: torch.dtype) -> None:
+    def ours(name: str, dtype: torch.dtype, native: bool) -> None:
         noise = TorchNoise(HOP * mel.shape[-1], 6)
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            waves[name] = in_pieces(model, mel[None], noise=[noise], **walk)
+            waves[name] = in_pieces(models[native], mel[None], noise=[noise], **walk)
 
     @torch.inference_mode()
     def one_by_one() -> None:
@@ -139,7 +154,7 @@ def base(seconds: float, threads: int, repeats: int) -> None:
         waves["engine, call after call"] = model.generate(mel[None], noise=torch.randn_like, **walk)
 
     contestants = {"lmnt": theirs, "engine, call after call": one_by_one}
-    contestants |= {f"engine, {n}": partial(ours, f"engine, {n}", d) for n, d in precisions()}
+    contestants |= {name: partial(ours, name, *how) for name, how in engines(network_of(converted)).items()}
     laps = race(contestants, repeats, seconds)
     facts = {name: difference(wave, waves["lmnt"]) for name, wave in waves.items() if name != "lmnt"}
     console.print(facts)
@@ -163,7 +178,7 @@ def step(seconds: float, threads: int, repeats: int) -> None:
     """One call of the network."""
     _, theirs, converted = pair()
     network = network_of(converted)
-    fast, mel = FastDiffWave(network), mel_of(seconds)[None]
+    mel = mel_of(seconds)[None]
     x_t, t, peaks = torch.randn(1, HOP * mel.shape[-1]), torch.tensor([0.25]), limits(threads)
     cond, outputs = Conditioning(mel=mel), {}
 
@@ -176,7 +191,10 @@ def step(seconds: float, threads: int, repeats: int) -> None:
         outputs["lmnt"] = theirs(x_t, mel, t * 50 - 1)[:, 0]
 
     contestants = {"lmnt": lmnt, "module": partial(ours, network, "module", torch.float32)}
-    contestants |= {f"engine, {n}": partial(ours, fast, f"engine, {n}", d) for n, d in precisions()}
+    contestants |= {
+        name: partial(ours, FastDiffWave(network, native=native), name, dtype)
+        for name, (dtype, native) in engines(network).items()
+    }
     laps = race(contestants, repeats, seconds)
     scale = outputs["lmnt"].std()
     facts = {name: ((o - outputs["lmnt"]).abs().max() / scale).item() for name, o in outputs.items()}

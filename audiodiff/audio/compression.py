@@ -33,22 +33,35 @@ class MelCompression(nn.Module):
 
     def forward(self, bands: Mel) -> Mel:
         """The stored mel; its gradient is finite also where a band is silent."""
+        return self.ended(self.of_frames(bands))
+
+    def of_frames(self, bands: Mel) -> Mel:
+        """The stored values of any frames, the last of a recording treated like the others."""
         silent = bands <= self.spec.floor
-        return self.store(bands.masked_fill(silent, 1.0).log().masked_fill(silent, self.lowest))
+        return self.values(bands.masked_fill(silent, 1.0).log().masked_fill(silent, self.lowest))
 
     def store(self, log_bands: Mel) -> Mel:
         """The stored mel of the natural logarithms of band values; minus infinity is silence."""
+        return self.ended(self.values(log_bands))
+
+    def values(self, log_bands: Mel) -> Mel:
+        """What is stored for natural logarithms of band values, in any frame."""
         spec, log_bands = self.spec, log_bands.clamp(min=self.lowest)
         if spec.silence is not None:
             log_bands = log_bands.where(~log_bands.isneginf(), spec.silence / self.neper)
         mel = (log_bands * self.neper - self.shift) / self.scale
         if spec.range is not None:
             mel = mel.clamp(*spec.range)
-        if spec.last_frame == "keep":
+        return mel
+
+    def ended(self, mel: Mel) -> Mel:
+        """A recording's mel, with what the convention does to the last frame."""
+        last = self.spec.last_frame
+        if last == "keep":
             return mel
-        if spec.last_frame == "drop":
+        if last == "drop":
             return mel[..., :-1]
-        return torch.cat([mel[..., :-1], torch.full_like(mel[..., -1:], float(spec.last_frame))], dim=-1)
+        return torch.cat([mel[..., :-1], torch.full_like(mel[..., -1:], float(last))], dim=-1)
 
     def log_bands(self, mel: Mel) -> Mel:
         """Natural logarithms of the band values of a stored mel: the inverse of `store` between floor and ceiling."""

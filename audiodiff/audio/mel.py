@@ -44,6 +44,17 @@ class MelSpectrogram(nn.Module):
         ]
         return self.compression(torch.cat(blocks, dim=-1))
 
+    def seen(self, wave: Wave) -> Float[Tensor, "batch n_fft frames"]:
+        """What every frame sees of the padded waveform."""
+        return self.padded(wave).unfold(-1, self.spec.n_fft, self.spec.hop_length).mT
+
+    def of_seen(self, seen: Float[Tensor, "batch n_fft frames"]) -> Mel:
+        """The mel of frames by what they see, whichever they are but the last, which some conventions treat apart."""
+        missing = self.spec.n_fft - self.spec.win_length
+        window = F.pad(self.window, (missing // 2, missing - missing // 2))
+        spectrum = torch.fft.rfft(seen * window[:, None], dim=1)
+        return self.compression.of_frames(self.filters @ self.magnitude(spectrum))
+
     def stft(self, wave: Wave) -> Spectrum:
         """The complex STFT whose magnitudes the mel is made of."""
         return self.transform(self.padded(wave))

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from audiodiff.data.augment import Augment
 from audiodiff.data.dataset import ClipDataset, SegmentDataset, usable
-from audiodiff.data.features import Features, FeatureStore, LiveFeatures, Source
+from audiodiff.data.features import Features, FeatureStore, LiveFeatures, Source, Tensors
 from audiodiff.data.manifest import Utterance, read_manifest
 from audiodiff.data.order import Position, ResumableLoader, SegmentOrder
 from audiodiff.errors import ConfigError, InputError
@@ -43,7 +43,7 @@ class VocoderData(L.LightningDataModule):
         super().__init__()
         if cache is not None and augment is not None:
             raise ConfigError("features in a cache cannot be augmented: set data.cache=null or data/augment=none")
-        self.folder = Path(folder)
+        self.folder, self.features = Path(folder), features
         self.train_source = source(cache, features, shortest=segment, augment=augment)
         self.valid_source = source(cache, features, shortest=1, augment=None)
         self.batch_size = batch_size
@@ -85,6 +85,10 @@ class VocoderData(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Whole clips, one at a time."""
         return DataLoader(self.valid_set, batch_size=1, num_workers=0)
+
+    def on_after_batch_transfer(self, batch: Tensors, dataloader_idx: int) -> Tensors:
+        """Let the features do on the device what they have left for it."""
+        return self.features.completed(batch)
 
     def state_dict(self) -> dict[str, Any]:
         """How far the training set has been heard."""
@@ -158,7 +162,6 @@ class ShardData(VocoderData):
             workers=workers,
             seed=seed,
         )
-        self.features = features
         self.augment = augment
         self.index, self.place, self.mix = Path(index), place, mix
 

@@ -39,6 +39,10 @@ class Features(Protocol):
         """Map a [samples] waveform at `sample_rate` to its tensors; a given mel stands in for its own."""
         ...
 
+    def completed(self, batch: Tensors) -> Tensors:
+        """Turn a batch of these tensors, on the device that trains, into what the model learns from."""
+        ...
+
 
 class Source(Protocol):
     """Where segments come from. A recording shorter than `shortest` frames is continued with digital silence."""

@@ -13,10 +13,9 @@ from audiodiff.networks.local_spectral import LocalStack
 def compiled(model: DiffusionModel) -> DiffusionModel:
     """The same model, of the same parameters, for inference where it is now.
 
-    On a processor a `DiffWave` runs in the engine; with AVX-512 BF16 and for precision bf16 its blocks are one function
-    in C, which the first such call compiles. On a GPU that Triton knows it is a `RecordedModel`, if its network is a
-    `DiffWave` without an `obstacle`. Other networks, and this one in float16 on a GPU, are compiled by torch when they
-    are first called.
+    On a processor a `DiffWave` runs in the engine, its blocks as one function in C, which the first call compiles. On a
+    GPU that Triton knows it is a `RecordedModel`, if its network is a `DiffWave` without an `obstacle`. Other networks,
+    and this one in float16 on a GPU, are compiled by torch when they are first called.
     """
     network = model.denoiser.network
     device = next(network.parameters()).device

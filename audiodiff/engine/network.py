@@ -117,8 +117,8 @@ class FastDiffWave(nn.Module):
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
             weights = packed(self.network, dtype)
-            if self.native and dtype == torch.bfloat16 and suits(self.network):
-                weights = InPanels.of(weights, compiled_kernel())
+            if self.native and suits(self.network, dtype):
+                weights = InPanels.of(weights, compiled_kernel(dtype))
             known = self._packed[dtype] = (state, weights)
         return known[1]
 

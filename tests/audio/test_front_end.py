@@ -49,6 +49,16 @@ def test_long_waveforms_are_transformed_in_blocks(name, noise, monkeypatch):
     torch.testing.assert_close(front_end(noise), whole, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("name", DISTINCT)
+def test_frames_can_be_computed_from_what_they_see(name, noise):
+    """Any of them, as they are in the whole."""
+    front_end = MelSpectrogram(convention(name))
+    whole, seen = front_end(noise), front_end.seen(noise)
+    assert seen.shape[:2] == (2, front_end.spec.n_fft)
+    assert whole.shape[-1] <= seen.shape[-1] <= whole.shape[-1] + 1
+    torch.testing.assert_close(front_end.of_seen(seen[..., 3:9]), whole[..., 3:9], atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("name", ["hifigan_22k", "wavegrad_ivanvovk_22k"])
 def test_nan_is_not_taken_for_silence(name, noise):
     wave = noise.clone()

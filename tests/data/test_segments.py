@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff.data import Gain, LiveFeatures, Loudness, SegmentDataset, SegmentOrder, write_manifest
+from audiodiff.data import Features, Gain, LiveFeatures, Loudness, SegmentDataset, SegmentOrder, write_manifest
 from audiodiff.data.datamodule import VocoderData, spread
 from audiodiff.data.dataset import usable
 from audiodiff.data.order import by_speaker, epoch_order
 from audiodiff.errors import AudioError, ConfigError, InputError
+from audiodiff.training.features import DeferredMelFeatures
 from tests.data.conftest import CLIPS
 
 SEGMENT = 16
@@ -33,9 +34,9 @@ def data(tmp_path, mel_features):
     for name in ("train", "valid"):
         write_manifest(tmp_path / f"{name}.jsonl", CLIPS)
 
-    def make(**changes: object) -> VocoderData:
+    def make(features: Features = mel_features, **changes: object) -> VocoderData:
         settings = {"folder": str(tmp_path), "cache": None, "batch_size": 4, "segment": SEGMENT, "seed": 5} | changes
-        return VocoderData(features=mel_features, **settings)
+        return VocoderData(features=features, **settings)
 
     return make
 
@@ -243,6 +244,30 @@ def test_loudness_sets_the_level_but_leaves_pauses_quiet():
 def test_stored_features_cannot_be_augmented(data, tmp_path):
     with pytest.raises(ConfigError, match=r"data\.cache=null"):
         data(cache=str(tmp_path), augment=Gain(low=-6, high=0))
+
+
+@pytest.mark.parametrize("change", [None, Gain(low=-6, high=0)])
+def test_mels_can_be_computed_where_the_model_trains(data, tiny_model, change):
+    """Batch by batch, training and validation, the same as the loader's."""
+    modules = [data(augment=change), data(DeferredMelFeatures(model=tiny_model), augment=change)]
+    for module in modules:
+        module.setup("fit")
+    loaders = [[*module.train_dataloader(), *module.val_dataloader()] for module in modules]
+    assert len(loaders[0]) == len(loaders[1]) > 2
+    for batch, raw in zip(*loaders, strict=True):
+        assert raw.keys() == {"wave", "seen"}
+        made = modules[1].on_after_batch_transfer(raw, 0)
+        assert made.keys() == modules[0].on_after_batch_transfer(batch, 0).keys() == {"wave", "mel"}
+        assert_close(made["wave"], batch["wave"], rtol=0, atol=0)
+        assert_close(made["mel"], batch["mel"], rtol=0, atol=1e-4)
+
+
+def test_what_is_left_for_the_device_is_not_stored_and_replaces_no_given_mel(data, tiny_model, tmp_path):
+    features = DeferredMelFeatures(model=tiny_model)
+    with pytest.raises(ConfigError, match=r"set data\.cache=null"):
+        data(features, cache=str(tmp_path))
+    with pytest.raises(ConfigError, match="set features=mel"):
+        features(torch.zeros(5000), torch.zeros(80, 19))
 
 
 def test_validation_clips_are_spread_and_unchanged(data):

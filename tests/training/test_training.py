@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
+from torch.testing import assert_close
 
 from audiodiff import Vocoder
 from audiodiff.cli.config import build, compose_config
@@ -74,6 +75,19 @@ def test_diffwave_overfits_one_clip(folder, clip):
     settings = config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *steps, "callbacks.ema.decay=0.9")
     train(settings)
     assert trained_loss(settings, folder / "runs" / "ljspeech_diffwave", clip) < 0.35
+
+
+def test_mels_computed_in_the_batch_train_the_same_network(folder):
+    steps = ["trainer.max_steps=4", "trainer.val_check_interval=4", "data.cache=null"]
+    trained = []
+    for features in ("mel", "mel_on_device"):
+        settings = config(
+            folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *steps, f"features={features}", f"name={features}"
+        )
+        train(settings)
+        last = torch.load(folder / "runs" / features / "checkpoints" / "last.ckpt", weights_only=False)
+        trained.append(torch.cat([tensor.flatten().float() for tensor in last["state_dict"].values()]))
+    assert_close(*trained, rtol=1e-3, atol=1e-5)
 
 
 def test_a_resumed_run_goes_on_from_the_saved_step(folder):

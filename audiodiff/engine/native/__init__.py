@@ -1,4 +1,4 @@
-"""A block of a DiffWave as one compiled function, for processors with AVX-512 BF16."""
+"""A block of a DiffWave as one compiled function, for the processor that it runs on."""
 
 from audiodiff.engine.native.kernel import Kernel, compiled_kernel, suits
 from audiodiff.engine.native.products import Fused

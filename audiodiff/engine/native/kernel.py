@@ -16,41 +16,45 @@ from torch import Tensor
 from audiodiff.engine.precision import capabilities
 from audiodiff.errors import ConfigError
 from audiodiff.networks.diffwave import DiffWave
+from audiodiff.types import Samples
 
 SOURCE = Path(__file__).with_name("block.c")
-OPTIONS = ["-O3", "-shared", "-fPIC", "-fopenmp"]
-INSTRUCTIONS = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512bf16"]
-WIDE = 16
-"""Channels in one register."""
+OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
+WIDEST = 16
+"""Floats in the longest vectors that there are."""
 
 
 class Kernel:
-    """The compiled block; may be called from many threads."""
+    """The block with factors of `dtype`, compiled; may be called from many threads. `wide` floats fit a vector."""
 
-    def __init__(self, library: Path) -> None:
-        self._block = ctypes.CDLL(str(library)).diffwave_block
+    def __init__(self, library: Path, dtype: torch.dtype) -> None:
+        loaded = ctypes.CDLL(str(library))
+        self.dtype, self.wide = dtype, c_int.in_dll(loaded, "diffwave_wide").value
+        self._block = loaded.diffwave_block
         self._block.argtypes = [c_int64, c_int64, c_int64, *[c_void_p] * 7, c_int]
         self._block.restype = None
 
-    def __call__(self, rows: int, dilation: int, channels: int, *tensors: Tensor | None) -> None:
-        """Run it on the threads that torch has; the tensors are those of `block.c`, None is NULL there."""
+    def __call__(self, rows: Samples, dilation: Samples, channels: int, *tensors: Tensor | None) -> None:
+        """Run it on as many threads as torch has; the tensors are those of `block.c`, None is NULL there."""
         addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
         self._block(rows, dilation, channels, *addresses, torch.get_num_threads())
 
 
-def suits(network: DiffWave) -> bool:
-    """Whether there is a kernel for this network on this processor."""
+def suits(network: DiffWave, dtype: torch.dtype) -> bool:
+    """Whether there is a kernel for products of this network in `dtype` on this processor."""
     weight = network.input.weight
-    here = weight.device.type == "cpu" and weight.dtype == torch.float32 and capabilities().get("avx512_bf16", False)
-    return here and network.input.out_channels % WIDE == 0
+    possible = dtype == torch.float32 or (dtype == torch.bfloat16 and capabilities().get("avx512_bf16", False))
+    here = weight.device.type == "cpu" and weight.dtype == torch.float32
+    return possible and here and network.input.out_channels % WIDEST == 0
 
 
 @cache
-def compiled_kernel() -> Kernel:
+def compiled_kernel(dtype: torch.dtype) -> Kernel:
     """Compile the block, once in a process; raises `ConfigError` where no C compiler can."""
     with tempfile.TemporaryDirectory(prefix="audiodiff-") as folder:
         library = Path(folder) / "block.so"
-        command = [*_compiler(), *OPTIONS, *INSTRUCTIONS, str(SOURCE), "-o", str(library)]
+        few = ["-DBFLOAT16"] if dtype == torch.bfloat16 else []
+        command = [*_compiler(), *OPTIONS, *few, str(SOURCE), "-o", str(library)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except OSError as error:
@@ -58,7 +62,7 @@ def compiled_kernel() -> Kernel:
         except subprocess.CalledProcessError as error:
             said = error.stderr.strip().splitlines()
             raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says {said[:1]}") from error
-        return Kernel(library)
+        return Kernel(library, dtype)
 
 
 def _compiler() -> list[str]:
@@ -67,5 +71,5 @@ def _compiler() -> list[str]:
         return named
     found = next(filter(None, map(shutil.which, ("gcc", "cc", "clang"))), None)
     if found is None:
-        raise ConfigError("compile() needs a C compiler for bf16 on this processor: install gcc, or name one in CC")
+        raise ConfigError("compile() needs a C compiler for a DiffWave: install gcc, name one in CC, or go without it")
     return [found]

@@ -11,12 +11,12 @@ from audiodiff.types import Samples
 
 
 class Fused:
-    """Factors in bfloat16, all else in float32 and in registers; an instance belongs to one thread."""
+    """Factors of the kernel's dtype, all else in float32 and in registers; an instance belongs to one thread."""
 
     def __init__(self, kernel: Kernel, channels: int, rows: Samples, widest: Samples) -> None:
         self._kernel = kernel
-        self._x = torch.empty(rows + 2 * widest, channels, dtype=torch.bfloat16)
-        self._mel = torch.empty(rows, 2 * channels, dtype=torch.bfloat16)
+        self._x = torch.empty(rows + 2 * widest, channels, dtype=kernel.dtype)
+        self._mel = torch.empty(rows, 2 * channels, dtype=kernel.dtype)
 
     def __call__(self, block: PackedBlock, bias: Tensor, begin: Begin | None, seen: State, out: State) -> None:
         """Write the next block's rows to `out`."""
