@@ -25,17 +25,17 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Literal, cast
+from typing import Any, Literal, cast
+from unittest import mock
 
 import torch
 import typer
 from laps import CPU, console, kept, peak, race, rate, show
-from peers import audiodiff as audiodiff_peer
 from peers import mel_for
 from peers import vocos as vocos_peer
 from rich.table import Table
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from audiodiff.audio import MelSpectrogram, convention, load_audio
 from audiodiff.bundle import Bundle
@@ -44,7 +44,7 @@ from audiodiff.constructors import build
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.engine import FastDiffWave, accelerated
-from audiodiff.engine.native import compiled_kernel, suits
+from audiodiff.engine.native import Kernel, compiled_kernel, suits
 from audiodiff.engine.precision import multiplies_bfloat16
 from audiodiff.evaluation.timing import PeakMemory, describe_machine
 from audiodiff.model import DiffusionModel
@@ -206,11 +206,20 @@ def step(seconds: float, threads: int, repeats: int) -> None:
 
 
 def default(seconds: float, threads: int, repeats: int) -> None:
-    """The voice that ships with audiodiff, as it comes, beside one pass of a GAN."""
-    contestants = [audiodiff_peer("ljspeech-fast"), vocos_peer()]
-    runs = {c.name: torch.inference_mode()(partial(c.vocode, mel_for(c, CLIP, seconds))) for c in contestants}
+    """The voice that ships with audiodiff, with one step, which is its default, and with four, beside one of a GAN."""
+    gan, runs = vocos_peer(), {}
+    for precision in ("fp32", "bf16") if multiplies_bfloat16(CPU) else ("fp32",):
+        vocoder = Vocoder.from_pretrained("ljspeech-fast", precision=precision)
+        mel = MelSpectrogram(vocoder.mel_spec)(load_audio(CLIP, vocoder.sample_rate)[None])[0]
+        mel = mel.repeat(1, 99)[:, : round(seconds * SAMPLE_RATE / HOP)]
+        for steps in (1, 4):
+            run = partial(vocoder, mel, spec=vocoder.mel_spec, steps=steps)
+            runs[f"{vocoder.name}, {steps} steps, {precision}"] = run
+    runs[gan.name] = torch.inference_mode()(partial(gan.vocode, mel_for(gan, CLIP, seconds)))
+    for run in runs.values():
+        run()
     laps = kept("default", {"seconds": seconds, "threads": threads}, race(runs, repeats, seconds), {})
-    show(f"{seconds:g} s, {threads} threads: RTF", laps, contestants[1].name)
+    show(f"{seconds:g} s, {threads} threads: RTF", laps, gan.name)
 
 
 def small() -> Vocoder:
@@ -231,7 +240,7 @@ def scaling(seconds: float, threads: int, repeats: int) -> None:
         mel = torch.randn(batch, 80, round(length * SAMPLE_RATE / HOP)) - 5
         run = partial(vocoder, mel, spec=vocoder.mel_spec)
         memory = PeakMemory(CPU)
-        laps = race({"rtf": run}, repeats if batch * length <= 16 else 1, batch * length)
+        laps = race({"rtf": run}, repeats if batch * length <= 60 else 1, batch * length)
         used = memory.mebibytes()
         kept("scaling", {"batch": batch, "length": length, "threads": threads}, laps, {"peak_mib": used})
         rtf = f"{median(laps['rtf']):.4f}" if laps["rtf"] else "disturbed"
@@ -240,18 +249,28 @@ def scaling(seconds: float, threads: int, repeats: int) -> None:
 
 
 def profiled(seconds: float, threads: int, repeats: int) -> None:
-    """Shares of the operators, by their own time on the processor."""
+    """Shares of the operators, by their own time on the processor; the kernel counts as one."""
     _, _, converted = pair()
     network, mel = network_of(converted), mel_of(seconds)[None]
     x_t, t, cond = torch.randn(1, HOP * mel.shape[-1]), torch.tensor([0.25]), Conditioning(mel=mel)
-    for name, module in {"module": network, "engine, float32": FastDiffWave(network)}.items():
-        with torch.inference_mode():
-            module(x_t, t, cond)
+    modules: dict[str, tuple[nn.Module, torch.dtype]] = {"module": (network, torch.float32)}
+    modules |= {n: (FastDiffWave(network, native=native), dtype) for n, (dtype, native) in engines(network).items()}
+    plain = Kernel.__call__
+
+    def recorded(self: Kernel, *inputs: Any) -> None:  # noqa: ANN401 (those of the kernel)
+        with record_function("kernel"):
+            plain(self, *inputs)
+
+    for name, (module, dtype) in modules.items():
+        run = partial(module, x_t, t, cond)
+        autocast = torch.autocast("cpu", dtype, enabled=dtype != torch.float32)
+        with torch.inference_mode(), autocast, mock.patch.object(Kernel, "__call__", recorded):
+            run()
             with profile(activities=[ProfilerActivity.CPU]) as profiler:
-                module(x_t, t, cond)
+                run()
         events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
         total = sum(event.self_cpu_time_total for event in events)
-        table = Table("operator", "calls", "share", title=f"{name}, {threads} threads")
+        table = Table("operator", "calls", "share", title=f"{name}, {threads} threads, {total / 1e3:.0f} ms")
         for event in events[:8]:
             table.add_row(event.key, str(event.count), f"{event.self_cpu_time_total / total:.1%}")
         console.print(table)
