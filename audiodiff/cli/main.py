@@ -77,6 +77,9 @@ def vocode(
     precision: Annotated[
         Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device has instructions for it.")
     ] = "fp32",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Have the network compiled, which takes a C or C++ compiler.")
+    ] = False,
     as_name: As = None,
     convert: Conversions = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
@@ -94,6 +97,8 @@ def vocode(
     set_threads(threads)
     folder = bundle_folder(model or DEFAULT)
     vocoder = Vocoder.from_pretrained(folder, precision=precision)
+    if compiled:
+        vocoder.compile()
     vocoder.sampler(sampler)
     request = Request(
         jobs=find_jobs(inputs, out),

@@ -1,6 +1,7 @@
 """DiffWave on a processor: all blocks of one tile of time before the next tile, so that it stays in the cache."""
 
 from collections.abc import Iterable
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,7 +16,7 @@ from audiodiff.engine.packed import Packed, packed
 from audiodiff.engine.walk import Walk, Workspace, steps_of, tile_length
 from audiodiff.model import DiffusionModel
 from audiodiff.networks import DiffWave
-from audiodiff.networks.diffwave import Outputs
+from audiodiff.networks.diffwave import Inputs, Outputs
 from audiodiff.networks.packed import State, state_of
 from audiodiff.networks.upsampling import BlockUpsamplers
 from audiodiff.types import Time, Wave
@@ -55,7 +56,8 @@ class FastDiffWave(nn.Module):
         if dtype is None or short:
             return self.network(x_t, t, cond)
         with torch.autocast("cpu", enabled=False):
-            return self._computed(x_t.to(self.network.input.weight.dtype), t, cond, dtype)
+            own = self.network.input.weight.dtype
+            return self.network.asked(partial(self._answer, dtype), x_t.to(own), t, cond)
 
     @property
     def tiles(self) -> bool:
@@ -76,34 +78,26 @@ class FastDiffWave(nn.Module):
         native = weight.device.type == "cpu" and not torch.is_grad_enabled() and dtype in (weight.dtype, *FEW_BITS)
         return dtype if native else None
 
-    def _computed(self, x_t: Wave, t: Time, cond: Conditioning, dtype: torch.dtype) -> Outputs:
-        network = self.network
-        weights = self._weights(dtype)
-        waves = [x_t, cond.need_mean()] if network.sees_mean else [x_t]
-        whitening = network.whitening
-        std = None if whitening is None else whitening.std(cond.need_mel())
-        if whitening is not None and std is not None:
-            waves = [whitening.white(wave, std) for wave in waves]
-        out = x_t.new_empty(len(x_t), network.output.out_channels, x_t.shape[-1])
+    def _answer(self, dtype: torch.dtype, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
+        network, weights = self.network, self._weights(dtype)
+        out = waves.new_empty(len(waves), network.output.out_channels, waves.shape[-1])
         workspace = Workspace(network, weights, tile_length())
-        mels = self._mels(cond, x_t, dtype)
-        items = zip(torch.stack(waves, dim=-1), mels, out, steps_of(network, t, cond), strict=True)
+        items = zip(waves.mT, self._mels(cond, waves, dtype), out, steps_of(network, t, cond), strict=True)
         for wave, mel, item, step in items:
             shown = None if mel is None else StretchedMel(mel, weights)
             Walk(network, weights, workspace, step).run(wave, shown, item)
-        out = out.squeeze(1)
-        return out if whitening is None or std is None else whitening.colored(out, std)
+        return out.squeeze(1)
 
-    def _mels(self, cond: Conditioning, x_t: Wave, dtype: torch.dtype) -> Iterable[MelRows | None]:
+    def _mels(self, cond: Conditioning, waves: Inputs, dtype: torch.dtype) -> Iterable[MelRows | None]:
         """The mel of every item; kept for the other steps of the same condition where that is not much memory."""
         network, upsampler = self.network, self.network.upsampler
         if upsampler is None:
-            return [None] * len(x_t)
+            return [None] * len(waves)
         mels = cond.need_mel()
         if isinstance(upsampler, BlockUpsamplers):
             blocks = len(network.blocks)
             return [MelPerBlock(upsampler, mel, network.hop_length, blocks, dtype) for mel in mels]
-        if x_t.numel() > KEPT:
+        if len(waves) * waves.shape[-1] > KEPT:
             return (SharedMel(upsampler, mel, dtype) for mel in mels)
         state = (dtype, state_of(upsampler))
         known = self._stretched.get(cond)

@@ -1,6 +1,6 @@
 """DiffWave, the denoiser that works on waveform samples (Kong et al. 2021, https://arxiv.org/abs/2009.09761)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from math import sqrt
 from typing import Literal
@@ -49,6 +49,11 @@ class ResidualBlock(nn.Module):
         gate, value = h.chunk(2, dim=1)
         residual, skip = self.output(gate.sigmoid() * value.tanh()).chunk(2, dim=1)
         return (x + residual) / sqrt(2), skip  # keeps the variance of the sum at one
+
+
+Inputs = Float[Tensor, "batch inputs samples"]
+"""x_t and the mean, if it is seen."""
+Answer = Callable[[Inputs, Time, Conditioning], Outputs]
 
 
 class DiffWave(nn.Module):
@@ -119,14 +124,18 @@ class DiffWave(nn.Module):
 
         With two outputs that is [batch, 2, samples].
         """
+        return self.asked(self.answer, x_t, t, cond)
+
+    def asked(self, answer: Answer, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
+        """What `answer`, in the place of this network's own, makes of the same question on the same scale."""
         waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
         if self.whitening is None:
-            return self.answer(torch.stack(waves, dim=1), t, cond)
+            return answer(torch.stack(waves, dim=1), t, cond)
         std = self.whitening.std(cond.need_mel())
         white = torch.stack([self.whitening.white(wave, std) for wave in waves], dim=1)
-        return self.whitening.colored(self.answer(white, t, cond), std)
+        return self.whitening.colored(answer(white, t, cond), std)
 
-    def answer(self, waves: Float[Tensor, "batch inputs samples"], t: Time, cond: Conditioning) -> Outputs:
+    def answer(self, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
         """Map x_t and the mean, if it is seen, to the output, on the scale that the network works on."""
         x = F.relu(self.input(waves))
         step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)

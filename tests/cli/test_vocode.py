@@ -1,6 +1,7 @@
 """`audiodiff vocode` as people type it: what it writes, what it says, and its exit code."""
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from audiodiff.audio import MelSpectrogram, convention
 from audiodiff.bundle import save_bundle
 from audiodiff.cli.main import main
 from audiodiff.constructors import build, canonical
+from audiodiff.engine.native import Kernel
 from tests.conftest import CLIP, ROOT
 from tests.trees import TINY_TREE
 
@@ -50,6 +52,20 @@ def vocode(bundle, monkeypatch, capsys):
         return Result(stopped.value.code or 0, *capsys.readouterr())
 
     return run
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_a_compiled_network_makes_the_same_sound(vocode, mel, tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", mel)
+    runs, plain = [], Kernel.__call__
+    monkeypatch.setattr(Kernel, "__call__", lambda self, *inputs: runs.append(1) or plain(self, *inputs))
+    voice, waves = ("--model", "diffwave-ljspeech"), []
+    for name, options in (("plain", ()), ("compiled", ("--compile",))):
+        result = vocode(tmp_path / "a.npy", "-o", tmp_path / f"{name}.wav", *voice, *options)
+        assert result.returncode == 0, result.stderr
+        assert bool(runs) == bool(options)
+        waves.append(soundfile.read(tmp_path / f"{name}.wav")[0])
+    np.testing.assert_allclose(*waves, atol=1e-4)
 
 
 def test_mel_files_and_audio_files_become_sound(vocode, mel, tmp_path):
