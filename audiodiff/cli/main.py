@@ -23,6 +23,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Sources = Annotated[list[Path], typer.Argument(help="Mel files, audio files, folders of them, manifests (.jsonl).")]
+Precisions = Annotated[
+    Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device has instructions for it.")
+]
+Compiled = Annotated[
+    bool, typer.Option("--compile", help="Have the network compiled, which takes a C or C++ compiler.")
+]
 As = Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")]
 Conversions = Annotated[
     Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
@@ -74,12 +80,8 @@ def vocode(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device has instructions for it.")
-    ] = "fp32",
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Have the network compiled, which takes a C or C++ compiler.")
-    ] = False,
+    precision: Precisions = "fp32",
+    compiled: Compiled = False,
     as_name: As = None,
     convert: Conversions = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
@@ -97,8 +99,7 @@ def vocode(
     set_threads(threads)
     folder = bundle_folder(model or DEFAULT)
     vocoder = Vocoder.from_pretrained(folder, precision=precision)
-    if compiled:
-        vocoder.compile()
+    vocoder = vocoder.compile() if compiled else vocoder
     vocoder.sampler(sampler)
     request = Request(
         jobs=find_jobs(inputs, out),
