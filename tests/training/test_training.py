@@ -90,6 +90,17 @@ def test_mels_computed_in_the_batch_train_the_same_network(folder):
     assert_close(*trained, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("clip", [1e-6, 1e6])
+def test_gradients_are_clipped_in_bfloat16_with_a_fused_optimizer(folder, clip):
+    """Clipped to next to nothing, Adam's second moments are next to nothing."""
+    steps = ["trainer.max_steps=2", "trainer.val_check_interval=2", f"trainer.gradient_clip_val={clip}"]
+    fast = ["trainer.precision=bf16-mixed", "optimizer.fused=true"]
+    train(config(folder, "ljspeech_diffwave", *TINY_DIFFWAVE, *steps, *fast))
+    last = torch.load(folder / "runs" / "ljspeech_diffwave" / "checkpoints" / "last.ckpt", weights_only=False)
+    squares = sum(state["exp_avg_sq"].sum().item() for state in last["optimizer_states"][0]["state"].values())
+    assert (squares < 1e-12) == (clip < 1)
+
+
 def test_a_resumed_run_goes_on_from_the_saved_step(folder):
     half = ["trainer.max_steps=4", "trainer.val_check_interval=2"]
     whole = ["trainer.max_steps=8", "trainer.val_check_interval=2"]
