@@ -60,8 +60,8 @@ def compiled_kernel(dtype: torch.dtype) -> Kernel:
         except OSError as error:
             raise ConfigError(f"cannot compile the engine: {command[0]} is not there or cannot be run") from error
         except subprocess.CalledProcessError as error:
-            said = error.stderr.strip().splitlines()
-            raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says {said[:1]}") from error
+            said = next(iter(error.stderr.strip().splitlines()), "nothing")
+            raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says: {said}") from error
         return Kernel(library, dtype)
 
 
