@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiodiff.shelf import shipped
 from tests.conftest import CLIP
 from tests.evaluation.browser import browse
 
@@ -215,8 +214,6 @@ def test_a_blind_vote_is_counted_and_says_what_was_heard(tab):
 
 
 def test_a_digit_is_generated(tab):
-    if "fsdd-digits" not in shipped():
-        pytest.skip("needs the bundle fsdd-digits")
     tab.turn_to("Generate")
     tab.click("#generate")
     tab.wait("document.querySelectorAll('#generated-pictures img').length", lambda number: number == 2)

@@ -69,8 +69,6 @@ def test_clips_are_generated_one_after_the_other():
 
 
 def test_the_page_generates_digits_if_it_can(served, tmp_path):
-    if "fsdd-digits" not in shipped():
-        pytest.skip("needs the bundle fsdd-digits")
     from gradio_client import Client
 
     page = Client(served.address, verbose=False, download_files=str(tmp_path))
