@@ -9,18 +9,29 @@ from typing import Unpack, overload
 import torch
 from torch import Tensor
 
-from audiodiff.audio.spec import MelSpec
-from audiodiff.bundle import Bundle, load_bundle
+from audiodiff.bundle.format import Bundle, load_bundle
+from audiodiff.bundle.hub import push_bundle, write_bundle
+from audiodiff.bundle.location import DEFAULT, bundle_folder
 from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
 from audiodiff.engine import RecordedModel, accelerated, compiled
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.hub import push_bundle, write_bundle
-from audiodiff.inputs import AnyMel, AnyWave, Lengths, OneMel, OneWave, Options, checked, padded, seeds_for, unpadded
-from audiodiff.model import DiffusionModel, Walk
+from audiodiff.mel.spec import MelSpec
+from audiodiff.models.diffusion_model import DiffusionModel, Walk
 from audiodiff.noise import SampleNoise
-from audiodiff.shelf import DEFAULT, bundle_folder
 from audiodiff.streaming import LONG, ModelStream, VocoderStream, vocoded
+from audiodiff.streaming.inputs import (
+    AnyMel,
+    AnyWave,
+    Lengths,
+    OneMel,
+    OneWave,
+    Options,
+    checked,
+    padded,
+    seeds_for,
+    unpadded,
+)
 from audiodiff.types import Hertz, Mel, Samples, Wave
 
 
@@ -64,7 +75,7 @@ class Vocoder:
         return write_bundle(self._bundle, Path(folder))
 
     def push_to_hub(self, repo: str, *, private: bool = False, token: str | None = None) -> str:
-        """Upload the bundle and its model card to `user/repo`; return the commit's address. See `audiodiff.hub`."""
+        """Upload the bundle and its model card to `user/repo`; return the commit's address: see `bundle.hub`."""
         return push_bundle(self._bundle, repo, private=private, token=token)
 
     @property

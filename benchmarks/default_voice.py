@@ -21,15 +21,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from audiodiff.audio import MelSpectrogram, load_audio
+from audiodiff.audio import load_audio
 from audiodiff.audio.atomic import written_whole
-from audiodiff.audio.rounds import Rounds
-from audiodiff.audio.running_griffin_lim import BLOCK, LOOK_AHEAD, RunningGriffinLim
 from audiodiff.audio.stft import Stft
 from audiodiff.evaluation.timing import describe_machine, timed
+from audiodiff.mel import MelSpectrogram
 from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
-from audiodiff.networks.spectral import BoundSpectralDiffWave
+from audiodiff.networks.spectral_diffwave import BoundSpectralDiffWave
 from audiodiff.noise import SampleNoise
+from audiodiff.phase.iterations import Rounds
+from audiodiff.phase.running_griffin_lim import BLOCK, LOOK_AHEAD, RunningGriffinLim
 from audiodiff.priors import MelInversion
 from audiodiff.vocoder import Vocoder
 

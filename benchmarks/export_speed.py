@@ -27,15 +27,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from audiodiff.audio import MelSpectrogram, load_audio
+from audiodiff.audio import load_audio
 from audiodiff.audio.atomic import written_whole
-from audiodiff.bundle import Bundle, load_bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.convert.converted import blueprint, discrete_betas, fast_grid, mel_tree
 from audiodiff.evaluation.timing import describe_machine
 from audiodiff.export.onnx import export_sampler
 from audiodiff.export.onnx_runner import OnnxVocoder
-from audiodiff.export.weights import Weights
+from audiodiff.export.weight_storage import Weights
+from audiodiff.mel import MelSpectrogram
 from audiodiff.vocoder import Vocoder, bundle_folder
 
 warnings.filterwarnings("ignore")

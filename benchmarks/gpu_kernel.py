@@ -21,9 +21,9 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from audiodiff.engine.gpu.block import Tile
-from audiodiff.engine.gpu.kernel import residual_block
-from audiodiff.engine.gpu.weights import MEL_GROUP
+from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP
+from audiodiff.engine.diffwave.gpu.launch import Tile
+from audiodiff.engine.diffwave.gpu.triton_kernel import residual_block
 
 TRITON = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 SHARED = {80: 163, 86: 99, 89: 99, 90: 227}

@@ -31,13 +31,13 @@ from torch import Tensor
 from train_speed import Size, alone
 from train_speed import rows as training_rows
 
-from audiodiff.bundle import Bundle
-from audiodiff.constructors import build
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import Bundle
 from audiodiff.convert import Converted
 from audiodiff.engine import RecordedModel
-from audiodiff.engine.gpu.weights import MEL_GROUP
+from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP
 from audiodiff.evaluation.timing import describe_machine, wait
-from audiodiff.model import DiffusionModel
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.vocoder import Vocoder
 

@@ -21,12 +21,13 @@ import numpy as np
 import soundfile
 import torch
 
-from audiodiff.audio import MelSpectrogram, convention, load_audio
+from audiodiff.audio import load_audio
 from audiodiff.data import FeatureStore, LiveFeatures, ResumableLoader, SegmentDataset, SegmentOrder, read_manifest
 from audiodiff.data.dataset import usable
 from audiodiff.data.features import Source
 from audiodiff.data.manifest import Utterance
-from audiodiff.training.features import DeferredMelFeatures, MelFeatures
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.training.model_features import DeferredMelFeatures, MelFeatures
 
 BATCH, SEGMENT, WARMUP = 16, 62, 5
 SPEC = convention("diffwave_22k")

@@ -20,11 +20,13 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from audiodiff.audio import MelSpectrogram, load_audio, running_griffin_lim
+from audiodiff.audio import load_audio
 from audiodiff.audio.atomic import written_whole
 from audiodiff.data import read_manifest
 from audiodiff.evaluation.scoring import score
 from audiodiff.evaluation.timing import describe_machine
+from audiodiff.mel import MelSpectrogram
+from audiodiff.phase import running_griffin_lim
 from audiodiff.priors import MelInversion
 from audiodiff.vocoder import Vocoder
 

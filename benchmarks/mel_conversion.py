@@ -23,18 +23,11 @@ from rich.table import Table
 from torch import Tensor
 
 from audiodiff import Vocoder
-from audiodiff.audio import (
-    CONVENTIONS,
-    Kinship,
-    MelSpec,
-    MelSpectrogram,
-    compare,
-    load_audio,
-    resample,
-)
-from audiodiff.audio.conventions import families
-from audiodiff.audio.conversion import MelConverter
-from audiodiff.audio.conversion_error import NEPER, estimated_error, mel_distance
+from audiodiff.audio import load_audio, resample
+from audiodiff.mel import CONVENTIONS, Kinship, MelSpec, MelSpectrogram, compare
+from audiodiff.mel.conventions import families
+from audiodiff.mel.conversion import MelConverter
+from audiodiff.mel.conversion_error import NEPER, estimated_error, mel_distance
 
 
 def pesq_wb(wave: Tensor, recording: Tensor, sample_rate: int) -> float:

@@ -23,12 +23,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.audio import CONVENTIONS, MelSpec, MelSpectrogram, audio_sample_rate, load_audio, resample
-from audiodiff.audio.conventions import families
-from audiodiff.audio.fingerprint import FEWEST, fingerprint
-from audiodiff.audio.guess import UNNAMED, WEIGHTS, guess
-from audiodiff.audio.judgement import SURE
+from audiodiff.audio import audio_sample_rate, load_audio, resample
 from audiodiff.errors import ConfigError
+from audiodiff.mel import CONVENTIONS, MelSpec, MelSpectrogram
+from audiodiff.mel.compatibility import SURE
+from audiodiff.mel.conventions import families
+from audiodiff.mel.fingerprint import FEWEST, fingerprint
+from audiodiff.mel.guesser import UNNAMED, WEIGHTS, guess
 from audiodiff.types import Hertz, Seconds
 
 CORPORA = {

@@ -21,9 +21,9 @@ import torchaudio
 from rich.console import Console
 from rich.table import Table
 
-from audiodiff.audio import MelSpectrogram, convention
 from audiodiff.cli.mel_extract import extract_files
 from audiodiff.cli.mel_files import Target
+from audiodiff.mel import MelSpectrogram, convention
 
 NAME = "tacotron2_22k"
 """The one convention that librosa and torchaudio compute without further code."""

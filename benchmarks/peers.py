@@ -33,9 +33,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from audiodiff.audio import MelSpec, MelSpectrogram, convention, load_audio
+from audiodiff.audio import load_audio
 from audiodiff.audio.atomic import written_whole
 from audiodiff.evaluation.timing import describe_machine, timed
+from audiodiff.mel import MelSpec, MelSpectrogram, convention
 from audiodiff.vocoder import Vocoder
 
 warnings.filterwarnings("ignore")

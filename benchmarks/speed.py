@@ -37,20 +37,21 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from audiodiff.audio import MelSpectrogram, convention, load_audio
-from audiodiff.bundle import Bundle
+from audiodiff.audio import load_audio
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import Bundle
 from audiodiff.conditioning import Conditioning
-from audiodiff.constructors import build
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.engine import FastDiffWave, accelerated
-from audiodiff.engine.native import Kernel, compiled_kernel, suits
+from audiodiff.engine.diffwave.c_kernel import Kernel, compiled_kernel, suits
 from audiodiff.engine.precision import multiplies_bfloat16
 from audiodiff.evaluation.timing import PeakMemory, describe_machine
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic
-from audiodiff.streaming.whole import in_pieces
+from audiodiff.streaming.synthesis import in_pieces
 from audiodiff.vocoder import Vocoder
 
 CLIP = Path(__file__).parents[1] / "tests/clips/LJ001-0002.flac"

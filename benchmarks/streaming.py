@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from audiodiff import Vocoder, load_audio
-from audiodiff.audio import MelSpectrogram
-from audiodiff.cli.long import open_long, vocode_long
-from audiodiff.shelf import DEFAULT
+from audiodiff.bulk.long_mels import open_long, vocode_long
+from audiodiff.bundle.location import DEFAULT
+from audiodiff.mel import MelSpectrogram
 
 CLIP = Path(__file__).resolve().parents[1] / "tests" / "clips" / "LJ001-0002.flac"
 CHUNKS = (8, 32, 128, 512)

@@ -31,12 +31,13 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader
 
-from audiodiff.audio import MelSpectrogram, convention, load_audio
-from audiodiff.cli.config import build, compose_config
-from audiodiff.cli.train import build_model
+from audiodiff.audio import load_audio
 from audiodiff.data import Utterance, write_manifest
 from audiodiff.engine.precision import multiplies_bfloat16
-from audiodiff.training.features import DeferredMelFeatures, MelFeatures
+from audiodiff.experiment.config import build, compose_config
+from audiodiff.experiment.run import build_model
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.training.model_features import DeferredMelFeatures, MelFeatures
 from audiodiff.training.module import Training
 
 WARM_UP = 3

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from audiodiff.audio import convention, load_audio
+from audiodiff.audio import load_audio
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import convention
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
 from audiodiff.priors import MelInversion
 

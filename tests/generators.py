@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from audiodiff.bundle import Bundle, save_bundle
-from audiodiff.constructors import build
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import Bundle, save_bundle
 from audiodiff.diffusion import ddim, uniform
-from audiodiff.generative import GenerativeModel
-from audiodiff.generator import Generator
+from audiodiff.generation.generator import Generator
+from audiodiff.models.generative_model import GenerativeModel
 
 MEL = {
-    "_target_": "audiodiff.audio.spec.MelSpec",
+    "_target_": "audiodiff.mel.spec.MelSpec",
     "sample_rate": 8000,
     "n_fft": 320,
     "win_length": 320,
@@ -46,9 +46,9 @@ def tree(*, p_uncond: float = 0.1, embedding_size: int = 0, told: bool = True) -
         "step_channels": 8,
         "clip": clip if told else None,
     }
-    magnitudes = {"_target_": "audiodiff.priors.magnitudes.NnlsMagnitudes", "mel": MEL, "iterations": 2}
+    magnitudes = {"_target_": "audiodiff.priors.nnls_magnitudes.NnlsMagnitudes", "mel": MEL, "iterations": 2}
     model = {
-        "_target_": "audiodiff.generative.GenerativeModel",
+        "_target_": "audiodiff.models.generative_model.GenerativeModel",
         "mel": MEL,
         "denoiser": {
             "_target_": "audiodiff.diffusion.denoiser.Denoiser",
@@ -70,7 +70,7 @@ def tree(*, p_uncond: float = 0.1, embedding_size: int = 0, told: bool = True) -
     }
     return {
         "model": model,
-        "sampler": {"_target_": "audiodiff.diffusion.samplers.ddim.ddim", "_partial_": True},
+        "sampler": {"_target_": "audiodiff.diffusion.samplers.first_order.ddim", "_partial_": True},
         "grid": {"_target_": "audiodiff.diffusion.grids.uniform", "_partial_": True, "n_steps": 3},
     }
 

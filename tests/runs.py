@@ -5,8 +5,8 @@ from pathlib import Path
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from audiodiff.cli.config import compose_config
 from audiodiff.data import Utterance, write_manifest
+from audiodiff.experiment.config import compose_config
 from tests.conftest import CLIP
 
 SMALL = {

@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from audiodiff import Vocoder
-from audiodiff.audio import MelSpectrogram, resample
-from audiodiff.shelf import shipped
+from audiodiff.audio import resample
+from audiodiff.bundle.location import shipped
+from audiodiff.mel import MelSpectrogram
 
 VOICES = [name for name in shipped() if name.startswith("universal-")]
 

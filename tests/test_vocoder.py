@@ -8,10 +8,10 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff import Vocoder
-from audiodiff.audio import MelSpectrogram, convention, convert_mel
-from audiodiff.contract import MelContractWarning
+from audiodiff.bundle.location import DEFAULT, shipped
 from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
-from audiodiff.shelf import DEFAULT, shipped
+from audiodiff.mel import MelSpectrogram, convention, convert_mel
+from audiodiff.mel.contract import MelContractWarning
 
 HIFIGAN = convention("hifigan_22k")
 

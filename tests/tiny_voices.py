@@ -3,10 +3,10 @@
 import torch
 
 from audiodiff import Vocoder
-from audiodiff.audio import convention
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import convention
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
 from audiodiff.priors import Isotropic, MelInversion, SpectralEnvelope
 

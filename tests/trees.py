@@ -1,12 +1,12 @@
 """Trees of constructors that tests build models from."""
 
-from audiodiff.audio import convention
+from audiodiff.mel import convention
 
-MEL = {"_target_": "audiodiff.audio.spec.MelSpec"} | convention("hifigan_22k").to_dict()
+MEL = {"_target_": "audiodiff.mel.spec.MelSpec"} | convention("hifigan_22k").to_dict()
 
 TINY_TREE = {
     "model": {
-        "_target_": "audiodiff.model.DiffusionModel",
+        "_target_": "audiodiff.models.diffusion_model.DiffusionModel",
         "mel": MEL,
         "denoiser": {
             "_target_": "audiodiff.diffusion.Denoiser",

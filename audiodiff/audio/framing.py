@@ -1,12 +1,36 @@
 """Where frames lie on the waveform: half a hop between the two framings is a classic of bug reports."""
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from audiodiff.types import Samples
 
 Framing = Literal["center", "same"]
 """center: frame t is centred on sample t * hop, 1 + samples // hop frames (librosa, torch.stft, Tacotron 2).
 same: frame t is centred on sample (t + 1/2) * hop, samples // hop frames (HiFi-GAN, BigVGAN)."""
+
+
+class FrameLayout(Protocol):
+    """The lengths and the places of frames, as every `MelSpec` has them."""
+
+    @property
+    def n_fft(self) -> Samples:
+        """Length of a frame."""
+        ...
+
+    @property
+    def win_length(self) -> Samples:
+        """Length of the window in its middle."""
+        ...
+
+    @property
+    def hop_length(self) -> Samples:
+        """Distance of frames."""
+        ...
+
+    @property
+    def framing(self) -> Framing:
+        """Place of the first frame."""
+        ...
 
 
 def edge_padding(n_fft: Samples, hop_length: Samples, framing: Framing) -> Samples:

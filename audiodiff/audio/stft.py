@@ -5,8 +5,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.audio.framing import edge_padding
-from audiodiff.audio.spec import MelSpec
+from audiodiff.audio.framing import FrameLayout, edge_padding
 from audiodiff.errors import ConfigError
 from audiodiff.types import Wave
 
@@ -22,7 +21,7 @@ class Stft(nn.Module):
 
     window: Tensor
 
-    def __init__(self, mel: MelSpec) -> None:
+    def __init__(self, mel: FrameLayout) -> None:
         super().__init__()
         if mel.hop_length > mel.win_length // 2:
             raise ConfigError(

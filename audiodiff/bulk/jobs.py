@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiodiff.audio.melformats import READERS
 from audiodiff.data.manifest import read_manifest
 from audiodiff.errors import InputError, OutputError
+from audiodiff.mel.formats import READERS
 
 RESULTS = frozenset({".wav", ".flac"})
 """Suffixes that make OUT a file; any other OUT is a folder."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from audiodiff.audio.io import audio_comment
 from audiodiff.bulk.jobs import Job
-from audiodiff.bundle import CONFIG, WEIGHTS
+from audiodiff.bundle.format import CONFIG, WEIGHTS
 from audiodiff.errors import AudioError, OutputError
 from audiodiff.version import __version__
 

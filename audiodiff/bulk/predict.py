@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from audiodiff.bulk.jobs import Job
 from audiodiff.bulk.marks import sweep
 from audiodiff.errors import AudiodiffError, ConfigError
-from audiodiff.model import DiffusionModel
+from audiodiff.models.diffusion_model import DiffusionModel
 
 
 class Vocoding(L.LightningModule):

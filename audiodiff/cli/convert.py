@@ -37,7 +37,7 @@ def convert(
 
 def check_target(folder: Path, overwrite: bool) -> None:
     """Raise `OutputError` unless the folder is new, or a bundle that may be replaced."""
-    from audiodiff.bundle import CONFIG
+    from audiodiff.bundle.format import CONFIG
     from audiodiff.errors import OutputError
 
     if not folder.exists():

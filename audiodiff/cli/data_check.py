@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from audiodiff.cli.evaluation import progress_bar
-from audiodiff.cli.tables import table_of
 from audiodiff.data.doctor import KEPT, KINDS, Finding, Limits, cleaned, examine, utterances_of
 from audiodiff.data.doctor_report import Report, report_of, write_report
 from audiodiff.data.manifest import write_manifest
+from audiodiff.evaluation.comparison import progress_bar
+from audiodiff.evaluation.tables import table_of
 
 EXAMPLES = 3
 """So many recordings of a kind are named in the table; all of them are in the report."""

@@ -30,7 +30,7 @@ def denoise(
     seed: Seed = 0,
 ) -> None:
     """Filter out what the generator does not take for speech."""
-    from audiodiff.cli.editing import Desk
+    from audiodiff.cli.edit_session import Desk
 
     desk = Desk.of(model, label, speaker, guidance, steps, seed)
     desk.write(out, desk.editor.denoise(desk.read(file), start=start))
@@ -50,7 +50,7 @@ def inpaint(
     seed: Seed = 0,
 ) -> None:
     """Fill a gap by what fits in between."""
-    from audiodiff.cli.editing import Desk
+    from audiodiff.cli.edit_session import Desk
 
     desk = Desk.of(model, label, speaker, guidance, steps, seed)
     rate = desk.sample_rate
@@ -70,7 +70,7 @@ def extend(
     seed: Seed = 0,
 ) -> None:
     """Extend the band of a muffled recording."""
-    from audiodiff.cli.editing import Desk
+    from audiodiff.cli.edit_session import Desk
 
     desk = Desk.of(model, label, speaker, guidance, steps, seed)
     desk.write(out, desk.editor.extend_band(desk.read(file), cutoff=cutoff))
@@ -93,8 +93,8 @@ def interpolate(
     """Write clips that lead from one recording to another, and a sheet of their spectrograms."""
     import torch
 
-    from audiodiff.cli.clips import check_free, write_clips
-    from audiodiff.cli.editing import Desk
+    from audiodiff.cli.clip_files import check_free, write_clips
+    from audiodiff.cli.edit_session import Desk
 
     desk = Desk.of(model, label, speaker, guidance, steps, seed)
     shares = [(i + 1) / (n + 1) for i in range(n)]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from audiodiff.cli.threads import set_threads
 from audiodiff.errors import ConfigError
 
 Generated = Annotated[Path | None, Argument(help="Generated recordings: a folder, a manifest (.jsonl) or one file.")]
@@ -50,7 +51,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure generated recordings against their references, or what a model makes of the recordings in --data."""
-    from audiodiff.cli.evaluation import Choice, Output, Rules, evaluate_folders, evaluate_models, set_threads
+    from audiodiff.evaluation.comparison import Choice, Output, Rules, evaluate_folders, evaluate_models
 
     set_threads(threads)
     rules = Rules(f_max=f_max, max_lag=max_lag / 1000, resampled=resample)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiodiff.export.weights import Weights
+from audiodiff.export.weight_storage import Weights
 
 Target = Literal["onnx", "torch-export"]
 Part = Literal["sampler", "network"]
@@ -24,7 +24,7 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
-    from audiodiff.bundle import load_bundle
+    from audiodiff.bundle.format import load_bundle
     from audiodiff.errors import ConfigError, OutputError
     from audiodiff.export.onnx import export_network, export_sampler
     from audiodiff.export.torch_program import export_program

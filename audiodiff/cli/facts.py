@@ -4,16 +4,16 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from audiodiff.audio import CONVENTIONS, MelSpec
-from audiodiff.bundle import CARD, WEIGHTS, AnyModel, load_bundle, read_config
-from audiodiff.card import split_card
-from audiodiff.constructors import Tree, build
+from audiodiff.bundle.card import split_card
+from audiodiff.bundle.constructors import Tree, build
+from audiodiff.bundle.format import CARD, WEIGHTS, AnyModel, load_bundle, read_config
+from audiodiff.bundle.location import bundle_folder
 from audiodiff.convert import convert
-from audiodiff.generative import GenerativeModel
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import CONVENTIONS, MelSpec
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, MelGenerator, SpectralDiffWave
 from audiodiff.noise import SampleNoise
-from audiodiff.shelf import bundle_folder
 from audiodiff.streaming import ModelStream
 from audiodiff.types import Samples
 

@@ -27,10 +27,10 @@ def generate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
 ) -> None:
     """Generate clips, and a contact sheet of their spectrograms; a label that is not given is drawn."""
-    from audiodiff.choices import Told, how_many
-    from audiodiff.cli.clips import check_free, clip_names, write_clips
-    from audiodiff.evaluation.classifier import load_classifier
-    from audiodiff.generator import DEFAULT, Generator, Guide
+    from audiodiff.cli.clip_files import check_free, clip_names, write_clips
+    from audiodiff.generation.generator import DEFAULT, Generator, Guide
+    from audiodiff.generation.requests import Told, how_many
+    from audiodiff.models.word_classifier import load_classifier
 
     generator = Generator.from_pretrained(model or DEFAULT, device=device)
     guide = None if classifier is None else Guide(load_classifier(classifier), classifier_scale)

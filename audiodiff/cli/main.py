@@ -15,6 +15,7 @@ from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
+from audiodiff.cli.threads import set_threads
 from audiodiff.cli.tune import tune
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
@@ -63,8 +64,8 @@ def train(
     ] = False,
 ) -> None:
     """Train a model; every setting in conf/ can be overridden by its name."""
-    from audiodiff.cli.train import run_training
-    from audiodiff.cli.train_sweep import run_sweep
+    from audiodiff.experiment.run import run_training
+    from audiodiff.experiment.sweep import run_sweep
 
     settings = [*overrides, "resume=last"] if resume else overrides
     (run_sweep if multirun else run_training)(settings)
@@ -92,8 +93,8 @@ def vocode(
 ) -> None:
     """Turn mel files, or audio files by way of their mel, into waveforms; what is done already is left alone."""
     from audiodiff.bulk import find_jobs, model_mark
-    from audiodiff.cli.vocode import Request, declared_spec, set_threads, vocode_all
-    from audiodiff.shelf import DEFAULT, bundle_folder
+    from audiodiff.bulk.vocoding import Request, declared_spec, vocode_all
+    from audiodiff.bundle.location import DEFAULT, bundle_folder
     from audiodiff.vocoder import Vocoder
 
     set_threads(threads)

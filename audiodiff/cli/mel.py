@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from audiodiff.audio import CONVENTIONS, MelSpec, convention
-from audiodiff.bundle import read_config
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import read_config
+from audiodiff.bundle.location import bundle_folder
 from audiodiff.cli.mel_files import Outcome, Target
-from audiodiff.constructors import build
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.shelf import bundle_folder
+from audiodiff.mel import CONVENTIONS, MelSpec, convention
 
 app = typer.Typer(no_args_is_help=True, help="Mel spectrograms: extract, look at, check and convert them.")
 console = Console(highlight=False, soft_wrap=True)

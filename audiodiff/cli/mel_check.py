@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from audiodiff.audio import MelSpec, read_mels
-from audiodiff.audio.judgement import Verdict, judge
 from audiodiff.cli.mel_files import Outcome
 from audiodiff.errors import AudiodiffError
+from audiodiff.mel import MelSpec, read_mels
+from audiodiff.mel.compatibility import Verdict, judge
 
 
 def check_files(files: list[Path], want: MelSpec, spec: MelSpec | None, transposed: bool, console: Console) -> Outcome:

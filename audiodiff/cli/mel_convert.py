@@ -5,12 +5,12 @@ from pathlib import Path
 from rich.console import Console
 from torch import Tensor
 
-from audiodiff.audio import MelFile, MelSpec, read_mels, write_mel
-from audiodiff.audio.conversion import Kinship, MelConverter
-from audiodiff.audio.conversion_error import estimated_error, floored_share
-from audiodiff.audio.guess import guess
 from audiodiff.cli.mel_files import Outcome, Target
 from audiodiff.errors import AudiodiffError, MelError, MelMismatchError
+from audiodiff.mel import MelFile, MelSpec, read_mels, write_mel
+from audiodiff.mel.conversion import Kinship, MelConverter
+from audiodiff.mel.conversion_error import estimated_error, floored_share
+from audiodiff.mel.guesser import guess
 
 
 def convert_files(

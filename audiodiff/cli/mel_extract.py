@@ -10,9 +10,10 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from audiodiff.audio import MelSpec, MelSpectrogram, load_audio, write_mel
+from audiodiff.audio import load_audio
 from audiodiff.cli.mel_files import Outcome, Target
 from audiodiff.errors import AudiodiffError, AudioError
+from audiodiff.mel import MelSpec, MelSpectrogram, write_mel
 from audiodiff.types import Seconds
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})

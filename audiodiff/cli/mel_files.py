@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiodiff.audio.melformats import CARRIERS, WRITERS
 from audiodiff.errors import AudiodiffError, OutputError
+from audiodiff.mel.formats import CARRIERS, WRITERS
 
 
 @dataclass

@@ -10,11 +10,11 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.audio import ALIASES, CONVENTIONS, MelFile, MelSpec, names_of, read_mels
 from audiodiff.audio.atomic import written_whole
-from audiodiff.audio.guess import guess
 from audiodiff.cli.mel_files import Outcome
 from audiodiff.errors import AudiodiffError, OutputError
+from audiodiff.mel import ALIASES, CONVENTIONS, MelFile, MelSpec, names_of, read_mels
+from audiodiff.mel.guesser import guess
 
 SHADES = " ░▒▓█"
 PICTURE_ROWS, PICTURE_COLUMNS = 16, 96

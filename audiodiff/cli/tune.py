@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from audiodiff.cli.threads import set_threads
+
 Model = Annotated[str, Argument(help="A bundle's folder or name; what is found is written into it.")]
 Data = Annotated[Path, Argument(help="Recordings that are no test clips: a folder or a manifest.")]
 Steps = Annotated[int, Option(min=1, help="The number of network steps to find a grid for.")]
@@ -30,7 +32,7 @@ def tune(
     resample: Resample = False,
 ) -> None:
     """Search the times that a model samples best at with --steps steps, and make them its default for that number."""
-    from audiodiff.cli.tuning import Aim, set_threads, tune_bundle
+    from audiodiff.evaluation.grid_tuning import Aim, tune_bundle
 
     set_threads(threads)
     tune_bundle(model, data, Aim(steps, metric, budget, limit, seed, device, resample))

@@ -13,12 +13,13 @@ from secrets import randbits
 import torch
 from torch import Tensor
 
-from audiodiff.audio import read_mel, save_audio
-from audiodiff.bundle import CONFIG
+from audiodiff.audio import save_audio
+from audiodiff.bundle.format import CONFIG
+from audiodiff.bundle.location import bundle_folder
 from audiodiff.convert import convert
 from audiodiff.diffusion import DiscreteBetas
 from audiodiff.errors import AudiodiffError, ConfigError
-from audiodiff.shelf import bundle_folder
+from audiodiff.mel import read_mel
 from audiodiff.types import Seconds
 from audiodiff.vocoder import Vocoder
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiodiff.constructors import Tree, canonical
+from audiodiff.bundle.constructors import Tree, canonical
 from audiodiff.convert.checkpoint import Checkpoint, read_config, read_pickle
 from audiodiff.convert.converted import Converted, grid_of
 from audiodiff.convert.hyperparameters import Hyperparameters

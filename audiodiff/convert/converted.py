@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiodiff.bundle import Bundle, save_bundle
-from audiodiff.constructors import Tree, build, canonical
+from audiodiff.bundle.constructors import Tree, build, canonical
+from audiodiff.bundle.format import Bundle, save_bundle
 from audiodiff.convert.checkpoint import Checkpoint
-from audiodiff.convert.weights import check_fit
+from audiodiff.convert.tensors import check_fit
 from audiodiff.errors import CheckpointError, ConfigError
-from audiodiff.model import DiffusionModel
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.version import __version__
 
 FAST = (1e-4, 1e-3, 1e-2, 0.05, 0.2)
@@ -76,7 +76,7 @@ def blueprint(
     """
     tree = {
         "model": {
-            "_target_": "audiodiff.model.DiffusionModel",
+            "_target_": "audiodiff.models.diffusion_model.DiffusionModel",
             "mel": mel,
             "denoiser": {
                 "_target_": "audiodiff.diffusion.Denoiser",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audiodiff.constructors import Tree
+from audiodiff.bundle.constructors import Tree
 from audiodiff.convert.checkpoint import Checkpoint, tensors_of
 from audiodiff.convert.converted import (
     FAST,
@@ -17,7 +17,7 @@ from audiodiff.convert.converted import (
     origin_of,
 )
 from audiodiff.convert.hyperparameters import Hyperparameters
-from audiodiff.convert.weights import check_count
+from audiodiff.convert.tensors import check_count
 
 PROJECT = "lmnt-com/diffwave"
 FOREIGN = {

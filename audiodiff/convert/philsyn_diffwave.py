@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiodiff.constructors import Tree
+from audiodiff.bundle.constructors import Tree
 from audiodiff.convert.checkpoint import Checkpoint, read_config, tensors_of
 from audiodiff.convert.converted import (
     Converted,
@@ -25,7 +25,7 @@ from audiodiff.convert.converted import (
     origin_of,
 )
 from audiodiff.convert.hyperparameters import Hyperparameters
-from audiodiff.convert.weights import Tensors, check_count, check_names, without_weight_norm
+from audiodiff.convert.tensors import Tensors, check_count, check_names, without_weight_norm
 from audiodiff.errors import CheckpointError
 
 PROJECT = "philsyn/DiffWave-Vocoder"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from audiodiff.constructors import Tree
+from audiodiff.bundle.constructors import Tree
 from audiodiff.convert import lmnt_diffwave
 from audiodiff.convert.checkpoint import Checkpoint, read_number, tensors_of
 from audiodiff.convert.converted import (
@@ -16,7 +16,7 @@ from audiodiff.convert.converted import (
 )
 from audiodiff.convert.hyperparameters import Hyperparameters
 from audiodiff.convert.lmnt_diffwave import BLOCKS, foreign_name, network, params_of
-from audiodiff.convert.weights import check_count
+from audiodiff.convert.tensors import check_count
 from audiodiff.errors import CheckpointError
 
 PROJECT = "microsoft/NeuralSpeech, PriorGrad-vocoder"

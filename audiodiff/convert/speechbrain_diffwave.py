@@ -1,6 +1,6 @@
 """SpeechBrain's DiffWave: lmnt's network under other names, with reflected edges."""
 
-from audiodiff.constructors import Tree
+from audiodiff.bundle.constructors import Tree
 from audiodiff.convert.checkpoint import Checkpoint, read_config, tensors_of
 from audiodiff.convert.converted import (
     FAST,
@@ -15,7 +15,7 @@ from audiodiff.convert.converted import (
 )
 from audiodiff.convert.hyperparameters import Hyperparameters
 from audiodiff.convert.lmnt_diffwave import BLOCKS, foreign_name, network
-from audiodiff.convert.weights import check_count
+from audiodiff.convert.tensors import check_count
 from audiodiff.errors import CheckpointError
 
 PROJECT = "speechbrain/speechbrain"

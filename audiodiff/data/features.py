@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.audio.io import load_audio
-from audiodiff.audio.spec import MelSpec
 from audiodiff.data.augment import Augment
 from audiodiff.data.excerpt import length_of, read_excerpt
 from audiodiff.data.manifest import Utterance
 from audiodiff.data.predicted import aligned_mel, read_predicted, silent_after
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Hertz, Samples
 
 Tensors = dict[str, Tensor]

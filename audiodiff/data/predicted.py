@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from audiodiff.audio.mel import MelSpectrogram
-from audiodiff.audio.melfile import read_mel
-from audiodiff.audio.spec import MelSpec
 from audiodiff.data.manifest import Utterance
 from audiodiff.errors import MelError
+from audiodiff.mel.files import read_mel
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Samples
 
 TOLERANCE = 4

@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.audio import convention
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.takes import Settings
 from audiodiff.errors import InputError
 from audiodiff.integrations import SpeechT5Vocoder
+from audiodiff.mel import convention
 from audiodiff.vocoder import Vocoder
 
 MODEL = "microsoft/speecht5_tts"

@@ -9,11 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio import MelSpec, MelSpectrogram, convention, load_audio, read_mel
-from audiodiff.audio.judgement import judge
-from audiodiff.contract import Convert, MelContractWarning, fit_mel
+from audiodiff.audio import load_audio
 from audiodiff.demo.limits import Limits
 from audiodiff.errors import AudioError, InputError, MelError
+from audiodiff.mel import MelSpec, MelSpectrogram, convention, read_mel
+from audiodiff.mel.compatibility import judge
+from audiodiff.mel.contract import Convert, MelContractWarning, fit_mel
 
 MELS = frozenset({".npy", ".npz", ".safetensors", ".pt"})
 """Formats that hold arrays only; Kaldi's and HDF5 files can name other files, which would be the server's."""

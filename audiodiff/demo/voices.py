@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from audiodiff.bundle import read_config
+from audiodiff.bundle.format import read_config
+from audiodiff.bundle.location import DEFAULT, bundle_folder, shipped
 from audiodiff.errors import ConfigError
-from audiodiff.generator import DEFAULT as DIGITS
-from audiodiff.generator import Generator
-from audiodiff.shelf import DEFAULT, bundle_folder, shipped
+from audiodiff.generation.generator import DEFAULT as DIGITS
+from audiodiff.generation.generator import Generator
 from audiodiff.vocoder import Vocoder
 
-GENERATIVE = "audiodiff.generative."
+GENERATIVE = "audiodiff.models.generative_model."
 
 
 def load_voices(models: Sequence[str], device: str) -> Mapping[str, Vocoder]:

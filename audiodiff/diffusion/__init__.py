@@ -5,6 +5,7 @@ from audiodiff.diffusion.denoiser import BoundDenoiser, BoundNetwork, Denoise, D
 from audiodiff.diffusion.grids import Times, explicit, from_betas, karras, log_snr_uniform, quadratic, uniform
 from audiodiff.diffusion.guidance import bounded, classifier, classifier_free, projection, within
 from audiodiff.diffusion.likelihood import VariationalBound, flow_bits, variational_bound
+from audiodiff.diffusion.loss_weights import bound_weight, edm_weight, min_snr_weight, p2_weight, simple_weight
 from audiodiff.diffusion.losses import hybrid, l1, l2
 from audiodiff.diffusion.predictions import (
     EDMPrediction,
@@ -48,7 +49,6 @@ from audiodiff.diffusion.times import (
     stratified_times,
     uniform_times,
 )
-from audiodiff.diffusion.weights import bound_weight, edm_weight, min_snr_weight, p2_weight, simple_weight
 
 __all__ = [
     "EDM",

@@ -1,0 +1,1 @@
+"""Measurement: copy-synthesis, metrics with their statistics, reports, and the search for sampling grids."""

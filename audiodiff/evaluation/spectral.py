@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from audiodiff.audio import MelSpec, MelSpectrogram
 from audiodiff.evaluation.alignment import Aligned
 from audiodiff.evaluation.waveform import Signal, rms
+from audiodiff.mel import MelSpec, MelSpectrogram
 from audiodiff.types import Hertz
 
 N_FFT, HOP, N_MELS, F_MAX, FLOOR = 1024, 256, 80, 8000.0, 1e-5

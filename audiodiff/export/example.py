@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.export.sampler import UnrolledSampler
 from audiodiff.priors import MelInversion
 

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from audiodiff.audio.atomic import written_whole
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError, OutputError
 from audiodiff.export.example import Example, network_example, sampler_example, traced
 from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
-from audiodiff.export.weights import Weights, pack_weights
+from audiodiff.export.weight_storage import Weights, pack_weights
 from audiodiff.priors import MelInversion
 from audiodiff.version import __version__
 

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch._higher_order_ops import while_loop
 from torch.nn import functional as F
 
-from audiodiff.audio.griffin_lim import TINY, Magnitudes
-from audiodiff.audio.running_griffin_lim import BLOCK, LOOK_AHEAD, MOMENTUM
 from audiodiff.export.transforms import ConvolutionStft, Folded
+from audiodiff.phase.griffin_lim import TINY, Magnitudes
+from audiodiff.phase.running_griffin_lim import BLOCK, LOOK_AHEAD, MOMENTUM
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Wave
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError

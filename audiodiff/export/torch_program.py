@@ -6,7 +6,7 @@ import torch
 from torch.fx import GraphModule
 
 from audiodiff.audio.atomic import written_whole
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.export.example import sampler_example, traced
 from audiodiff.export.sampler import UnrolledSampler

@@ -5,9 +5,9 @@ from typing import Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from audiodiff.audio.spec import LogBase, MelSpec
 from audiodiff.errors import MelMismatchError
 from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.mel.spec import LogBase, MelSpec
 from audiodiff.types import Mel, Wave
 from audiodiff.vocoder import Vocoder
 

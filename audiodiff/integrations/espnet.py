@@ -5,9 +5,9 @@ from typing import Any, Unpack
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.spec import LogBase, MelSpec
 from audiodiff.errors import MelMismatchError
 from audiodiff.integrations.stage import Options, VocoderStage, standardized
+from audiodiff.mel.spec import LogBase, MelSpec
 from audiodiff.types import Hertz
 from audiodiff.vocoder import Vocoder
 

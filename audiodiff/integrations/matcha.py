@@ -4,9 +4,9 @@ from typing import Unpack
 
 from torch import Tensor
 
-from audiodiff.audio.conventions import convention
-from audiodiff.audio.spec import MelSpec
 from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.mel.conventions import convention
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
 from audiodiff.vocoder import Vocoder
 

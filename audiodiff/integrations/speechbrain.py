@@ -4,10 +4,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from audiodiff.audio.conventions import convention
-from audiodiff.audio.spec import MelSpec
 from audiodiff.errors import ConfigError
 from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.mel.conventions import convention
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Samples
 from audiodiff.vocoder import Vocoder
 

@@ -6,8 +6,8 @@ from typing import TypedDict, Unpack
 
 from torch import Tensor, nn
 
-from audiodiff.audio.spec import MelSpec
-from audiodiff.contract import Convert, relation_for
+from audiodiff.mel.contract import Convert, relation_for
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Hertz, Mel, Wave
 from audiodiff.vocoder import Vocoder
 

@@ -5,9 +5,9 @@ from typing import Unpack
 
 from torch import Tensor
 
-from audiodiff.audio.conventions import TACOTRON2_22K
-from audiodiff.audio.spec import MelSpec
 from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.mel.conventions import TACOTRON2_22K
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
 from audiodiff.vocoder import Vocoder
 

@@ -7,8 +7,8 @@ from typing import Unpack
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.conventions import convention
 from audiodiff.integrations.stage import Options, VocoderStage, standardized
+from audiodiff.mel.conventions import convention
 from audiodiff.types import Wave
 from audiodiff.vocoder import Vocoder
 

@@ -5,7 +5,7 @@ from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
-from audiodiff.networks.spectral import SpectralDiffWave
+from audiodiff.networks.spectral_diffwave import SpectralDiffWave
 from audiodiff.networks.whitening import Whitening
 
 __all__ = [

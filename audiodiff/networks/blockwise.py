@@ -2,7 +2,7 @@
 
 import torch
 
-from audiodiff.networks.packed import PackedBlock, PackedStack, Rows
+from audiodiff.networks.packed_stack import PackedBlock, PackedStack, Rows
 
 
 class BlockwiseStack:

@@ -5,13 +5,13 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.griffin_lim import energy
-from audiodiff.audio.mel_constraint import MelConstraint
-from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
+from audiodiff.phase.griffin_lim import energy
+from audiodiff.phase.mel_constraint import MelConstraint
 from audiodiff.types import Time, Wave
 
 Rows = Float[Tensor, "batch frames bins"]

@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.griffin_lim import Magnitudes
-from audiodiff.audio.spec import MelSpec
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.gated import GatedStack
-from audiodiff.networks.packed import Packing, Rows
+from audiodiff.networks.packed_stack import Packing, Rows
+from audiodiff.phase.griffin_lim import Magnitudes
 from audiodiff.types import Mel
 
 

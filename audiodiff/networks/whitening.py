@@ -3,9 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
 
 Gains = Float[Tensor, "batch bins frames"]

@@ -4,7 +4,7 @@ from audiodiff.priors.energy import MelEnergy
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
 from audiodiff.priors.latent import MelLatent
-from audiodiff.priors.magnitudes import NnlsMagnitudes
-from audiodiff.priors.spectral import SpectralEnvelope
+from audiodiff.priors.nnls_magnitudes import NnlsMagnitudes
+from audiodiff.priors.spectral_envelope import SpectralEnvelope
 
 __all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SpectralEnvelope"]

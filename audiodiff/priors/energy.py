@@ -3,10 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiodiff.audio.compression import MelCompression
-from audiodiff.audio.spec import MelSpec
 from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
+from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
 
 

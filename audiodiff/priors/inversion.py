@@ -5,13 +5,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.griffin_lim import griffin_lim
-from audiodiff.audio.mel_constraint import MelConstraint
-from audiodiff.audio.running_griffin_lim import RunningGriffinLim
-from audiodiff.audio.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.spec import MelSpec
+from audiodiff.phase.griffin_lim import griffin_lim
+from audiodiff.phase.mel_constraint import MelConstraint
+from audiodiff.phase.running_griffin_lim import RunningGriffinLim
 from audiodiff.priors.means import MagnitudeEstimator, MeanStream
 from audiodiff.types import Mel, Wave
 

@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from audiodiff.audio.compression import MelCompression
-from audiodiff.audio.griffin_lim import griffin_lim
-from audiodiff.audio.mel import MelSpectrogram
-from audiodiff.audio.spec import MelSpec
 from audiodiff.conditioning import Conditioning
+from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.mel.spec import MelSpec
+from audiodiff.phase.griffin_lim import griffin_lim
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.types import Mel, Wave
 

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.running_griffin_lim import RunningGriffinLim
 from audiodiff.errors import MelError
+from audiodiff.phase.running_griffin_lim import RunningGriffinLim
 from audiodiff.types import Mel, Wave
 
 BLOCK = 32

@@ -1,7 +1,7 @@
 """Synthesis in constant memory: a mel in pieces in, a waveform in pieces out, the same as the whole to rounding."""
 
-from audiodiff.streaming.stream import ModelStream
-from audiodiff.streaming.vocoding import VocoderStream
-from audiodiff.streaming.whole import LONG, vocoded
+from audiodiff.streaming.model_stream import ModelStream
+from audiodiff.streaming.synthesis import LONG, vocoded
+from audiodiff.streaming.vocoder_stream import VocoderStream
 
 __all__ = ["LONG", "ModelStream", "VocoderStream", "vocoded"]

@@ -10,7 +10,7 @@ from audiodiff.conditioning import Conditioning, Embedding, Label
 from audiodiff.data import Utterance
 from audiodiff.diffusion import diffuse, l2, simple_weight, uniform_times
 from audiodiff.errors import ConfigError, InputError
-from audiodiff.generative import GenerativeModel
+from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.training.noising import DrawTimes, balanced
 from audiodiff.training.objective import Distance, Losses, Weight
 from audiodiff.types import Hertz, Wave

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import ImportanceTimes, Schedule, diffuse
-from audiodiff.model import DiffusionModel
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.types import Mel, Time, Wave
 
 DrawTimes = Callable[[Schedule, int], Time]

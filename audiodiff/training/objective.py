@@ -17,7 +17,7 @@ from audiodiff.diffusion import (
     uniform_times,
 )
 from audiodiff.errors import ConfigError
-from audiodiff.model import DiffusionModel
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.noising import DrawTimes, add_noise, balanced
 from audiodiff.types import Mel, Time, Wave
 
@@ -28,7 +28,7 @@ Distance = Callable[[Tensor, Tensor], Float[Tensor, " batch"]]
 """(output, target) -> one distance per item: `l1` or `l2`."""
 
 Weight = Callable[[Schedule, Prediction, Time], Time]
-"""(schedule, prediction, t) -> one weight per item: one of the functions in `audiodiff.diffusion.weights`."""
+"""(schedule, prediction, t) -> one weight per item: one of the functions in `audiodiff.diffusion.loss_weights`."""
 
 
 class Simple(nn.Module):

@@ -8,9 +8,9 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.diffusion import Sampler, Schedule, Times
-from audiodiff.model import DiffusionModel
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.noise import SampleNoise
 from audiodiff.training.board import Board, boards, compare
 from audiodiff.training.spectral_loss import MultiResolutionStft

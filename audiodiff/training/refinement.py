@@ -6,12 +6,12 @@ from itertools import islice
 import torch
 from torch import nn
 
-from audiodiff.audio.mel import MelSpectrogram
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Schedule, Times, ddim
 from audiodiff.errors import ConfigError
-from audiodiff.model import DiffusionModel
-from audiodiff.training.inversion import inversion_prior
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.inversion_objectives import inversion_prior
 from audiodiff.training.objective import Losses
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Time, Wave

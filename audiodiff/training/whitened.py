@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from audiodiff.audio.envelope import MelEnvelope
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import l2, simple_weight, uniform_times
-from audiodiff.model import DiffusionModel
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.noising import DrawTimes, balanced, noised
 from audiodiff.training.objective import Distance, Losses, Simple, Weight
 from audiodiff.training.spectral_loss import MultiResolutionStft

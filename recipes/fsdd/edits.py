@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiodiff.audio.compression import per_band
-from audiodiff.audio.filterbank import mel_filterbank
-from audiodiff.choices import Told
 from audiodiff.data import read_manifest
 from audiodiff.data.clips import MemoryDataset, stacked
-from audiodiff.editing import NOTHING_TOLD, Editor, crossed_over
-from audiodiff.evaluation.classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.evaluation.spectral import si_sdr
-from audiodiff.generator import DEFAULT, Generator
+from audiodiff.generation.editing import NOTHING_TOLD, Editor, crossed_over
+from audiodiff.generation.generator import DEFAULT, Generator
+from audiodiff.generation.requests import Told
+from audiodiff.mel.compression import per_band
+from audiodiff.mel.filterbank import mel_filterbank
+from audiodiff.models.word_classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.training.generative import ClipFeatures
 from audiodiff.types import Wave
 

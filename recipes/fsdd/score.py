@@ -16,10 +16,10 @@ from torch import Tensor
 
 from audiodiff.data import read_manifest
 from audiodiff.data.clips import MemoryDataset, stacked
-from audiodiff.evaluation.classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.evaluation.generation import Judged, nearest, score
-from audiodiff.generator import DEFAULT, Generator, Guide
+from audiodiff.generation.generator import DEFAULT, Generator, Guide
+from audiodiff.models.word_classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.training.generative import ClipFeatures
 from audiodiff.types import Wave
 

@@ -10,8 +10,8 @@ and the mel. The model card of a bundle that is there already is kept.
 import argparse
 from pathlib import Path
 
-from audiodiff.bundle import CARD, load_bundle, read_config, save_bundle
-from audiodiff.constructors import build
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import CARD, load_bundle, read_config, save_bundle
 
 TIMES = [1.0, 0.3, 0.1, 0.03, 0.0]
 """The grid of experiment=ljspeech_refined; fewer steps end after the first ones."""

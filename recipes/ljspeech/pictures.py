@@ -7,9 +7,9 @@ import argparse
 from pathlib import Path
 
 from audiodiff import Vocoder, load_audio
-from audiodiff.audio import MelSpectrogram
 from audiodiff.data import read_manifest
 from audiodiff.evaluation.contact_sheet import RANGE_DB, spectrogram
+from audiodiff.mel import MelSpectrogram
 
 CLIPS = ("LJ001-0002", "LJ001-0008", "LJ001-0014")
 

@@ -17,8 +17,9 @@ from rich.progress import track
 from torch import Tensor
 
 from audiodiff import Vocoder
-from audiodiff.audio import MelSpectrogram, load_audio, resample, save_audio
+from audiodiff.audio import load_audio, resample, save_audio
 from audiodiff.data import Utterance, read_manifest
+from audiodiff.mel import MelSpectrogram
 from audiodiff.priors import MelInversion
 
 RECIPES = Path(__file__).parent.parent

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import CONVENTIONS, MelSpec, MelSpectrogram
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.stft import Stft
 from audiodiff.errors import ConfigError
+from audiodiff.mel import CONVENTIONS, MelSpec, MelSpectrogram
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.phase.griffin_lim import griffin_lim
 
 SPECS = {
     "same": MelSpec(sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, framing="same"),

@@ -13,11 +13,11 @@ import soundfile
 import torch
 
 from audiodiff import Vocoder
-from audiodiff.audio import convention, read_mel
 from audiodiff.bulk import Job, find_jobs
-from audiodiff.bundle import save_bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import save_bundle
 from audiodiff.errors import ConfigError, InputError
+from audiodiff.mel import convention, read_mel
 from tests.conftest import ROOT
 from tests.integrations.voices import mel_like
 from tests.trees import TINY_TREE

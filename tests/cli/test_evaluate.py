@@ -11,9 +11,9 @@ import pytest
 import soundfile
 import torch
 
-from audiodiff.bundle import CONFIG, add_grid, save_bundle
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import CONFIG, add_grid, save_bundle
 from audiodiff.cli.main import main
-from audiodiff.constructors import build, canonical
 from audiodiff.errors import BundleError
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.vocoder import Vocoder
@@ -204,7 +204,7 @@ def test_bad_arguments_are_one_sentence(audiodiff, arguments, words):
 
 
 def test_what_is_missing_is_named(audiodiff, monkeypatch):
-    monkeypatch.setattr("audiodiff.cli.evaluation.find_spec", lambda name: None if name == "pesq" else True)
+    monkeypatch.setattr("audiodiff.evaluation.comparison.find_spec", lambda name: None if name == "pesq" else True)
     result = audiodiff("evaluate", CLIPS, CLIPS)
     assert result.returncode == 2
     assert "evaluating needs pesq: install audiodiff[eval]" in result.stderr

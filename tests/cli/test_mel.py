@@ -6,9 +6,10 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
-from audiodiff.audio import MelSpectrogram, convention, load_audio, read_mel, write_mel
+from audiodiff.audio import load_audio
 from audiodiff.cli.mel import app
 from audiodiff.errors import AudiodiffError, ConfigError, OutputError
+from audiodiff.mel import MelSpectrogram, convention, read_mel, write_mel
 from tests.conftest import CLIP
 
 HIFIGAN, TACOTRON2, DIFFWAVE = (convention(name) for name in ("hifigan_22k", "tacotron2_22k", "diffwave_22k"))

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import torch
 
-from audiodiff.audio import MelSpectrogram, convention
-from audiodiff.bundle import save_bundle
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import save_bundle
 from audiodiff.cli.main import main
-from audiodiff.constructors import build, canonical
-from audiodiff.engine.native import Kernel
+from audiodiff.engine.diffwave.c_kernel import Kernel
+from audiodiff.mel import MelSpectrogram, convention
 from tests.conftest import CLIP, ROOT
 from tests.trees import TINY_TREE
 

@@ -7,10 +7,10 @@ import pytest
 import soundfile
 import torch
 
-from audiodiff.bundle import save_bundle
-from audiodiff.cli import long
+from audiodiff.bulk import long_mels
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import save_bundle
 from audiodiff.cli.main import main
-from audiodiff.constructors import build, canonical
 from tests.tiny_voices import mel_of
 from tests.trees import TINY_TREE
 
@@ -42,8 +42,8 @@ def vocode(bundle, monkeypatch, capsys):
 @pytest.fixture
 def pieces(monkeypatch):
     """Let mels be long from 40 frames on, and be read 25 at a time."""
-    monkeypatch.setattr(long, "LONG", 40)
-    monkeypatch.setattr(long, "PIECE", 25)
+    monkeypatch.setattr(long_mels, "LONG", 40)
+    monkeypatch.setattr(long_mels, "PIECE", 25)
 
 
 def samples(path):
@@ -62,10 +62,10 @@ def test_in_pieces_is_in_one_piece(vocode, monkeypatch, tmp_path, form):
         np.save(tmp_path / name, forms.get(form, mel))
         flags = ["--transposed"] if form == "transposed" else []
     assert vocode(tmp_path / name, "-o", tmp_path / "whole.wav", "--as", "model", *flags)[0] == 0
-    monkeypatch.setattr(long, "LONG", 40)
-    monkeypatch.setattr(long, "PIECE", 25)
+    monkeypatch.setattr(long_mels, "LONG", 40)
+    monkeypatch.setattr(long_mels, "PIECE", 25)
     if form != "npz":
-        monkeypatch.setattr("audiodiff.cli.vocode.read_mel", None)  # nobody reads it as a whole
+        monkeypatch.setattr("audiodiff.bulk.vocoding.read_mel", None)  # nobody reads it as a whole
     assert vocode(tmp_path / name, "-o", tmp_path / "pieces.wav", "--as", "model", *flags)[0] == 0
     whole, in_pieces = samples(tmp_path / "whole.wav"), samples(tmp_path / "pieces.wav")
     assert len(whole) == len(in_pieces) == 256 * FRAMES

@@ -4,7 +4,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from audiodiff.cli.config import build, compose_config, config_dir
+from audiodiff.experiment.config import build, compose_config, config_dir
 
 TREE = config_dir()
 EXPERIMENTS = sorted(path.stem for path in (TREE / "experiment").glob("*.yaml"))

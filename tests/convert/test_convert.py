@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.bundle import load_bundle, save_bundle
-from audiodiff.constructors import build
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import load_bundle, save_bundle
 from audiodiff.convert import convert
 from audiodiff.diffusion import from_betas
 from audiodiff.errors import CheckpointError

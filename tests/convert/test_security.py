@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from audiodiff.audio import read_mel
-from audiodiff.bundle import CONFIG, WEIGHTS, load_bundle, save_bundle
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import CONFIG, WEIGHTS, load_bundle, save_bundle
 from audiodiff.cli.main import main
-from audiodiff.constructors import build, canonical
 from audiodiff.convert import convert
 from audiodiff.errors import AudiodiffError, BundleError, CheckpointError, MelError
+from audiodiff.mel import read_mel
 from tests.convert import foreign
 from tests.trees import TINY_TREE
 
@@ -134,7 +134,7 @@ def test_bundles_do_not_unpickle(write, bundle, marker):
 
 @pytest.mark.parametrize("key", ["model", "sampler", "grid"])
 @pytest.mark.parametrize(
-    "target", ["os.mkdir", "audiodiff.bundle.shutil.rmtree", "audiodiff.diffusion.betas.torch.load"]
+    "target", ["os.mkdir", "audiodiff.bundle.format.shutil.rmtree", "audiodiff.diffusion.betas.torch.load"]
 )
 def test_configs_name_only_audiodiff_s_classes(key, target, bundle, marker):
     edit(bundle, lambda config: config.update({key: {"_target_": target, "path": str(marker)}}))

@@ -3,7 +3,7 @@
 import pytest
 
 from audiodiff.data import Utterance
-from audiodiff.training.features import MelFeatures
+from audiodiff.training.model_features import MelFeatures
 from tests.conftest import CLIP, ROOT
 
 LONG = ROOT / "tests" / "clips" / "LJ001-0008.flac"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from audiodiff.cli.config import build, compose_config
 from audiodiff.data import Gain, Loudness
 from audiodiff.data.datamodule import ShardData, VocoderData
+from audiodiff.experiment.config import build, compose_config
 from tests.conftest import ROOT
 
 CORPORA = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/prepare.py"))

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention, load_audio, write_mel
+from audiodiff.audio import load_audio
 from audiodiff.audio.io import resample
 from audiodiff.data import FeatureStore, LiveFeatures, Utterance, read_manifest, write_manifest
 from audiodiff.data.excerpt import length_of, read_excerpt
 from audiodiff.errors import AudioError, InputError, MelError, MelMismatchError
-from audiodiff.training.features import InversionFeatures, MelFeatures
+from audiodiff.mel import MelSpectrogram, convention, write_mel
+from audiodiff.training.model_features import InversionFeatures, MelFeatures
 from tests.conftest import CLIP
 from tests.data.conftest import CLIPS
 

@@ -16,7 +16,7 @@ from audiodiff.data.datamodule import VocoderData, spread
 from audiodiff.data.dataset import usable
 from audiodiff.data.order import by_speaker, epoch_order
 from audiodiff.errors import AudioError, ConfigError, InputError
-from audiodiff.training.features import DeferredMelFeatures
+from audiodiff.training.model_features import DeferredMelFeatures
 from tests.data.conftest import CLIPS
 
 SEGMENT = 16

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiodiff.audio import MelSpectrogram, convention, write_mel
+from audiodiff.mel import MelSpectrogram, convention, write_mel
 from tests.conftest import CLIP, ROOT
 
 client = pytest.importorskip("gradio_client", reason="needs gradio (pip install 'audiodiff[demo]')")

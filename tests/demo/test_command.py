@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from audiodiff.bundle import save_bundle
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import save_bundle
 from audiodiff.cli.main import main
-from audiodiff.constructors import build, canonical
 from tests.conftest import ROOT
 from tests.trees import TINY_TREE
 

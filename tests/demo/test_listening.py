@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from audiodiff.bundle import Bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import Bundle
 from audiodiff.demo.digits import strung
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.listening import Tally, Trial
-from audiodiff.demo.pictures import comparison_pictures
+from audiodiff.demo.spectrograms import comparison_pictures
 from audiodiff.demo.takes import Settings, Take, pcm, takes
 from audiodiff.errors import ConfigError
 from audiodiff.vocoder import Vocoder

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from audiodiff.audio import convention
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.speech import Speaker, load_speaker, speaking
 from audiodiff.demo.takes import Settings
 from audiodiff.errors import InputError, MelMismatchError
+from audiodiff.mel import convention
 from tests.integrations.voices import voice_for
 
 LIMITS = Limits(duration=0.5, letters=20)

@@ -8,10 +8,10 @@ import soundfile
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention, write_mel
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.upload import MODELS_OWN, Reading, open_upload, shown_name
 from audiodiff.errors import InputError, MelMismatchError
+from audiodiff.mel import MelSpectrogram, convention, write_mel
 from tests.conftest import CLIP
 
 OWN = convention("hifigan_22k")

@@ -3,12 +3,12 @@
 import pytest
 import soundfile
 
-from audiodiff.bundle import save_bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import save_bundle
+from audiodiff.bundle.location import DEFAULT, shipped
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.voices import load_generator, load_voices, makes_clips, shipped_vocoders, voice_named
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.shelf import DEFAULT, shipped
 from tests.generators import tiny_generator
 from tests.trees import TINY_TREE
 

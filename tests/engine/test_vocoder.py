@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff import Vocoder
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import (
     SAMPLERS,
     VP,
@@ -25,7 +25,7 @@ from audiodiff.diffusion import (
 )
 from audiodiff.engine import FastDiffWave, chosen_dtype, precision
 from audiodiff.errors import ConfigError
-from audiodiff.model import DiffusionModel
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave, SpectralDiffWave
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import Isotropic

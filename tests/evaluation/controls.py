@@ -5,10 +5,10 @@ import pyworld
 import torch
 from scipy.signal import firwin
 
-from audiodiff.audio import MelSpectrogram, convention
-from audiodiff.audio.filterbank import mel_filterbank
-from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.stft import Stft
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.mel.filterbank import mel_filterbank
+from audiodiff.phase.griffin_lim import griffin_lim
 from tests.evaluation.conftest import SAMPLE_RATE
 
 

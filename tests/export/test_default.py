@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from audiodiff import Vocoder
-from audiodiff.audio import MelSpectrogram
-from audiodiff.bundle import CARD, WEIGHTS, load_bundle, read_config, save_bundle
+from audiodiff.bundle.format import CARD, WEIGHTS, load_bundle, read_config, save_bundle
 from audiodiff.cli.main import main
 from audiodiff.export import onnx_runner
+from audiodiff.mel import MelSpectrogram
 from audiodiff.vocoder import DEFAULT, bundle_folder
 from tests.export.test_onnx import LENGTHS, check_batches, vocoded_without_torch
 

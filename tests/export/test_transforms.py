@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave
 from audiodiff.export.transforms import ConvolutionStft, best_columns
+from audiodiff.mel import convention
 
 MEL = convention("hifigan_22k")
 SPECS = {

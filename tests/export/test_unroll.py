@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
-from audiodiff.bundle import Bundle
+from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import (
     SAMPLERS,
     Denoiser,
@@ -22,7 +21,8 @@ from audiodiff.diffusion.predictions import LearnedVariance
 from audiodiff.errors import ConfigError
 from audiodiff.export.sampler import UnrolledSampler, real
 from audiodiff.export.unroll import unroll
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import convention
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.noise import SampleNoise

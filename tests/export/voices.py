@@ -2,8 +2,8 @@
 
 import torch
 
-from audiodiff.bundle import Bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import Bundle
 from audiodiff.convert import convert
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, Whitening
 from audiodiff.priors import MelInversion, NnlsMagnitudes

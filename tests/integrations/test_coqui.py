@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.errors import MelMismatchError
 from audiodiff.integrations import CoquiVocoder
 from audiodiff.integrations.coqui import spec_of
+from audiodiff.mel import convention
 from tests.integrations.voices import voice_for
 
 DECIBELS = replace(convention("coqui_22k"), shift=0.0, scale=1.0, range=None)

@@ -6,11 +6,11 @@ import torch
 import yaml
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.errors import MelMismatchError
 from audiodiff.integrations import EspnetVocoder
 from audiodiff.integrations.espnet import spec_of
 from audiodiff.integrations.stage import standardized
+from audiodiff.mel import convention
 from tests.integrations.voices import voice_for
 
 MEAN, STD = np.linspace(-3, -1, 80), np.linspace(0.5, 1.5, 80)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.integrations import MatchaVocoder
+from audiodiff.mel import convention
 from tests.integrations.voices import voice_for
 
 SPEC = convention("matcha_22k")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.integrations import SpeechbrainVocoder
+from audiodiff.mel import convention
 from tests.integrations.voices import voice_for
 
 SPEC = convention("speechbrain_22k")

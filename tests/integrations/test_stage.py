@@ -10,8 +10,6 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from audiodiff import Vocoder
-from audiodiff.audio import convention, convert_mel
-from audiodiff.contract import MelContractWarning
 from audiodiff.errors import ConfigError, MelMismatchError
 from audiodiff.integrations import (
     FastSpeech2ConformerVocoder,
@@ -22,6 +20,8 @@ from audiodiff.integrations import (
 )
 from audiodiff.integrations.stage import VocoderStage
 from audiodiff.integrations.torchaudio import WAVERNN
+from audiodiff.mel import convention, convert_mel
+from audiodiff.mel.contract import MelContractWarning
 from tests.integrations.voices import mel_like, voice_for
 
 MEAN, STD = torch.linspace(-3, -1, 80), torch.linspace(0.5, 1.5, 80)

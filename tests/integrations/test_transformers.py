@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.integrations import FastSpeech2ConformerVocoder, SpeechT5Vocoder
 from audiodiff.integrations.stage import standardized
+from audiodiff.mel import convention
 from tests.integrations.voices import voice_for
 
 transformers = pytest.importorskip("transformers", reason="needs transformers")

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from audiodiff import MelSpec, Vocoder
-from audiodiff.bundle import Bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import Bundle
 from tests.trees import TINY_TREE
 
 
 def voice_for(spec: MelSpec) -> Vocoder:
     """A vocoder whose own convention is `spec`; always the same random weights, none of them zero throughout."""
-    mel = {"_target_": "audiodiff.audio.spec.MelSpec"} | spec.to_dict()
+    mel = {"_target_": "audiodiff.mel.spec.MelSpec"} | spec.to_dict()
     tree = canonical(TINY_TREE)
     for part in (tree["model"], tree["model"]["denoiser"]["network"], tree["model"]["prior"]):
         part["mel"] = mel

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.conditioning import NOTHING, Conditioning
 from audiodiff.errors import ConfigError
+from audiodiff.mel import convention
 from audiodiff.networks import ClipEmbedding, DiffWave, MelGenerator, SpectralDiffWave
 from audiodiff.networks.embeddings import StepEmbedding
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
-from audiodiff.audio.griffin_lim import griffin_lim
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import bound_network
+from audiodiff.mel import convention
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.local_spectral import RelativePhases
 from audiodiff.networks.upsampling import MelUpsampler, split_hop
+from audiodiff.phase.griffin_lim import griffin_lim
 
 MEL = convention("hifigan_22k")
 NETWORKS = {

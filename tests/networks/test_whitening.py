@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention, load_audio
+from audiodiff.audio import load_audio
 from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
+from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.networks import DiffWave, Whitening
 from audiodiff.priors import SpectralEnvelope
 

@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, load_audio
-from audiodiff.bundle import load_bundle
+from audiodiff.audio import load_audio
+from audiodiff.bundle.constructors import build
+from audiodiff.bundle.format import load_bundle
 from audiodiff.conditioning import Conditioning
-from audiodiff.constructors import build
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Times, ancestral, ddim, from_betas, uniform
 from audiodiff.engine import accelerated
 from audiodiff.errors import ConfigError
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import MelSpectrogram
+from audiodiff.models.diffusion_model import DiffusionModel
 
 SPEECHBRAIN = """\
 train_timesteps: 50

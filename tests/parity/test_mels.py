@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiodiff.audio import MelSpec, MelSpectrogram, convention, load_audio
-from audiodiff.audio.filterbank import mel_filterbank
+from audiodiff.audio import load_audio
+from audiodiff.mel import MelSpec, MelSpectrogram, convention
+from audiodiff.mel.filterbank import mel_filterbank
 
 SYSTEMS = {
     "bigvgan_22k_fmax8k": "bigvgan_22k_fmax8k",

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention
 from audiodiff.errors import ConfigError
+from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.networks import MagnitudeNetwork
 from audiodiff.priors import Isotropic, MelInversion, NnlsMagnitudes, SpectralEnvelope
 

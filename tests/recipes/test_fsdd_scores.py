@@ -9,7 +9,7 @@ import torch
 
 from audiodiff.audio import save_audio
 from audiodiff.data import Utterance, write_manifest
-from audiodiff.evaluation.classifier import WordClassifier, save_classifier
+from audiodiff.models.word_classifier import WordClassifier, save_classifier
 from tests.generators import LABELS, MEL, SPEAKERS, tiny_bundle, tiny_model
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "fsdd"

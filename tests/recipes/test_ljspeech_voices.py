@@ -6,8 +6,8 @@ import importlib.util
 import torch
 from torch.testing import assert_close
 
-from audiodiff.bundle import load_bundle, save_bundle
-from audiodiff.constructors import build, canonical
+from audiodiff.bundle.constructors import build, canonical
+from audiodiff.bundle.format import load_bundle, save_bundle
 from audiodiff.vocoder import Vocoder
 from tests.conftest import ROOT
 from tests.tiny_voices import mel_of

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from audiodiff.audio import resample
-from audiodiff.cli.config import build, compose_config
 from audiodiff.data import Utterance, read_manifest, write_manifest
+from audiodiff.experiment.config import build, compose_config
 from tests.recipes.test_recipes import load
 
 universal = load("universal")

@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpec, MelSpectrogram
-from audiodiff.audio.griffin_lim import griffin_lim
-from audiodiff.audio.mel_constraint import MelConstraint
-from audiodiff.audio.rounds import Rounds
-from audiodiff.audio.running_griffin_lim import BLOCK, RunningGriffinLim
 from audiodiff.audio.stft import Stft
+from audiodiff.mel import MelSpec, MelSpectrogram
 from audiodiff.networks import MagnitudeNetwork
 from audiodiff.noise import BLOCK as NOISE_BLOCK
 from audiodiff.noise import SampleNoise
+from audiodiff.phase.griffin_lim import griffin_lim
+from audiodiff.phase.iterations import Rounds
+from audiodiff.phase.mel_constraint import MelConstraint
+from audiodiff.phase.running_griffin_lim import BLOCK, RunningGriffinLim
 from audiodiff.priors import MelInversion, NnlsMagnitudes
-from audiodiff.streaming.tape import Tape
+from audiodiff.streaming.frame_buffer import Tape
 from tests.tiny_voices import HIFIGAN, mel_of
 
 SPECS = {

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff.audio import convention
 from audiodiff.diffusion import SAMPLERS, restart
 from audiodiff.errors import ConfigError, MelError, MelMismatchError, StreamError
+from audiodiff.mel import convention
 from audiodiff.noise import SampleNoise
-from audiodiff.streaming import stream as stream_module
+from audiodiff.streaming import model_stream as stream_module
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of
 
 OPTIONS = {"spec": HIFIGAN, "seed": 5}
@@ -57,7 +57,7 @@ def test_samplers_that_are_bound_to_options_stream_too(vocoder, monkeypatch):
 def test_a_long_mel_is_vocoded_in_tiles(vocoder, monkeypatch):
     mels = torch.stack([mel_of(150, 1), mel_of(150, 2)])
     whole = vocoder(mels, spec=HIFIGAN, seed=[1, 2])
-    monkeypatch.setattr("audiodiff.streaming.whole.LONG", 40)
+    monkeypatch.setattr("audiodiff.streaming.synthesis.LONG", 40)
     assert_close(vocoder(mels, spec=HIFIGAN, seed=[1, 2]), whole, rtol=0, atol=1e-5)
     assert_close(vocoder(mels[1], spec=HIFIGAN, seed=2), whole[1], rtol=0, atol=1e-5)
 

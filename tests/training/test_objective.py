@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention, resample
+from audiodiff.audio import resample
 from audiodiff.diffusion import (
     Denoiser,
     EpsPrediction,
@@ -22,10 +22,11 @@ from audiodiff.diffusion import (
     min_snr_weight,
 )
 from audiodiff.errors import ConfigError
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic
-from audiodiff.training.inversion import Endpoint, MagnitudeMatch, Rollout
+from audiodiff.training.inversion_objectives import Endpoint, MagnitudeMatch, Rollout
 from audiodiff.training.objective import Hybrid, Simple
 from audiodiff.training.refinement import Refinement
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from audiodiff import Vocoder
-from audiodiff.cli.config import build, compose_config
-from audiodiff.cli.train import build_model, run_training, train
 from audiodiff.data import Utterance, write_manifest
 from audiodiff.errors import ConfigError, InputError
+from audiodiff.experiment.config import build, compose_config
+from audiodiff.experiment.run import build_model, run_training, train
 from tests.conftest import CLIP
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations

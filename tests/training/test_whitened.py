@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio import MelSpectrogram, convention
 from audiodiff.diffusion import Denoiser, EpsPrediction, LinearBetas, StraightPath, X0Prediction
-from audiodiff.model import DiffusionModel
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic, MelEnergy, MelInversion, NnlsMagnitudes, SpectralEnvelope
 from audiodiff.training.objective import Simple

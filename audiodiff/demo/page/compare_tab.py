@@ -25,7 +25,7 @@ from audiodiff.demo.page.parts import (
     uploaded,
 )
 from audiodiff.demo.page.vocode_tab import FORGOTTEN, Update
-from audiodiff.demo.pictures import output_pictures
+from audiodiff.demo.spectrograms import output_pictures
 from audiodiff.demo.takes import Settings, Take, takes
 from audiodiff.demo.upload import OneMel, Reading, open_upload
 from audiodiff.demo.voices import voice_named

@@ -17,9 +17,9 @@ from audiodiff.demo.page.parts import (
     steps_field,
 )
 from audiodiff.demo.page.vocode_tab import Update
-from audiodiff.demo.pictures import output_pictures
+from audiodiff.demo.spectrograms import output_pictures
 from audiodiff.demo.takes import pcm
-from audiodiff.generator import Generator
+from audiodiff.generation.generator import Generator
 
 ANY = "any"
 

@@ -11,7 +11,7 @@ from audiodiff.demo.page.generate_tab import GenerateTab
 from audiodiff.demo.page.speak_tab import SpeakTab
 from audiodiff.demo.page.vocode_tab import VocodeTab
 from audiodiff.demo.speech import Speaker
-from audiodiff.generator import Generator
+from audiodiff.generation.generator import Generator
 from audiodiff.vocoder import Vocoder
 
 STYLE = """

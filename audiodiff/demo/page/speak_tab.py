@@ -20,7 +20,7 @@ from audiodiff.demo.page.parts import (
     steps_field,
 )
 from audiodiff.demo.page.vocode_tab import Update
-from audiodiff.demo.pictures import output_pictures
+from audiodiff.demo.spectrograms import output_pictures
 from audiodiff.demo.speech import Speaker, speaking
 from audiodiff.demo.takes import pcm
 from audiodiff.demo.voices import voice_named

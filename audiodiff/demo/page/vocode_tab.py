@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from audiodiff.audio import CONVENTIONS
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.page.parts import (
     DRAWING_QUEUE,
@@ -25,11 +24,12 @@ from audiodiff.demo.page.parts import (
     upload_box,
     uploaded,
 )
-from audiodiff.demo.pictures import comparison_pictures, output_pictures
+from audiodiff.demo.spectrograms import comparison_pictures, output_pictures
 from audiodiff.demo.takes import Pcm, Take, pcm, takes
 from audiodiff.demo.upload import MODELS_OWN, UNSAID, Reading, open_upload
 from audiodiff.demo.voices import voice_named
 from audiodiff.errors import InputError
+from audiodiff.mel import CONVENTIONS
 from audiodiff.vocoder import Vocoder
 
 Update = Any

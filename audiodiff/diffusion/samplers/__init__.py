@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from functools import partial
 
-from audiodiff.diffusion.samplers.ddim import ancestral, ddim
-from audiodiff.diffusion.samplers.heun import edm_stochastic, heun, restart
+from audiodiff.diffusion.samplers.first_order import ancestral, ddim
 from audiodiff.diffusion.samplers.multistep import dpmpp_2m, dpmpp_3m
-from audiodiff.diffusion.samplers.unipc import unipc
-from audiodiff.diffusion.samplers.walk import Sampler
+from audiodiff.diffusion.samplers.predictor_corrector import unipc
+from audiodiff.diffusion.samplers.second_order import edm_stochastic, heun, restart
+from audiodiff.diffusion.samplers.signature import Sampler
 
 SAMPLERS: Mapping[str, Sampler] = {
     "ancestral": ancestral,

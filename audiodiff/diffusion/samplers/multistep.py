@@ -7,7 +7,6 @@ from typing import Literal
 from audiodiff.diffusion.denoiser import Denoise
 from audiodiff.diffusion.grids import Times
 from audiodiff.diffusion.process import Transition
-from audiodiff.diffusion.samplers.ddim import ddim_step
 from audiodiff.diffusion.samplers.exponential import (
     Estimate,
     Rule,
@@ -17,7 +16,8 @@ from audiodiff.diffusion.samplers.exponential import (
     reference_third_order,
     remember,
 )
-from audiodiff.diffusion.samplers.walk import sampler
+from audiodiff.diffusion.samplers.first_order import ddim_step
+from audiodiff.diffusion.samplers.signature import sampler
 from audiodiff.diffusion.schedules import Schedule
 from audiodiff.errors import ConfigError
 from audiodiff.types import Noise, Wave

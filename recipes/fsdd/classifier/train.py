@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.cli.config import build, compose_config
 from audiodiff.data import read_manifest
 from audiodiff.data.clips import MemoryDataset, stacked
 from audiodiff.diffusion import StraightPath, diffuse, uniform_times
-from audiodiff.evaluation.classifier import WordClassifier, accuracy, save_classifier
-from audiodiff.generative import GenerativeModel
+from audiodiff.experiment.config import build, compose_config
+from audiodiff.models.generative_model import GenerativeModel
+from audiodiff.models.word_classifier import WordClassifier, accuracy, save_classifier
 from audiodiff.training.generative import ClipFeatures
 
 BATCH = 64

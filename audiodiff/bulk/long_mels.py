@@ -1,0 +1,90 @@
+"""Mels of any length, read, vocoded and written piece by piece."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audiodiff.audio.io import audio_written
+from audiodiff.mel import MelFile, MelSpec
+from audiodiff.streaming import LONG
+from audiodiff.streaming.inputs import Options, checked
+from audiodiff.types import Samples
+from audiodiff.vocoder import Vocoder
+
+PIECE = 512
+"""Frames that are read at a time."""
+
+OneMel = Float[Tensor, "n_mels frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class LongMel:
+    """A mel of `frames` frames, of which any piece can be had; `spec` is what it is said to be in."""
+
+    frames: int
+    piece: Callable[[int, int], OneMel]
+    spec: MelSpec | None
+
+
+def in_pieces(file: MelFile) -> MelFile | LongMel:
+    """A mel that was read, made ready for pieces if it is long."""
+    frames = file.mel.shape[1]
+    return LongMel(frames, lambda start, end: file.mel[:, start:end], file.spec) if frames > LONG else file
+
+
+def open_long(path: Path, spec: MelSpec | None, n_mels: int, *, transposed: bool) -> LongMel | None:
+    """The mel of an .npy file that is long and of the right shape, without reading it; None for all others."""
+    if path.suffix != ".npy":
+        return None
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):  # whatever is wrong with it, those who read it whole will say
+        return None
+    if not isinstance(stored, np.memmap):
+        return None
+    mel = stored[0] if stored.ndim == 3 and len(stored) == 1 else stored
+    mel = mel.T if transposed else mel
+    if mel.ndim != 2 or mel.shape[0] != n_mels or mel.shape[1] <= LONG or mel.dtype.kind != "f":
+        return None
+    return LongMel(mel.shape[1], piece_reader(path, mel, stored.offset), spec)
+
+
+def piece_reader(path: Path, mel: np.ndarray, offset: int) -> Callable[[int, int], OneMel]:
+    """A function that reads the frames from one to another; no more of the file than these is mapped at a time."""
+    (n_mels, frames), dtype, by_bands = mel.shape, mel.dtype, mel.flags.c_contiguous
+
+    def mapped(first: int, shape: tuple[int, ...]) -> np.ndarray:
+        return np.array(np.memmap(path, dtype, "r", offset + first * dtype.itemsize, shape), dtype=np.float32)
+
+    def piece(start: int, end: int) -> OneMel:
+        if by_bands:
+            bands = [mapped(band * frames + start, (end - start,)) for band in range(n_mels)]
+            return torch.from_numpy(np.stack(bands))
+        return torch.from_numpy(mapped(start * n_mels, (end - start, n_mels))).mT.contiguous()
+
+    return piece
+
+
+def vocode_long(
+    vocoder: Vocoder, mel: LongMel, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
+) -> Samples:
+    """Vocode into `target`, whole or not at all; call `advance` with the share that is done; return the length.
+
+    Where no convention is declared it is guessed from the beginning.
+    """
+    want, convert = vocoder.mel_spec, options.get("convert", "exact")
+    if mel.spec is None:
+        checked(mel.piece(0, LONG), None, want, convert)
+    stream = vocoder.stream(**{**options, "spec": mel.spec or want})
+    with audio_written(target, vocoder.sample_rate, comment=comment) as write:
+        for start in range(0, mel.frames, PIECE):
+            end = min(start + PIECE, mel.frames)
+            write(stream.feed(mel.piece(start, end)))
+            advance(end / mel.frames)
+        write(stream.flush())
+    return mel.frames * want.hop_length

@@ -1,0 +1,161 @@
+"""`audiodiff vocode`: mel or audio files in, waveforms out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from audiodiff.audio import audio_sample_rate, load_audio, save_audio
+from audiodiff.bulk import Job, is_done, mark_of, sweep
+from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
+from audiodiff.engine import Precision
+from audiodiff.errors import AudiodiffError, AudioError, InputError
+from audiodiff.mel import MelFile, MelSpec, MelSpectrogram, convention, read_mel
+from audiodiff.mel.contract import Convert
+from audiodiff.mel.formats import READERS
+from audiodiff.streaming.inputs import Options
+from audiodiff.types import Samples, Seconds
+from audiodiff.vocoder import Vocoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What one call of `audiodiff vocode` asks for; `model` is the mark of the bundle."""
+
+    jobs: list[Job]
+    model: str
+    sampler: str | None
+    steps: int | None
+    seed: int
+    precision: Precision
+    spec: MelSpec | None
+    convert: Convert
+    transposed: bool
+    resample: bool
+    overwrite: bool
+
+    def options(self) -> Options:
+        """How to vocode; the convention is each mel's own."""
+        return {"steps": self.steps, "sampler": self.sampler, "seed": self.seed, "convert": self.convert}
+
+    def mark(self, source: Path) -> str:
+        """The mark of what this request makes of a file."""
+        own = {"jobs", "overwrite", "spec"}
+        settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in own}
+        settings["spec"] = self.spec and self.spec.to_dict()
+        return mark_of(source, settings)
+
+
+def vocode_all(
+    vocoder: Vocoder, request: Request, console: Console, *, device: str, devices: int, num_nodes: int
+) -> list[str]:
+    """Do all jobs, in this process or in one for each device; return a sentence for each one that failed.
+
+    In the processes beside the first one nothing has failed: it speaks for all.
+    """
+    if devices * num_nodes == 1:
+        return vocode_files(vocoder.to(device), request, console)
+    from audiodiff.bulk.predict import vocode_everywhere
+
+    def work(job: Job) -> None:
+        console.print(vocode_file(vocoder, job, request), soft_wrap=True, markup=False)
+
+    jobs = request.jobs
+    return vocode_everywhere(vocoder.model, jobs, work, device=device, devices=devices, nodes=num_nodes) or []
+
+
+def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[str]:
+    """Vocode every input, one line each; return a sentence for each one that failed."""
+    sweep(request.jobs)
+    failures = []
+    n_steps = len(vocoder.times(request.steps)) - 1
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("steps", total=len(request.jobs) * n_steps)
+        for done, job in enumerate(request.jobs):
+
+            def advance(share: float, done: int = done) -> None:
+                progress.update(bar, completed=(done + share) * n_steps)
+
+            try:
+                line = vocode_file(vocoder, job, request, advance)
+                console.print(line, soft_wrap=True, markup=False)
+            except AudiodiffError as error:
+                failures.append(f"{job.source}: {error}")
+            advance(1)
+    return failures
+
+
+def vocode_file(
+    vocoder: Vocoder, job: Job, request: Request, advance: Callable[[float], None] = lambda share: None
+) -> str:
+    """Vocode one file, unless that is done; call `advance` with the share done; return the line that reports it."""
+    job.claim()
+    check_source(job.source)
+    mark = request.mark(job.source)
+    if not request.overwrite and is_done(job.target, mark):
+        return f"{job.source} -> {job.target}: done already"
+    mel = find_mel(job.source, vocoder, request)
+    started = time.perf_counter()
+    if isinstance(mel, LongMel):
+        samples = vocode_long(vocoder, mel, job.target, request.options(), comment=mark, advance=advance)
+    else:
+        samples = vocode_short(vocoder, mel, job.target, request.options(), comment=mark, advance=advance)
+    elapsed = time.perf_counter() - started
+    return report(job.source, job.target, samples / vocoder.sample_rate, elapsed)
+
+
+def vocode_short(
+    vocoder: Vocoder, mel: MelFile, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
+) -> Samples:
+    """Vocode in one piece into `target`; call `advance` with the share that is done; return the length."""
+    n_steps, wave = len(vocoder.times(options.get("steps"))) - 1, torch.empty(0)
+    options = {**options, "spec": mel.spec}
+    for step, wave in enumerate(vocoder.steps(mel.mel, **options), start=1):  # noqa: B007
+        advance(step / n_steps)
+    save_audio(target, wave, vocoder.sample_rate, comment=comment)
+    return len(wave)
+
+
+def report(path: Path, target: Path, duration: Seconds, elapsed: Seconds) -> str:
+    """The line that is printed for a finished file."""
+    return f"{path} -> {target}: {duration:.2f} s of audio in {elapsed:.2f} s, RTF {elapsed / duration:.3f}"
+
+
+def check_source(path: Path) -> None:
+    """Raise `InputError` for a file that is not there or empty."""
+    if not path.is_file():
+        raise InputError("no such file; give mel or audio files that exist")
+    if path.stat().st_size == 0:
+        raise InputError("the file is empty; give a mel or audio file with content")
+
+
+def find_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile | LongMel:
+    """The mel of a file, in pieces where it is long."""
+    n_mels = (request.spec or vocoder.mel_spec).n_mels
+    mel = open_long(path, request.spec, n_mels, transposed=request.transposed)
+    return in_pieces(load_mel(path, vocoder, request)) if mel is None else mel
+
+
+def load_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile:
+    """Read a mel file, or compute the mel of an audio file (copy-synthesis)."""
+    spec = vocoder.mel_spec
+    if path.suffix in READERS:
+        return read_mel(path, request.spec, transposed=request.transposed)
+    rate = audio_sample_rate(path)
+    if rate != spec.sample_rate and not request.resample:
+        raise AudioError(f"recorded at {rate} Hz, the model speaks {spec.sample_rate} Hz; pass --resample to convert")
+    wave = load_audio(path, spec.sample_rate)
+    frames = len(wave) // spec.hop_length
+    if frames == 0:
+        raise AudioError(f"{len(wave)} samples are less than one mel frame of {spec.hop_length}; give longer audio")
+    return MelFile(MelSpectrogram(spec)(wave.unsqueeze(0))[0, :, :frames], spec)
+
+
+def declared_spec(name: str | None, vocoder: Vocoder) -> MelSpec | None:
+    """The convention that mel files are said to be in: by its name, or as `model` that of the vocoder."""
+    return vocoder.mel_spec if name == "model" else None if name is None else convention(name)

@@ -1,0 +1,164 @@
+"""A bundle: a folder with config.json, model.safetensors and README.md, which is all that a model needs to be used.
+
+config.json holds a tree of constructors (`_target_` and arguments). A bundle is a stranger's file, so only
+classes and functions that audiodiff's own packages define are built from it, and weights are safetensors only.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from audiodiff.audio.atomic import written_whole
+from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
+from audiodiff.diffusion import Sampler, Schedule, Times, explicit
+from audiodiff.errors import AudiodiffError, BundleError
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.models.generative_model import GenerativeModel
+from audiodiff.version import __version__
+
+FORMAT = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+HEADER = ("format", "audiodiff", "name")
+"""The keys of config.json that say what wrote it, beside the trees of constructors."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A bundle's name becomes part of file names, so it may hold no path, and not more than they do."""
+LARGEST_CONFIG = 1 << 20
+
+
+AnyModel = DiffusionModel | GenerativeModel
+"""A vocoder or a generator."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model with the sampler and the grid that it is meant to be used with.
+
+    `grids` are those that were tuned for a number of steps. `config`, `card` and `dtype` are what `save_bundle` takes
+    to write it again; a model that came from no bundle has no `config`.
+    """
+
+    name: str
+    model: AnyModel
+    sampler: Sampler
+    grid: Callable[[Schedule], Times]
+    grids: Mapping[int, Times] = field(default_factory=dict)
+    config: Tree = field(default_factory=dict)
+    card: str = ""
+    dtype: torch.dtype = torch.float16
+
+
+def save_bundle(
+    folder: Path, name: str, config: Tree, model: AnyModel, card: str, dtype: torch.dtype = torch.float16
+) -> Path:
+    """Write a bundle; weights are kept as `dtype`, by default in half precision.
+
+    `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
+    or not at all, and replaces one of the same name.
+    """
+    check_name(name)
+    scratch = folder.with_name(folder.name + ".part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    header = {"format": FORMAT, "audiodiff": __version__, "name": name}
+    (scratch / CONFIG).write_text(json.dumps(header | canonical(config), indent=1) + "\n", encoding="utf-8")
+    weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
+    save_file(weights, scratch / WEIGHTS)
+    (scratch / CARD).write_text(card, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
+    return folder
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle on the CPU in float32; raises `BundleError` for one that is missing, damaged or newer."""
+    config = read_config(folder)
+    weights, dtype = _read_weights(folder / WEIGHTS)
+    try:
+        with Allowance(sum(tensor.numel() for tensor in weights.values())):
+            model = build(config["model"])
+        sampler, grid = build(config["sampler"]), build(config["grid"])
+    except AudiodiffError:
+        raise
+    except Exception as error:  # arguments from a stranger make constructors fail in every way there is
+        raise BundleError(f"{folder / CONFIG} does not describe a model: {type(error).__name__} {error}") from error
+    if not isinstance(model, AnyModel):
+        raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a vocoder or a generator")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise BundleError(f"{folder / WEIGHTS} does not fit its {CONFIG}: {first}") from error
+    return Bundle(
+        name=config["name"],
+        model=model.eval(),
+        sampler=sampler,
+        grid=grid,
+        grids=_tuned_grids(config, model.denoiser.schedule, folder / CONFIG),
+        config={key: value for key, value in config.items() if key not in HEADER},
+        card=(folder / CARD).read_text(encoding="utf-8", errors="replace") if (folder / CARD).is_file() else "",
+        dtype=dtype,
+    )
+
+
+def add_grid(folder: Path, times: Sequence[float], note: str) -> None:
+    """Make `times` the bundle's grid for that number of steps, and append `note` to its model card."""
+    config = read_config(folder)
+    config["grids"] = config.get("grids", {}) | {str(len(times) - 1): list(times)}
+    _tuned_grids(config, build(config["model"]).denoiser.schedule, folder / CONFIG)
+    card = (folder / CARD).read_text(encoding="utf-8")
+    for name, text in ((CONFIG, json.dumps(config, indent=1)), (CARD, f"{card.rstrip()}\n\n{note}")):
+        with written_whole(folder / name) as scratch:
+            scratch.write_text(text + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path) -> Tree:
+    """Read the tree of constructors without building any; raises `BundleError` as `load_bundle` does."""
+    path = folder / CONFIG
+    try:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise BundleError(f"{path} has {path.stat().st_size} bytes, a config at most {LARGEST_CONFIG}")
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{folder} is no bundle: {path.name} cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is damaged: {error}") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        found = config.get("format") if isinstance(config, dict) else type(config).__name__
+        raise BundleError(f"{path} has format {found!r}, this audiodiff reads format {FORMAT}: update audiodiff")
+    check_name(config.get("name"))
+    return config
+
+
+def check_name(name: object) -> None:
+    """Raise `BundleError` for a name that could lead out of the folder it is used in."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BundleError(f"{name!r} is no name for a bundle: expected up to 100 letters, digits and . _ -")
+
+
+def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:
+    try:
+        grids = {int(n_steps): explicit(schedule, times) for n_steps, times in config.get("grids", {}).items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BundleError(f"{path} has grids that cannot be sampled on: {error}") from error
+    if wrong := [n_steps for n_steps, times in grids.items() if len(times) != n_steps + 1]:
+        raise BundleError(f"{path} has grids of another length than their number of steps {wrong}")
+    return grids
+
+
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
+    """The weights in float32, and the finest precision that any of them was kept in."""
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path} cannot be read as safetensors: {error}") from error
+    kept = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
+    dtype = max(kept, key=lambda dtype: dtype.itemsize, default=torch.float32)
+    return {name: tensor.to(torch.float32) for name, tensor in weights.items()}, dtype

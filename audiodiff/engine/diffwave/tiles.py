@@ -1,0 +1,116 @@
+"""All calls that a sampler makes of a DiffWave, on one tile of time after the other.
+
+A call has to be as many samples behind the call before as the network looks ahead. In return what the blocks see of the
+mel in a tile is stretched and projected once for all of them.
+"""
+
+from collections.abc import Callable
+from math import ceil
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.engine.diffwave.mel_projection import (
+    MelPerBlock,
+    PartOfMel,
+    ProjectedMel,
+    SharedMel,
+    Shown,
+    StretchedMel,
+)
+from audiodiff.engine.diffwave.packed_weights import Packed
+from audiodiff.engine.diffwave.tile_pass import Walk, Workspace, steps_of, tile_length
+from audiodiff.networks.diffwave import DiffWave
+from audiodiff.networks.upsampling import BlockUpsamplers
+from audiodiff.types import Mel, Time, Wave
+
+PROJECTED = 1 << 29
+"""Bytes of projected mel that one waveform may hold at a time; with more calls every one projects for itself."""
+
+ReadMel = Callable[[int, int], Mel]
+"""The frames [1, n_mels, frames] of the mel from one to another, as far as there are such."""
+
+
+class CallsInTiles:
+    """One waveform, `calls` calls of a network; a tile is a whole number of frames. Belongs to one thread."""
+
+    def __init__(self, network: DiffWave, weights: Packed, calls: int) -> None:
+        self.network, self.weights = network, weights
+        self.tile = max(1, tile_length() // network.hop_length)
+        self.projects = calls > 1 and self._projected_bytes(calls) <= PROJECTED
+        self.workspace = Workspace(network, weights, self.tile * network.hop_length)
+        self.walks: list[Walk] = []
+        self.fed = [0] * calls
+        self.left = [weights.input.new_empty(network.output.out_channels, 0)] * calls
+        self.mels: dict[int, Shown | None] = {}
+        self.rooms: list[Tensor] = []
+
+    @property
+    def ahead(self) -> int:
+        """How many frames of the mel the first call must be able to see behind those of its tile."""
+        upsampler = self.network.upsampler
+        return 1 if upsampler is None else ceil(upsampler.spill / self.network.hop_length)
+
+    @torch.no_grad()
+    def feed(self, turn: int, x: Wave, t: Time, cond: Conditioning, read: ReadMel, *, last: bool) -> Tensor:
+        """Let call number `turn` take its next tile, a shorter one only at the end; return the next whole frames.
+
+        `x` is [1, samples]; the mean in `cond`, if the network sees one, is of the same frames. The answer is
+        [1, *outputs, samples]. Call number 0 of a tile comes before number 1, and so on.
+        """
+        start, hop = self.fed[turn], self.network.hop_length
+        self.fed[turn] += x.shape[-1] // hop
+        with torch.autocast("cpu", enabled=False):
+            if turn == len(self.walks):
+                self.walks.append(Walk(self.network, self.weights, self.workspace, steps_of(self.network, t, cond)[0]))
+            if turn == 0:
+                self.mels[start] = self._mel(start, self.fed[0], read)
+            waves = [x, cond.need_mean()] if self.network.sees_mean else [x]
+            piece = torch.stack(waves, dim=-1)[0].to(self.weights.input.dtype)
+            rows = self.walks[turn].feed(piece, self.mels[start], last=last)
+        if turn == len(self.fed) - 1:
+            self._forget(start)
+        return self._whole_frames(turn, rows)
+
+    def _whole_frames(self, turn: int, rows: Float[Tensor, "rows outputs"]) -> Tensor:
+        out = torch.cat([self.left[turn], rows.T], dim=1)
+        whole = out.shape[1] // self.network.hop_length * self.network.hop_length
+        self.left[turn] = out[:, whole:].clone()
+        return out[None, :, :whole].squeeze(1)
+
+    def _mel(self, start: int, end: int, read: ReadMel) -> Shown | None:
+        """What the blocks see in the tile of the frames from `start` to `end`; each asks somewhat earlier."""
+        network, upsampler = self.network, self.network.upsampler
+        if upsampler is None:
+            return None
+        hop = network.hop_length
+        first = max(0, (start * hop - network.context - upsampler.spill) // hop)
+        mel = read(first, end + self.ahead)[0]
+        if isinstance(upsampler, BlockUpsamplers):
+            part = MelPerBlock(upsampler, mel, hop, len(network.blocks), self.weights.dtype)
+        else:
+            part = SharedMel(upsampler, mel, self.weights.dtype)
+        whole = PartOfMel(part, first * hop)
+        return ProjectedMel(whole, self.weights, self._room()) if self.projects else StretchedMel(whole, self.weights)
+
+    def _room(self) -> Tensor:
+        """Memory for what is projected in one tile: from a tile that is done with, which is faster than new memory."""
+        if self.rooms:
+            return self.rooms.pop()
+        rows = self.workspace.tile + self.network.context
+        return torch.empty(
+            len(self.network.blocks), rows, 2 * self.network.input.out_channels, dtype=self.weights.dtype
+        )
+
+    def _forget(self, start: int) -> None:
+        mel = self.mels.pop(start)
+        if isinstance(mel, ProjectedMel):
+            self.rooms.append(mel.room)
+
+    def _projected_bytes(self, calls: int) -> int:
+        """A call is a whole number of tiles behind the one before."""
+        network, samples = self.network, self.tile * self.network.hop_length
+        row = 2 * len(network.blocks) * network.input.out_channels * self.weights.dtype.itemsize
+        return 0 if network.upsampler is None else row * samples * (1 + (calls - 1) * ceil(network.context / samples))

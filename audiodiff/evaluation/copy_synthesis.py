@@ -1,0 +1,102 @@
+"""Copy-synthesis: recordings to mels to waveforms again, with the clock running."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audiodiff.audio import audio_sample_rate, load_audio, save_audio
+from audiodiff.errors import AudioError, InputError
+from audiodiff.evaluation.pairs import Exclusion, Pair
+from audiodiff.evaluation.timing import PeakMemory, timed
+from audiodiff.mel import MelSpec, MelSpectrogram
+from audiodiff.types import Seconds
+
+OneMel = Float[Tensor, "n_mels frames"]
+OneWave = Float[Tensor, " samples"]
+REPEATS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """One way to make waveforms of the mels of `spec`, in `n_steps` calls of a network."""
+
+    name: str
+    spec: MelSpec
+    vocode: Callable[[OneMel], OneWave]
+    n_steps: int
+    device: torch.device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies:
+    """What came out: pairs to compare, and how fast it went.
+
+    `rtf` is by recording; `facts` are the steps, the latency of one second of speech, the peak memory.
+    """
+
+    pairs: list[Pair]
+    rtf: dict[str, float]
+    facts: dict[str, float]
+
+
+def read_mels(
+    references: Mapping[str, Path], spec: MelSpec, *, resampled: bool = False
+) -> tuple[dict[str, OneMel], list[Exclusion]]:
+    """The mel of every recording; raises `InputError` when there is none that can be used."""
+    mels, excluded = {}, []
+    for name, path in references.items():
+        try:
+            mels[name] = mel_of(path, spec, resampled=resampled)
+        except AudioError as error:
+            excluded.append(Exclusion(name, str(error)))
+    if not mels:
+        reasons = "; ".join(f"{item.id}: {item.reason}" for item in excluded[:3])
+        raise InputError(f"none of the {len(references)} recordings can be vocoded: {reasons}")
+    return mels, excluded
+
+
+def mel_of(path: Path, spec: MelSpec, *, resampled: bool = False) -> OneMel:
+    """The mel of a recording, as many frames as whole hops; raises `AudioError` where there is none."""
+    rate = audio_sample_rate(path)
+    if rate != spec.sample_rate and not resampled:
+        raise AudioError(f"recorded at {rate} Hz, the model speaks {spec.sample_rate} Hz; pass --resample to convert")
+    wave = load_audio(path, spec.sample_rate)
+    return MelSpectrogram(spec)(wave[None])[0, :, : len(wave) // spec.hop_length]
+
+
+def synthesize(
+    synthesis: Synthesis,
+    mels: Mapping[str, OneMel],
+    references: Mapping[str, Path],
+    folder: Path,
+    advance: Callable[[], None] = lambda: None,
+) -> Copies:
+    """Vocode every mel into a wav in `folder`; the first one once more before the clock starts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rate = synthesis.spec.sample_rate
+    synthesis.vocode(next(iter(mels.values())))
+    latency = median(latencies(synthesis, next(iter(mels.values()))))
+    memory = PeakMemory(synthesis.device)
+    pairs, rtf = [], {}
+    for name, mel in mels.items():
+        wave, elapsed = timed(lambda mel=mel: synthesis.vocode(mel), synthesis.device)
+        save_audio(folder / f"{name}.wav", wave, rate)
+        pairs.append(Pair(name, folder / f"{name}.wav", references[name]))
+        rtf[name] = elapsed / (len(wave) / rate)
+        advance()
+    peak = memory.mebibytes()
+    facts = {"n_steps": float(synthesis.n_steps), "latency": latency}
+    if peak is not None:
+        facts["peak_memory"] = peak
+    return Copies(pairs=pairs, rtf=rtf, facts=facts)
+
+
+def latencies(synthesis: Synthesis, mel: OneMel) -> list[Seconds]:
+    """Seconds from the mel of one second of speech to its waveform, several times."""
+    second = mel[:, : round(synthesis.spec.frame_rate)]
+    return [timed(lambda: synthesis.vocode(second), synthesis.device)[1] for _ in range(REPEATS)]

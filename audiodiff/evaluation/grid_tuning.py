@@ -1,0 +1,129 @@
+"""What `audiodiff tune` does: try grids on recordings, keep the best one in the bundle."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from rich.console import Console
+
+from audiodiff.audio import load_audio
+from audiodiff.bundle.format import add_grid
+from audiodiff.bundle.location import bundle_folder
+from audiodiff.diffusion import explicit
+from audiodiff.errors import ConfigError
+from audiodiff.evaluation.comparison import Output, check_ready, progress_bar
+from audiodiff.evaluation.copy_synthesis import OneMel, read_mels
+from audiodiff.evaluation.metrics import METRICS
+from audiodiff.evaluation.pairs import recordings_in
+from audiodiff.evaluation.scoring import score
+from audiodiff.evaluation.search import Grid, Trial, power_grids, search_grid
+from audiodiff.evaluation.waveform import Signal
+from audiodiff.noise import SampleNoise
+from audiodiff.vocoder import Vocoder
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What to search for, on how much, and for how long."""
+
+    steps: int
+    metric: str
+    budget: int
+    limit: int | None
+    seed: int
+    device: str
+    resampled: bool
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording and the mel that is vocoded."""
+
+    id: str
+    mel: OneMel
+    reference: Signal
+
+
+def tune_bundle(model: str, data: Path, aim: Aim) -> None:
+    """Search a grid for the bundle and write it there, unless none beats the one it has."""
+    check_ready(Output(folder=None, examples=0, overwrite=False, embedding=None, embedding_rate=0))
+    check_metric(aim.metric)
+    folder = bundle_folder(model)
+    vocoder = Vocoder.from_pretrained(folder, device=aim.device)
+    clips = read_clips(vocoder, data, aim)
+    own = tuple(vocoder.times(aim.steps).tolist())
+    with progress_bar(aim.budget) as advance:
+
+        def loss(grid: Grid) -> float:
+            cost = grid_loss(vocoder, grid, clips, aim) if can_be_sampled(vocoder, grid) else float("inf")
+            advance()
+            return cost
+
+        trials = search_grid(loss, [own, *power_grids(aim.steps)], aim.budget)
+    console = Console(highlight=False)
+    before = next(trial for trial in trials if trial.grid == own)
+    console.print(verdict(before, trials, aim), soft_wrap=True)
+    if trials[0].loss < before.loss:
+        add_grid(folder, trials[0].grid, note(before, trials, len(clips), aim))
+        console.print(f"{folder} samples on it from now on when asked for {aim.steps} steps", soft_wrap=True)
+
+
+def check_metric(name: str) -> None:
+    """Raise `ConfigError` for a metric that cannot be searched by."""
+    if name not in METRICS or name == "rtf":
+        near = get_close_matches(name, METRICS, n=1, cutoff=0) or ["log_mel"]
+        raise ConfigError(f"no metric {name!r} to tune by: did you mean {near[0]}?")
+
+
+def read_clips(vocoder: Vocoder, data: Path, aim: Aim) -> list[Clip]:
+    """The recordings that can be used."""
+    references = dict(list(recordings_in(data).items())[: aim.limit])
+    mels, _ = read_mels(references, vocoder.mel_spec, resampled=aim.resampled)
+    return [
+        Clip(name, mel, load_audio(references[name], vocoder.sample_rate).double().numpy())
+        for name, mel in mels.items()
+    ]
+
+
+def can_be_sampled(vocoder: Vocoder, grid: Grid) -> bool:
+    """Whether the schedule takes this grid: one of betas knows no time before its first training step."""
+    try:
+        explicit(vocoder.model.denoiser.schedule, grid)
+    except ConfigError:
+        return False
+    return True
+
+
+@torch.inference_mode()
+def grid_loss(vocoder: Vocoder, grid: Grid, clips: list[Clip], aim: Aim) -> float:
+    """Mean loss of the metric over the clips, each vocoded on the grid with the noise of the same seed."""
+    model, losses = vocoder.model, []
+    times = explicit(model.denoiser.schedule, grid)
+    for clip in clips:
+        mel = clip.mel[None].to(aim.device)
+        wave = model.generate(mel, sampler=vocoder.sampler(), times=times, noise=SampleNoise([aim.seed]))
+        generated = wave[0].double().cpu().numpy()
+        f_max = vocoder.mel_spec.f_top
+        scores = score(clip.id, clip.reference, generated, vocoder.sample_rate, f_max=f_max, wanted=(aim.metric,))
+        if aim.metric in scores.values:
+            losses.append(METRICS[aim.metric].loss(scores.values[aim.metric]))
+    if not losses:
+        raise ConfigError(f"no clip has a value of {aim.metric}: tune by another metric, or on longer recordings")
+    return fmean(losses)
+
+
+def verdict(before: Trial, trials: list[Trial], aim: Aim) -> str:
+    """What the search found, in one line."""
+    best = trials[0]
+    metric = METRICS[aim.metric]
+    sign = -1 if metric.better == "higher" else 1
+    found = ", ".join(f"{time:.4g}" for time in best.grid)
+    change = f"{sign * before.loss:.{metric.digits + 1}f} -> {sign * best.loss:.{metric.digits + 1}f}"
+    return f"{aim.steps} steps, {len(trials)} grids tried, {aim.metric} {change} at times {found}"
+
+
+def note(before: Trial, trials: list[Trial], n_clips: int, aim: Aim) -> str:
+    """The line for the model card."""
+    return f"Grid tuned by `audiodiff tune` on {n_clips} recordings, seed {aim.seed}: {verdict(before, trials, aim)}."

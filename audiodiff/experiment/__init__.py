@@ -1,0 +1,1 @@
+"""The Hydra layer: composed configs, training runs, their checkpoints and bundles, and sweeps over settings."""

@@ -1,0 +1,116 @@
+"""`audiodiff train`: a run from a composed config to a bundle."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from hydra.errors import HydraException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from torch import nn
+
+from audiodiff import networks
+from audiodiff.bundle.format import check_name
+from audiodiff.errors import ConfigError
+from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bundle
+from audiodiff.experiment.checkpoint_state import StoredConfig, checkpoint_to_resume, load_matching
+from audiodiff.experiment.config import build, compose_config
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.guard import replay
+from audiodiff.training.module import Training
+
+
+def run_training(overrides: list[str]) -> None:
+    """Compose `conf/train.yaml` with the overrides, train, and say where the bundle is."""
+    try:
+        config = compose_config("train", overrides)
+        if config.replay is not None:
+            Console().print(replay_losses(config), highlight=False)
+            return
+        bundle = train(config)
+    except HydraException as error:
+        raise ConfigError(f"the configuration does not work: {error}") from error
+    say = rank_zero_only(Console().print)
+    say(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
+
+
+def train(config: DictConfig) -> Path:
+    """Run the experiment that `config` describes and return the folder of its bundle."""
+    trainer = fit(config)
+    run = Path(config.paths.run)
+    if trainer.is_global_zero and best_score(trainer) == float("inf"):
+        write_bundle(config, run / "checkpoints" / "last.ckpt")
+    trainer.strategy.barrier()
+    return run / "bundle"
+
+
+def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
+    """Train as `config` says, from the start or from a checkpoint; returns the trainer with all that it found.
+
+    `callbacks` come behind those of the config.
+    """
+    check_name(config.name)
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    run = Path(config.paths.run)
+    resumed = checkpoint_to_resume(config, run)
+    write_config(config, run)
+
+    model = build_model(config)
+    objective = build(config.objective, model=model)
+    data = build(config.data, features=build(config.features, model=model))
+    module = Training(
+        objective=objective,
+        optimizer=build(config.optimizer),
+        lr_schedule=build(config.lr_schedule),
+        seed=config.seed,
+    )
+    trainer = build_trainer(config, *callbacks)
+    trainer.fit(module, data, ckpt_path=resumed)
+    return trainer
+
+
+def best_score(trainer: L.Trainer) -> float:
+    """The best value of the metric that the best checkpoint is chosen by; infinite if nothing was validated."""
+    scores = [callback.best_model_score for callback in monitoring(trainer)]
+    return min((float(score) for score in scores if score is not None), default=float("inf"))
+
+
+def build_model(config: DictConfig) -> DiffusionModel:
+    """Build the model, with the weights of `init_from`, and let `compile` speed its networks up."""
+    model: DiffusionModel = build(config.model)
+    sources = [config.init_from] if isinstance(config.init_from, str) else config.init_from or []
+    for source in sources:
+        load_matching(model, Path(source))
+    if config.compile is not None:
+        if config.compile not in torch.compiler.list_backends():
+            raise ConfigError(f"compile={config.compile}: expected one of {', '.join(torch.compiler.list_backends())}")
+        for network in trained_networks(model):
+            network.compile(backend=config.compile)  # in place: the names of the weights stay as they are
+    return model
+
+
+def trained_networks(model: DiffusionModel) -> list[nn.Module]:
+    """The networks inside the model, its prior's included."""
+    kinds = tuple(getattr(networks, name) for name in networks.__all__)
+    return [module for module in model.modules() if isinstance(module, kinds)]
+
+
+def build_trainer(config: DictConfig, *others: L.Callback) -> L.Trainer:
+    """Build the trainer with the callbacks and the logger of their own config groups."""
+    callbacks = [build(node) for node in config.callbacks.values() if node is not None]
+    callbacks += [StoredConfig(config), BundleAtBest(config)]
+    return build(config.trainer, callbacks=[*callbacks, *others], logger=build(config.logger) or False)
+
+
+@rank_zero_only
+def write_config(config: DictConfig, run: Path) -> None:
+    """Keep the composed config beside the checkpoints."""
+    run.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, run / "config.yaml", resolve=True)
+
+
+def replay_losses(config: DictConfig) -> str:
+    """Repeat the step that stopped a run and say what its losses are."""
+    losses = replay(Path(config.replay), build(config.objective, model=build_model(config)))
+    return "\n".join(f"batch {index}: {found}" for index, found in enumerate(losses))

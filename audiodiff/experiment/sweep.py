@@ -1,0 +1,42 @@
+"""`audiodiff train --multirun`: one run after the other, over all combinations of settings, by Hydra's sweepers."""
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from audiodiff.experiment.config import config_dir
+from audiodiff.experiment.run import best_score, fit
+
+
+def run_sweep(overrides: list[str]) -> None:
+    """Train every combination that the overrides name (`schedule=vp,cosine`), and print what each one reached."""
+    scores: dict[int, tuple[float, list[str]]] = {}
+
+    def job(config: DictConfig) -> float:
+        facts = HydraConfig.get()
+        config.paths.run = str(Path(config.paths.run) / str(facts.job.num))
+        score = best_score(fit(config))
+        scores[facts.job.num] = score, list(facts.overrides.task)
+        return score
+
+    before, sys.argv = sys.argv, [sys.argv[0], "--multirun", *overrides]
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
+    finally:
+        sys.argv = before
+    Console().print(ranking(scores))
+
+
+def ranking(scores: dict[int, tuple[float, list[str]]]) -> Table:
+    """The runs by their best score, each with the settings that not all of them have."""
+    common = set.intersection(*(set(settings) for _, settings in scores.values()))
+    table = Table("run", "settings", "best")
+    for number, (score, settings) in sorted(scores.items(), key=lambda item: item[1][0]):
+        own = [setting for setting in settings if setting not in common]
+        table.add_row(str(number), " ".join(own), f"{score:.4f}")
+    return table

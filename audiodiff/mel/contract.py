@@ -1,0 +1,74 @@
+"""The mel contract at the seam: a mel in another convention is converted, or refused, but never vocoded as it is."""
+
+import warnings
+from typing import Literal
+
+from audiodiff.errors import MelMismatchError
+from audiodiff.mel import Kinship, Relation, compare, convert_mel
+from audiodiff.mel.compatibility import Verdict, judge, name_of
+from audiodiff.mel.spec import MelSpec
+from audiodiff.types import Mel
+
+Convert = Literal["exact", "approximate"]
+"""Which conversions are made without asking: those by a formula, or also those by estimation."""
+
+
+SAY_SO = "spec=vocoder.mel_spec, or --as model on the command line"
+
+
+class MelContractWarning(UserWarning):
+    """A mel was converted before it was vocoded, or it is only probably in the model's convention."""
+
+
+def fit_mel(mel: Mel, have: MelSpec | None, want: MelSpec, convert: Convert = "exact") -> Mel:
+    """Return the mels [batch, n_mels, frames] in the convention `want`, or raise `MelMismatchError`.
+
+    Mels of the convention `have` pass as they are where it is the same one, and are converted, with a
+    `MelContractWarning`, where that is exact; where it is an estimate only with `convert="approximate"`.
+    Where `have` is None it is guessed, and the mel passes only if `want` is what it looks like most; if that is not
+    sure, with a warning.
+    """
+    if have is None:
+        _check_guess(mel, want)
+        return mel
+    relation = relation_for(have, want, convert)
+    if relation.kinship is Kinship.SAME:
+        return mel
+    warnings.warn(
+        f"the mel was converted from {name_of(have)} to {name_of(want)} ({relation.kinship}: {relation})",
+        MelContractWarning,
+        stacklevel=4,
+    )
+    return convert_mel(mel, have, want)
+
+
+def relation_for(have: MelSpec, want: MelSpec, convert: Convert = "exact") -> Relation:
+    """How `have` relates to `want`; raises `MelMismatchError` where the contract allows no way between them."""
+    relation = compare(have, want)
+    allowed = {Kinship.SAME, Kinship.EXACT} | ({Kinship.APPROXIMATE} if convert == "approximate" else set())
+    if relation.kinship not in allowed:
+        raise MelMismatchError(_refusal(relation, have, want))
+    return relation
+
+
+def _check_guess(mel: Mel, want: MelSpec) -> None:
+    for one in mel:
+        judgement = judge(one, None, want)
+        guess = judgement.guess
+        if guess is None or name_of(want) not in guess.names:
+            raise MelMismatchError(
+                f"the mel names no convention, and it does not look like {name_of(want)}, which the model expects "
+                f"({judgement.reason}); if you know that it is, say so: {SAY_SO}"
+            )
+        if judgement.verdict is Verdict.UNKNOWN:
+            warnings.warn(f"{judgement.reason}, or say so: {SAY_SO}", MelContractWarning, stacklevel=5)
+
+
+def _refusal(relation: Relation, have: MelSpec, want: MelSpec) -> str:
+    what = f"the mel is in {name_of(have)}, the model expects {name_of(want)} ({relation})"
+    if relation.kinship is Kinship.MISMATCHED:
+        return f"{what}; frames at other times cannot be converted: extract the mel again with the model's convention"
+    return (
+        f"{what}; this takes an estimate: convert it with `audiodiff mel convert FILE --to {name_of(want)}`, "
+        'or allow it with convert="approximate" (--convert approximate)'
+    )

@@ -1,0 +1,138 @@
+"""Named mel conventions of existing projects, each tested against what the project's own code produced.
+
+A convention is named after its best-known user and its sample rate; `ALIASES` lists projects that agree with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from functools import cache
+from types import MappingProxyType
+
+from audiodiff.errors import ConfigError
+from audiodiff.mel.spec import FINE_PRINT, MelSpec
+
+TACOTRON2_22K = MelSpec(sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_max=8000.0)
+"""Natural logarithm of Slaney bands with a floor of 1e-5: the root of most conventions below."""
+
+HIFIGAN_22K = replace(TACOTRON2_22K, magnitude_epsilon=1e-9, framing="same")
+BIGVGAN_44K_512 = replace(
+    HIFIGAN_22K, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, n_mels=128, f_max=None
+)
+
+DECIBELS = {"log_base": "10", "gain": 20.0}
+UNNORMALIZED = {"mel_scale": "htk", "mel_norm": None}
+"""torchaudio's defaults."""
+
+DIFFWAVE_22K = replace(
+    TACOTRON2_22K,
+    f_min=20.0,
+    f_max=None,
+    stft_norm="window",
+    shift=-80.0,
+    scale=100.0,
+    range=(0.0, 1.0),
+    **UNNORMALIZED,
+    **DECIBELS,
+)
+WAVEGRAD_22K = replace(DIFFWAVE_22K, n_fft=2048, win_length=1200, hop_length=300, n_mels=128)
+
+VOCOS_24K = replace(TACOTRON2_22K, sample_rate=24000, n_mels=100, f_max=None, floor=1e-7, **UNNORMALIZED)
+PARALLEL_WAVEGAN_22K = replace(TACOTRON2_22K, f_min=80.0, f_max=7600.0, log_base="10", floor=1e-10)
+PARALLEL_WAVEGAN_24K = replace(PARALLEL_WAVEGAN_22K, sample_rate=24000, n_fft=2048, win_length=1200, hop_length=300)
+NEMO_22K_BEFORE_2025_07 = replace(TACOTRON2_22K, periodic=False, framing="same")
+NEMO_44K_BEFORE_2025_07 = replace(
+    NEMO_22K_BEFORE_2025_07, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, f_max=None
+)
+NEMO_2025_07 = {"pad_mode": "constant", "last_frame": -11.52}
+"""What NeMo's commit 0fd4de534b of 2025-07-02 changed for everybody: zeros at the edges, a constant last frame."""
+
+ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "tacotron2_22k": (
+            "waveglow_22k",
+            "philsyn_22k",
+            "bddm_22k",
+            "fastdiff_tacotron_22k",
+            "speechbrain_22k",
+        ),
+        "hifigan_22k": ("matcha_22k", "bigvgan_22k_fmax8k", "priorgrad_22k", "fregrad_22k"),
+        "bigvgan_24k": ("f5_bigvgan_24k", "amphion_24k"),
+        "vocos_24k": ("flow2gan_24k",),
+        "espnet_24k": ("rfwave_espnet_24k",),
+    }
+)
+"""Other names of a convention: projects whose front-end is the same by construction."""
+
+_NAMED = {
+    "diffwave_22k": DIFFWAVE_22K,
+    "wavegrad_22k": WAVEGRAD_22K,
+    "wavegrad_24k": replace(WAVEGRAD_22K, sample_rate=24000),
+    "wavegrad_ivanvovk_22k": replace(
+        TACOTRON2_22K,
+        hop_length=300,
+        f_min=80.0,
+        power=2,
+        log_base="10",
+        floor=0.0,
+        silence=0.0,
+        last_frame="drop",
+        **UNNORMALIZED,
+    ),
+    "hifigan_22k": HIFIGAN_22K,
+    "tacotron2_22k": TACOTRON2_22K,
+    "bigvgan_22k": replace(HIFIGAN_22K, f_max=None),
+    "bigvgan_24k": replace(HIFIGAN_22K, sample_rate=24000, n_mels=100, f_max=None),
+    "bigvgan_44k_256": replace(BIGVGAN_44K_512, n_fft=1024, win_length=1024, hop_length=256),
+    "bigvgan_44k_512": BIGVGAN_44K_512,
+    "vocos_24k": VOCOS_24K,
+    "f5_24k": replace(VOCOS_24K, floor=1e-5),
+    "flow2gan_44k": replace(VOCOS_24K, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, n_mels=128),
+    "rfwave_24k": replace(VOCOS_24K, log_base="10"),
+    "wavefm_24k": replace(VOCOS_24K, power=2, floor=1e-5),
+    "parallel_wavegan_22k": PARALLEL_WAVEGAN_22K,
+    "parallel_wavegan_24k": PARALLEL_WAVEGAN_24K,
+    "espnet_22k": replace(PARALLEL_WAVEGAN_22K, magnitude_floor=1e-5),
+    "espnet_24k": replace(PARALLEL_WAVEGAN_24K, magnitude_floor=1e-5),
+    "fastdiff_22k": replace(PARALLEL_WAVEGAN_22K, floor=1e-6, pad_mode="constant"),
+    "nemo_22k": replace(NEMO_22K_BEFORE_2025_07, **NEMO_2025_07),
+    "nemo_22k_before_2025_07": NEMO_22K_BEFORE_2025_07,
+    "nemo_44k": replace(NEMO_44K_BEFORE_2025_07, **NEMO_2025_07),
+    "nemo_44k_before_2025_07": NEMO_44K_BEFORE_2025_07,
+    "cosyvoice2_24k": replace(HIFIGAN_22K, sample_rate=24000, n_fft=1920, win_length=1920, hop_length=480),
+    "coqui_22k": replace(TACOTRON2_22K, f_max=None, floor=1e-8, shift=-30.0, scale=12.5, range=(-4.0, 4.0), **DECIBELS),
+    "speecht5_16k": replace(PARALLEL_WAVEGAN_22K, sample_rate=16000),
+}
+
+CONVENTIONS: Mapping[str, MelSpec] = MappingProxyType(
+    _NAMED | {alias: _NAMED[name] for name, aliases in ALIASES.items() for alias in aliases}
+)
+"""Every convention by name, aliases included."""
+
+
+def convention(name: str) -> MelSpec:
+    """The mel convention called `name`; raises `ConfigError` with the nearest names for an unknown one."""
+    if name in CONVENTIONS:
+        return CONVENTIONS[name]
+    near = get_close_matches(name, CONVENTIONS, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise ConfigError(f"no mel convention is called {name!r}; {hint}known are {', '.join(sorted(CONVENTIONS))}")
+
+
+def names_of(spec: MelSpec) -> tuple[str, ...]:
+    """All names of a convention, its own first; empty for one that nobody named."""
+    return tuple(name for name, named in CONVENTIONS.items() if named == spec)
+
+
+@cache
+def families() -> Mapping[str, tuple[str, ...]]:
+    """Conventions that differ in fine print and floors only, by the first of their names; aliases are left out.
+
+    Away from their floors and edges they store the same values for the same sound, at most half a hop apart, so a
+    mel cannot say which of them it is in.
+    """
+    telling = [field.name for field in fields(MelSpec) if field.name not in FINE_PRINT | {"floor", "silence"}]
+    found: dict[tuple[object, ...], list[str]] = {}
+    for name, spec in _NAMED.items():
+        found.setdefault(tuple(getattr(spec, field) for field in telling), []).append(name)
+    return MappingProxyType({names[0]: tuple(names) for names in found.values()})

@@ -1,0 +1,77 @@
+"""How wrong an approximate conversion is, told from the mel alone."""
+
+import math
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audiodiff.audio.io import resample
+from audiodiff.audio.stft import Stft
+from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.conversion import Kinship, MelConverter, notation
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.mel.nnls import MelToLinear
+from audiodiff.mel.spec import MelSpec
+from audiodiff.types import Mel, Wave
+
+Decibels = float
+
+NEPER = 20 / math.log(10)
+"""Decibels in a neper."""
+
+SPEECH = 1.4
+"""How much further off recorded speech is than the noise that stands for it (benchmarks/mel_conversion.py)."""
+
+SAMPLE = 256
+"""Frames that an estimate is made from."""
+
+
+def mel_distance(mel: Mel, other: Mel, spec: MelSpec) -> Decibels:
+    """Mean absolute difference of two mels of one convention, in decibels of magnitude."""
+    compression = MelCompression(spec)
+    difference = compression.log_bands(mel) - compression.log_bands(other)
+    return NEPER / spec.power * difference.abs().mean().item()
+
+
+def estimated_error(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelSpec) -> Decibels:
+    """How far `mel`, converted from `have` to `want`, is from the mel that the unknown recording would give.
+
+    A parametric bootstrap: a waveform that has this mel is made up (its magnitudes, random phases), extracted in both
+    conventions, converted, and compared. Framing is left out of it, since frames only come half a hop late.
+    """
+    converter = MelConverter(have, replace(want, framing=have.framing))
+    if converter.relation.kinship in (Kinship.SAME, Kinship.EXACT):
+        return 0.0
+    start = max(0, (mel.shape[-1] - SAMPLE) // 2)
+    wave = imagined_wave(mel[None, :, start : start + SAMPLE], have)
+    known = MelSpectrogram(have)(wave)
+    truth = MelSpectrogram(converter.want)(resample(wave, have.sample_rate, want.sample_rate))
+    converted = converter(known)
+    frames = min(converted.shape[-1], truth.shape[-1])
+    return SPEECH * mel_distance(converted[..., :frames], truth[..., :frames], want)
+
+
+def imagined_wave(mel: Mel, spec: MelSpec) -> Wave:
+    """A waveform whose mel is about the given one, as noisy as its phases are random."""
+    frames = mel.shape[-1]
+    mel = torch.cat([mel] * -(-8 // frames), dim=-1)
+    magnitudes = MelToLinear(spec)(mel) * torch.hann_window(spec.win_length).sum()
+    generator = torch.Generator().manual_seed(0)
+    angles = 2 * math.pi * torch.rand(magnitudes.shape, generator=generator)
+    return Stft(spec).inverse(torch.polar(magnitudes, angles))
+
+
+def floored_share(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelSpec) -> float:
+    """The share of values that lie on the floor of `have` while `want` would say how far below it they are."""
+    lowest = {spec: lowest_value(spec) - notation(spec) for spec in (have, want)}
+    below = MelCompression(have).log_bands(mel) - notation(have) <= lowest[have] + 1e-4
+    return (below & (lowest[want] < lowest[have] - 1e-4)).float().mean().item()
+
+
+def lowest_value(spec: MelSpec) -> Float[Tensor, "n_mels 1"]:
+    """The natural logarithm of what every band of silence is read as, minus infinity where nothing bounds it."""
+    compression = MelCompression(replace(spec, last_frame="keep"))
+    silence = torch.full((1, spec.n_mels, 1), -math.inf)
+    return compression.log_bands(compression.store(silence))[0]

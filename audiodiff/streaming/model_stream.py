@@ -1,0 +1,136 @@
+"""A mel in pieces through prior, network and sampler, one wave of work behind the other."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import Sampler, Times, bound_network
+from audiodiff.errors import ConfigError
+from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior
+from audiodiff.streaming.frame_buffer import Tape
+from audiodiff.streaming.replay import Rehearsal
+from audiodiff.types import Mel, Noise, Samples, Wave
+
+
+class AddressedNoise(Protocol):
+    """White noise of which any part of any draw can be had, as from `SampleNoise`."""
+
+    def at(self, draw: int, start: Samples, stop: Samples) -> Wave:
+        """The samples from `start` to `stop` of a draw."""
+        ...
+
+
+class ModelStream:
+    """One mel, fed in any pieces; what comes out is, put together, `DiffusionModel.generate` of the whole.
+
+    Every network call k works on the frames behind those that call k - 1 has finished, as far as it need see no
+    more than those: it lags by the network's reach, and memory holds that reach times the calls, whatever the
+    length. `lag` is how many frames later than the mel the waveform comes at the latest.
+    """
+
+    def __init__(self, model: DiffusionModel, *, sampler: Sampler, times: Times, noise: AddressedNoise) -> None:
+        if not isinstance(model.prior, LocalPrior):
+            raise ConfigError(f"{type(model.prior).__name__} cannot be had in pieces: give it a `reach` and `means`")
+        self.model, self.prior = model, model.prior
+        self.rehearsal = Rehearsal(model.denoiser, sampler, times, model.mel.hop_length)
+        self.scale = model.start_scale(times)
+        self.mel = Tape(1)
+        self.noise = ShapedNoise(self.prior, self.mel, noise, model.mel.hop_length)
+        self.means = self.prior.means()
+        self.mean = None if self.means is None else Tape(model.mel.hop_length)
+        self.finished = 0
+
+    @property
+    def lag(self) -> int:
+        """In frames; computed from the prior's and the network's reach and the number of network calls."""
+        prior = max(self.prior.reach, 0 if self.means is None else self.means.lag)
+        return prior + self.model.reach * len(self.rehearsal.answers)
+
+    def feed(self, mel: Mel) -> Wave:
+        """Take the next frames [1, n_mels, frames], return the samples [1, samples] that are finished."""
+        self.mel.append(mel)
+        if self.means is not None and self.mean is not None:
+            self.mean.append(self.means.feed(mel))
+        ready = self.mel.end - self.prior.reach
+        return self._advance(ready if self.mean is None else min(ready, self.mean.end), last=False)
+
+    def flush(self) -> Wave:
+        """Return all that is left."""
+        if self.means is not None and self.mean is not None:
+            self.mean.append(self.means.flush())
+        return self._advance(self.mel.end, last=True)
+
+    def _advance(self, ready: int, *, last: bool) -> Wave:
+        """Let every network call go as far as it can; `ready` is where the first one may look."""
+        ready = max(0, ready)
+        reach = self.model.reach
+        for turn, answer in enumerate(self.rehearsal.answers):
+            end = ready if last else ready - reach
+            if end > answer.end:
+                start = max(0, answer.end - reach)
+                said = self._ask(turn, start, ready)
+                hop = self.model.mel.hop_length
+                answer.append(said[..., (answer.end - start) * hop : (end - start) * hop])
+            ready = answer.end
+        return self._finish(ready)
+
+    def _ask(self, turn: int, start: int, end: int) -> Tensor:
+        question = self.rehearsal.question(*self._beginning(start, end), turn, start, end)
+        network = bound_network(self.model.denoiser.network, self._cond(start, end))
+        return network(question.x, question.label)
+
+    def _finish(self, end: int) -> Wave:
+        start, self.finished = self.finished, end
+        if start == end:
+            return self.scale.new_empty(1, 0, dtype=torch.float32)
+        state = self.rehearsal.result(*self._beginning(start, end), start, end)
+        wave = self.prior.decode(state, self._cond(start, end))
+        needed = end - max(self.model.reach, self.prior.reach)
+        tapes = [self.mel, *self.rehearsal.answers, *self.noise.draws, *([] if self.mean is None else [self.mean])]
+        for tape in tapes:
+            tape.forget(before=needed)
+        return wave
+
+    def _beginning(self, start: int, end: int) -> tuple[Wave, Noise]:
+        """The first state on the frames from `start` to `end`, and the noise for the later ones."""
+        noise = self.noise.on(start, end)
+        return self.scale * noise(self.scale), noise
+
+    def _cond(self, start: int, end: int) -> Conditioning:
+        mean = None if self.mean is None else self.mean.read(start, end)
+        return Conditioning(mel=self.mel.read(start, end), mean=mean)
+
+
+class ShapedNoise:
+    """The prior's noise, draw by draw, on any stretch of the mel that is still there."""
+
+    def __init__(self, prior: LocalPrior, mel: Tape, white: AddressedNoise, hop_length: Samples) -> None:
+        self.prior, self.mel, self.white, self.hop_length = prior, mel, white, hop_length
+        self.draws: list[Tape] = []
+
+    def on(self, start: int, end: int) -> Noise:
+        """Noise for a walk over the frames from `start` to `end`; each call is the next draw."""
+        draws = iter(range(1 << 62))
+
+        def draw(_: Tensor) -> Tensor:
+            return self._read(next(draws), start, end)
+
+        return draw
+
+    def _read(self, draw: int, start: int, end: int) -> Tensor:
+        if draw == len(self.draws):
+            self.draws.append(Tape(self.hop_length))
+        tape = self.draws[draw]
+        if end > tape.end:
+            tape.append(self._shaped(draw, tape.end, end))
+        return tape.read(start, end)
+
+    def _shaped(self, draw: int, start: int, end: int) -> Wave:
+        hop, reach = self.hop_length, self.prior.reach
+        first, last = max(0, start - reach), min(self.mel.end, end + reach)
+        mel = self.mel.read(first, last)
+        white = self.white.at(draw, first * hop, last * hop).to(mel)
+        shaped = self.prior.shape(white, Conditioning(mel=mel))
+        return shaped[:, (start - first) * hop : (end - first) * hop]

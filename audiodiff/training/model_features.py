@@ -1,0 +1,119 @@
+"""The tensors that each kind of model learns from."""
+
+import hashlib
+import json
+
+import torch
+from torch import Tensor
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.errors import ConfigError
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.inversion_objectives import inversion_prior
+
+METHOD = "running Griffin-Lim, revised by the mel"
+"""How means are found. To be changed with the code that finds them, so that stored ones are not taken for new."""
+
+
+class MelFeatures:
+    """The waveform, cut to whole frames, and the mel that `model` speaks from."""
+
+    def __init__(self, *, model: DiffusionModel) -> None:
+        self.model = model
+        self.spec = model.mel
+        self.sample_rate = model.mel.sample_rate
+        self.hop_length = model.mel.hop_length
+        self.mel = MelSpectrogram(model.mel)
+
+    @property
+    def fingerprint(self) -> str:
+        """The mel convention."""
+        return json.dumps(self.model.mel.to_dict(), sort_keys=True)
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave` [hop_length · frames] and `mel` [n_mels, frames].
+
+        A `mel` that is given, such as a TTS model's prediction, stands in for the waveform's own.
+        """
+        frames = len(wave) // self.hop_length
+        spoken = self.mel(wave.unsqueeze(0))[0] if mel is None else mel
+        return {"wave": wave[: frames * self.hop_length], "mel": spoken[:, :frames]}
+
+    def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What a model learns from, given a batch of these where it trains: the same."""
+        return batch
+
+
+class DeferredMelFeatures(MelFeatures):
+    """The waveform and what each frame sees of it: the mel is computed from that where the model trains.
+
+    For segments that are made on the fly, `data.cache=null`: the loader's workers are rid of the mel.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """There is none, as nothing is to be stored; raises `ConfigError`."""
+        raise ConfigError("features=mel_on_device are computed batch by batch: set data.cache=null, or features=mel")
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave` [hop_length · frames] and `seen` [n_fft, frames].
+
+        Raises `ConfigError` for a mel that is given.
+        """
+        if mel is not None:
+            raise ConfigError("features=mel_on_device are for recordings without mels of their own: set features=mel")
+        frames = len(wave) // self.hop_length
+        return {"wave": wave[: frames * self.hop_length], "seen": self.mel.seen(wave.unsqueeze(0))[0, :, :frames]}
+
+    @torch.no_grad()
+    def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Replace `seen` by `mel` [batch, n_mels, frames], on the device of the batch."""
+        seen = batch["seen"]
+        with torch.autocast(seen.device.type, enabled=False):
+            mel = self.mel.to(seen.device).of_seen(seen)
+        return {name: tensor for name, tensor in batch.items() if name != "seen"} | {"mel": mel}
+
+
+class MeanFeatures(MelFeatures):
+    """Also the prior's mean, which `Refinement` starts from."""
+
+    def __init__(self, *, model: DiffusionModel) -> None:
+        super().__init__(model=model)
+        self.prior = inversion_prior(model)
+
+    @property
+    def fingerprint(self) -> str:
+        """The mel convention, and the prior's weights and settings."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.prior.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {METHOD}"
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave`, `mel` and `mean`."""
+        tensors = super().__call__(wave, mel)
+        return tensors | {"mean": self.prior.condition(tensors["mel"].unsqueeze(0)).need_mean()[0]}
+
+
+class InversionFeatures(MeanFeatures):
+    """Also the recording with the mean's phases that `Endpoint` regresses on."""
+
+    def __init__(self, *, model: DiffusionModel, iterations: int = 64) -> None:
+        super().__init__(model=model)
+        self.iterations = iterations
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the mean, and the iterations of the target."""
+        return f"{super().fingerprint} {self.iterations}"
+
+    @torch.no_grad()
+    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
+        """Map a [samples] waveform to `wave`, `mel`, `mean` and `target`."""
+        tensors = super().__call__(wave, mel)
+        cond = Conditioning(mel=tensors["mel"].unsqueeze(0), mean=tensors["mean"].unsqueeze(0))
+        return tensors | {"target": self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)[0]}

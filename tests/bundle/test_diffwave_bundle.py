@@ -1,0 +1,48 @@
+"""The DiffWave that ships speaks out of the box."""
+
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from audiodiff import Vocoder
+from audiodiff.bundle.location import BUNDLES, shipped
+from audiodiff.cli.main import main
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.networks import DiffWave
+from tests.conftest import CLIP
+
+NAME = "diffwave-ljspeech"
+
+
+def test_it_ships_small_and_is_a_diffwave():
+    assert NAME in shipped()
+    assert sum(path.stat().st_size for path in (BUNDLES / NAME).iterdir()) <= 2e6
+    vocoder = Vocoder.from_pretrained(NAME)
+    assert isinstance(vocoder.model.denoiser.network, DiffWave)
+    assert vocoder.name == NAME
+    assert vocoder.mel_spec == convention("hifigan_22k")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 6])
+def test_what_it_says_has_the_mel_that_it_was_given(steps, clip):
+    vocoder = Vocoder.from_pretrained(NAME)
+    mel = MelSpectrogram(vocoder.mel_spec)(clip[: 256 * 60].unsqueeze(0))[0]
+    wave = vocoder(mel, spec=vocoder.mel_spec, steps=steps)
+    again = MelSpectrogram(vocoder.mel_spec)(wave.unsqueeze(0))[0]
+    assert wave.shape == (256 * 60,)
+    assert (again - mel).abs().mean() < 0.25
+    level = 20 * torch.log10(wave.square().mean().sqrt() / clip[: 256 * 60].square().mean().sqrt())
+    assert abs(level.item()) < 1.5
+
+
+def test_the_command_speaks_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["audiodiff", "vocode", str(CLIP), "--model", NAME, "-o", str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code
+    wave, rate = soundfile.read(tmp_path / f"{CLIP.stem}.wav")
+    assert rate == 22050
+    assert np.abs(wave).max() > 0.05

@@ -1,0 +1,102 @@
+"""A convention is a value: it is checked, compared, stored and found by name."""
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+from omegaconf import OmegaConf
+
+from audiodiff.errors import ConfigError
+from audiodiff.experiment.config import config_dir
+from audiodiff.mel import ALIASES, CONVENTIONS, MelSpec, convention, names_of
+from audiodiff.mel.conventions import families
+
+HIFIGAN = convention("hifigan_22k")
+ALIAS_NAMES = {alias for aliases in ALIASES.values() for alias in aliases}
+
+
+@pytest.mark.parametrize("spec", CONVENTIONS.values(), ids=CONVENTIONS)
+def test_spec_survives_json(spec):
+    assert MelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize("name", sorted(set(CONVENTIONS) - ALIAS_NAMES))
+def test_config_of_a_convention_says_the_same(name):
+    arguments = OmegaConf.to_container(OmegaConf.load(config_dir() / "mel" / f"{name}.yaml"))
+    assert arguments.pop("_target_") == "audiodiff.mel.MelSpec"
+    assert MelSpec(**arguments) == CONVENTIONS[name]
+
+
+def test_every_config_is_a_convention():
+    own = {"words_8k", "words_16k"}  # what generators draw and sound themselves, no front-end of anybody's
+    assert {path.stem for path in (config_dir() / "mel").glob("*.yaml")} <= set(CONVENTIONS) | own
+
+
+def test_families_part_the_conventions():
+    members = [name for names in families().values() for name in names]
+    assert sorted(members) == sorted(set(CONVENTIONS) - ALIAS_NAMES)
+    assert families()["hifigan_22k"] == ("hifigan_22k", "tacotron2_22k", "nemo_22k", "nemo_22k_before_2025_07")
+
+
+def test_names_of_a_convention_include_its_aliases():
+    assert names_of(HIFIGAN)[0] == "hifigan_22k"
+    assert set(names_of(HIFIGAN)) == {"hifigan_22k", *ALIASES["hifigan_22k"]}
+    assert names_of(replace(HIFIGAN, hop_length=200)) == ()
+
+
+def test_half_the_sample_rate_is_said_in_one_way():
+    assert replace(HIFIGAN, f_max=11025.0) == replace(HIFIGAN, f_max=None)
+    assert replace(HIFIGAN, f_max=None).f_top == 11025
+
+
+def test_spec_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        HIFIGAN.n_mels = 100
+
+
+WRONG = {
+    "f_max": (12000.0, "half of sample_rate"),
+    "f_min": (9000.0, "f_min"),
+    "hop_length": (255, "odd"),
+    "win_length": (2048, "does not fit"),
+    "n_fft": (1023, "n_fft"),
+    "n_mels": (0, "above 0"),
+    "sample_rate": (22050.0, "whole number"),
+    "mel_scale": ("bark", "'slaney', 'htk'"),
+    "mel_norm": ("htk", "'slaney', None"),
+    "power": (1.5, "power"),
+    "log_base": (10, "log_base"),
+    "floor": (0.0, "silence"),
+    "gain": (0.0, "gain"),
+    "shift": ((0.0, 1.0), "2 values for 80 bands"),
+    "scale": (0.0, "not 0"),
+    "range": ((1.0, 0.0), "lowest, highest"),
+    "framing": ("left", "'center', 'same'"),
+    "pad_mode": ("replicate", "pad_mode"),
+    "stft_norm": ("ortho", "stft_norm"),
+    "last_frame": ("double", "last_frame"),
+    "magnitude_floor": (-1.0, "magnitude_floor"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_impossible_spec_is_refused_in_words(name):
+    value, words = WRONG[name]
+    with pytest.raises(ConfigError, match=words):
+        replace(HIFIGAN, **{name: value})
+
+
+def test_hop_may_not_skip_samples():
+    with pytest.raises(ConfigError, match="skips samples"):
+        replace(HIFIGAN, hop_length=2000)
+
+
+@pytest.mark.parametrize("values", [{"n_bands": 80}, {"n_mels": 80}])
+def test_dictionary_that_is_no_spec_is_refused(values):
+    with pytest.raises(ConfigError):
+        MelSpec.from_dict(values)
+
+
+def test_unknown_name_gets_the_nearest_ones():
+    with pytest.raises(ConfigError, match="did you mean hifigan_22k"):
+        convention("hifigan_22")
