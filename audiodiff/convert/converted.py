@@ -136,7 +136,7 @@ def fast_grid(n_steps: int) -> Tree:
 
 def mel_tree(**fields: Any) -> Tree:  # noqa: ANN401 (the fields of MelSpec)
     """The constructor of a mel convention."""
-    return {"_target_": "audiodiff.audio.MelSpec"} | fields
+    return {"_target_": "audiodiff.mel.MelSpec"} | fields
 
 
 def origin_of(checkpoint: Checkpoint, project: str, step: int | None = None) -> dict[str, Any]:

@@ -108,4 +108,4 @@ def test_weights_that_are_a_pickle_are_not_opened(bundle):
 
 
 def test_canonical_paths_name_the_defining_module():
-    assert canonical({"_target_": "audiodiff.audio.MelSpec"})["_target_"] == f"{MelSpec.__module__}.MelSpec"
+    assert canonical({"_target_": "audiodiff.mel.MelSpec"})["_target_"] == f"{MelSpec.__module__}.MelSpec"
