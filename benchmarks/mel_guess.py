@@ -1,11 +1,12 @@
 """Fit and measure the guesser of mel conventions on recordings.
 
-    python benchmarks/mel_guess.py fit CORPORA
-    python benchmarks/mel_guess.py measure CORPORA
+    python benchmarks/mel_guess.py fit FOLDER
+    python benchmarks/mel_guess.py measure FOLDER
 
-At least every third recording of each corpus is kept out of the fit. Its mels come from the recordings as they are
-and from distorted copies (other speed, equalisation, noise, mixtures), in every family of conventions and in random
-conventions that have no name; `measure` uses the recordings as they are, in every convention.
+FOLDER holds the corpora below, or any recordings. At least every third one of each corpus is kept out of the fit. Its
+mels come from the recordings as they are and from distorted copies (other speed, equalisation, noise, mixtures), in
+every family of conventions and in random conventions that have no name; `measure` uses the recordings as they are, in
+every convention.
 """
 
 import json
@@ -45,20 +46,30 @@ MEASURED = {"fsdd": 30}
 """Of how many recordings one is measured, where it is not each."""
 
 SAMPLE_RATES = {spec.sample_rate for spec in CONVENTIONS.values()}
-BANDS = (80, 100, 128)
+BANDS = sorted({spec.n_mels for spec in CONVENTIONS.values()})
 HIDDEN = 32
 LONGEST: Seconds = 7.0
 
 
+ANY = {".": (1, 4)}
+"""The same where there are none of them: all recordings, four times."""
+
+
+def corpora(data: Path) -> dict[str, tuple[int, int]]:
+    """The corpora that are there."""
+    return {name: share for name, share in CORPORA.items() if (data / name).is_dir()} or ANY
+
+
 def recordings(data: Path, corpus: str) -> list[Path]:
     """The recordings of a corpus."""
-    return sorted((data / corpus).glob("*.flac"))
+    found = (data / corpus).rglob("*") if corpus in ANY else (data / corpus).glob("*.flac")
+    return sorted(path for path in found if path.suffix in (".flac", ".wav"))
 
 
 def heard(data: Path) -> dict[Path, int]:
-    """What the fit hears, and how often: two thirds of every corpus, or of a part of it."""
+    """Two thirds of every corpus, or of a part of it, each with how often the fit hears it."""
     found = {}
-    for corpus, (step, copies) in CORPORA.items():
+    for corpus, (step, copies) in corpora(data).items():
         chosen = recordings(data, corpus)[::step]
         found |= {path: copies for number, path in enumerate(chosen) if number % 3}
     return found
@@ -194,7 +205,9 @@ def measure(data: Path) -> None:
     family = {name: first for first, members in families().items() for name in members}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     known = heard(data)
-    paths = [(corpus, path) for corpus in CORPORA for path in recordings(data, corpus)[:: MEASURED.get(corpus, 1)]]
+    paths = [
+        (corpus, path) for corpus in corpora(data) for path in recordings(data, corpus)[:: MEASURED.get(corpus, 1)]
+    ]
     for corpus, path in track(paths, "measuring"):
         rate, wave = audio_sample_rate(path), load_audio(path)
         rates = {wanted: resample(wave, rate, wanted) for wanted in SAMPLE_RATES}

@@ -17,6 +17,12 @@ from audiodiff.mel.front_end import analysis_window
 WEIGHTS = Path(__file__).with_name("fingerprints.safetensors")
 """Fitted by benchmarks/mel_guess.py, which also says how well."""
 
+LEARN = "python benchmarks/mel_guess.py fit FOLDER"
+"""What teaches the guesser a convention that was added, from any recordings below a folder."""
+
+UNLEARNT = 0.75
+"""The guesser is no surer than that where a convention that it has not learnt is possible, too."""
+
 ENOUGH = 64
 """Frames from which on a mel shows all it can; the confidence in a shorter one is cut in proportion."""
 
@@ -78,10 +84,17 @@ def guess(mel: Bands) -> Guess:
     seen = f"{n_mels} bands from {extent.lowest:.3g} to {extent.highest:.3g}"
     if not any(able.values()):
         return Guess((), 1.0, f"none stores {seen}")
-    odds = {name: p for name, p in probabilities(mel).items() if able.get(name, name == UNNAMED)}
+    seen = f"{n_frames} frames of {seen}"
+    learnt = classes().get(n_mels, [])
+    unlearnt = {name: names for name, names in able.items() if names and name not in learnt}
+    if unlearnt:
+        seen += f"; it has not learnt {', '.join(unlearnt)}: {LEARN}"
+    odds = {name: p for name, p in probabilities(mel).items() if able.get(name, name == UNNAMED)} if learnt else {}
+    if not odds.keys() - {UNNAMED}:
+        return Guess(tuple(name for names in unlearnt.values() for name in names), 0.0, seen)
     best = max(odds.keys() - {UNNAMED}, key=lambda name: odds[name])
     confidence = odds[best] / sum(odds.values()) * min(1.0, n_frames / ENOUGH)
-    return Guess(able[best], confidence, f"{n_frames} frames of {seen}")
+    return Guess(able[best], min(confidence, UNLEARNT) if unlearnt else confidence, seen)
 
 
 def possible(mel: Bands, extent: Extent, names: tuple[str, ...]) -> tuple[str, ...]:

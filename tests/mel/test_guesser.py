@@ -10,7 +10,7 @@ from audiodiff.mel import CONVENTIONS, MelSpec, MelSpectrogram, convention
 from audiodiff.mel.compatibility import Verdict, judge
 from audiodiff.mel.conventions import families
 from audiodiff.mel.fingerprint import FEWEST
-from audiodiff.mel.guesser import UNNAMED, classes, guess
+from audiodiff.mel.guesser import LEARN, UNLEARNT, UNNAMED, bounds, classes, guess
 
 DISTINCT = [name for names in families().values() for name in names]
 FAMILY = {name: names[0] for names in families().values() for name in names}
@@ -22,7 +22,47 @@ def mel_of(spec, wave, sample_rate):
 
 
 def test_guesser_knows_every_family():
-    assert {name for names in classes().values() for name in names} == {*families(), UNNAMED}
+    assert {name for names in classes().values() for name in names} == {*families(), UNNAMED}, LEARN
+
+
+NEW = {
+    "64 bands": MelSpec(sample_rate=16000, n_fft=1024, win_length=1024, hop_length=256, n_mels=64),
+    "80 bands": MelSpec(
+        sample_rate=24000, n_fft=2048, win_length=2048, hop_length=512, n_mels=80, f_min=40.0, log_base="10"
+    ),
+}
+
+
+@pytest.fixture(params=NEW)
+def new(request, monkeypatch):
+    """A convention that somebody has added, and has not taught the guesser."""
+    spec = NEW[request.param]
+    known = {**CONVENTIONS, "new": spec}
+    for module in ("guesser", "compatibility"):
+        monkeypatch.setattr(f"audiodiff.mel.{module}.CONVENTIONS", known)
+    monkeypatch.setattr("audiodiff.mel.compatibility.names_of", lambda spec: [n for n, s in known.items() if s == spec])
+    monkeypatch.setattr("audiodiff.mel.guesser.families", lambda: {**families(), "new": ("new",)})
+    yield spec
+    bounds.cache_clear()
+
+
+def test_a_new_convention_is_not_taken_for_another(new, clip):
+    """Nobody is sure of anything, and whoever added it is told what to run."""
+    for wanted in ("new", "hifigan_22k", "cosyvoice2_24k"):
+        want = new if wanted == "new" else convention(wanted)
+        judgement = judge(mel_of(new, clip, 22050), None, want)
+        assert judgement.verdict is not Verdict.MATCH
+        assert want.n_mels != new.n_mels or LEARN in judgement.reason
+    assert guess(mel_of(new, clip, 22050)).confidence <= UNLEARNT
+
+
+def test_a_new_convention_hides_no_other(new, clip):
+    """Mels of the known ones are still recognised, if less surely where they could be of the new one."""
+    for name in ("hifigan_22k", "vocos_24k", "nemo_44k", "diffwave_22k"):
+        found = guess(mel_of(convention(name), clip, 22050))
+        assert name in found.names
+        assert found.confidence <= UNLEARNT or "new" not in found.reason
+    assert guess(mel_of(convention("vocos_24k"), clip, 22050)).confidence > UNLEARNT
 
 
 @pytest.mark.parametrize("name", DISTINCT)
