@@ -13,5 +13,10 @@ Wave = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch n_mels frames"]
 Time = Float[Tensor, "*batch"]
 
+OneMel = Float[Tensor, "n_mels frames"]
+OneWave = Float[Tensor, " samples"]
+AnyMel = OneMel | Mel
+AnyWave = OneWave | Wave
+
 Noise = Callable[[Tensor], Tensor]
 """Draws noise shaped like its argument: the one way in which randomness enters a sampler."""

@@ -12,27 +12,17 @@ from torch import Tensor
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.hub import push_bundle, write_bundle
 from audiodiff.bundle.location import DEFAULT, bundle_folder
-from audiodiff.diffusion import SAMPLERS, Sampler, Times, uniform
-from audiodiff.engine import RecordedModel, accelerated, compiled
+from audiodiff.diffusion import Sampler, Times
+from audiodiff.engine import accelerated, compiled
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel, Walk
 from audiodiff.noise import SampleNoise
-from audiodiff.streaming import LONG, ModelStream, VocoderStream, vocoded
-from audiodiff.streaming.inputs import (
-    AnyMel,
-    AnyWave,
-    Lengths,
-    OneMel,
-    OneWave,
-    Options,
-    checked,
-    padded,
-    seeds_for,
-    unpadded,
-)
-from audiodiff.types import Hertz, Mel, Samples, Wave
+from audiodiff.streaming import VocoderStream, open_stream, synthesize, synthesize_each
+from audiodiff.streaming.inputs import Lengths, Options, checked, padded, seeds_for, unpadded
+from audiodiff.streaming.synthesis import silent
+from audiodiff.types import AnyMel, AnyWave, Hertz, Mel, OneMel, OneWave, Samples, Wave
 
 
 class Vocoder:
@@ -47,9 +37,8 @@ class Vocoder:
             raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
         self.name, self._bundle = bundle.name, bundle
         self.model = bundle.model.requires_grad_(False)
-        self._fast, self._compiled = accelerated(self.model), False
+        self._compiled, self._built = False, None
         self._dtype: Precision | torch.dtype = "fp32"
-        self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
 
     @classmethod
     def from_pretrained(
@@ -91,12 +80,12 @@ class Vocoder:
     @property
     def n_steps(self) -> int:
         """How many network steps are taken unless the caller says otherwise."""
-        return len(self._grid(self.model.denoiser.schedule)) - 1
+        return self._bundle.n_steps
 
     @property
     def receptive_field(self) -> Samples:
-        """How many samples the samples of one frame depend on at every network call, that frame among them."""
-        return (2 * self.model.reach + 1) * self.mel_spec.hop_length
+        """How many samples a sample depends on at every network call, itself among them; computed."""
+        return self.model.receptive_field
 
     def half(self) -> "Vocoder":
         """Let the networks compute in float16; transforms, noise and waveforms stay in float32."""
@@ -121,7 +110,7 @@ class Vocoder:
         never yet run on one: see docs/speed_gpu.md first. The first call raises `ConfigError`, or torch's own error,
         where no compiler can.
         """
-        self._fast, self._compiled = compiled(self.model), True
+        self._compiled = True
         return self
 
     def to(self, device: torch.device | str) -> "Vocoder":
@@ -130,7 +119,6 @@ class Vocoder:
             self.model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f"cannot use device {str(device)!r}: {error}") from error
-        self._fast = compiled(self.model) if self._compiled else self._fast
         return self
 
     @overload
@@ -154,7 +142,8 @@ class Vocoder:
         """
         if isinstance(mel, Tensor):
             if lengths is None:
-                return self._last(mel, options)
+                (wave,) = self._waves(mel, options, every_step=False)
+                return wave
             waves = self._each(unpadded(mel, lengths), options)
             return padded(waves, mel.shape[-1] * self.mel_spec.hop_length)
         if lengths is not None:
@@ -163,22 +152,23 @@ class Vocoder:
 
     @torch.inference_mode()
     def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
-        """Yield the waveform after every network step, in one piece; the last is the result of calling the vocoder."""
-        batch = self._checked(mel, options)
-        noise = SampleNoise(seeds_for(options.get("seed", 0), len(batch)))
-        waves = self._fast.steps(batch, **self._walk(options), noise=noise)
-        while (wave := self._next(waves)) is not None:
-            yield wave[0] if mel.ndim == 2 else wave
+        """Yield the waveform after every step of the sampler; the last is the result of calling the vocoder.
 
-    def stream(self, **options: Unpack[Options]) -> VocoderStream:
+        A network that works tile by tile has all of them at its end, and a mel that is long is treated alike.
+        """
+        yield from self._waves(mel, options, every_step=True)
+
+    def stream(self, *, live: bool = True, **options: Unpack[Options]) -> VocoderStream:
         """Begin with one mel that comes in pieces; see `VocoderStream`.
 
+        Where nobody listens meanwhile, `live=False` may let samples come later, in exchange for speed.
         A stream does not guess a convention: without `spec` the mel is taken to be in the model's own.
         Raises `ConfigError` for a sampler that cannot run on a part of a signal.
         """
         options = {**options, "spec": options.get("spec") or self.mel_spec}
         (seed,) = seeds_for(options.get("seed", 0), 1)
-        stream = ModelStream(self._fast, **self._walk(options), noise=SampleNoise([seed]))
+        with torch.inference_mode(), self._precision():
+            stream = open_stream(self._fast, **self._plan(options), noise=SampleNoise([seed]), live=live)
         return VocoderStream(stream, lambda mel: self._checked(mel, options), self._precision)
 
     async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[Options]) -> AsyncIterator[OneWave]:
@@ -196,47 +186,51 @@ class Vocoder:
 
     def sampler(self, name: str | None = None) -> Sampler:
         """The sampler of that name, or the model's own; raises `ConfigError` for an unknown one."""
-        if name is None:
-            return self._sampler
-        if name not in SAMPLERS:
-            raise ConfigError(f"no sampler {name!r}: choose one of {', '.join(sorted(SAMPLERS))}")
-        return SAMPLERS[name]
+        return self._bundle.sampler_named(name)
 
-    def times(self, steps: int | None = None) -> Times:
+    def times(self, steps: int | Times | None = None) -> Times:
         """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
-        schedule = self.model.denoiser.schedule
-        steps = self.n_steps if steps is None else steps
-        if steps in self._grids:
-            return self._grids[steps]
-        return self._grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
+        return self._bundle.times(steps)
 
     def _each(self, mels: Sequence[OneMel], options: Options) -> list[OneWave]:
         seeds = seeds_for(options.get("seed", 0), len(mels))
         alone = [self._checked(mel, options)[0] for mel in mels]
-        if isinstance(self._fast, RecordedModel) and all(mel.shape[-1] <= LONG for mel in alone):
-            with self._precision():
-                return self._fast.each(alone, seeds=seeds, **self._walk(options))
-        return [
-            self._last(mel, {**options, "spec": self.mel_spec, "seed": seed})
-            for mel, seed in zip(alone, seeds, strict=True)
-        ]
-
-    def _last(self, mel: AnyMel, options: Options) -> AnyWave:
-        batch = self._checked(mel, options)
-        noise = [SampleNoise([seed]) for seed in seeds_for(options.get("seed", 0), len(batch))]
         with self._precision():
-            waves = vocoded(self._fast, batch, **self._walk(options), noise=noise)
-        return waves[0] if mel.ndim == 2 else waves
+            return synthesize_each(
+                self._fast, alone, **self._plan(options), seeds=seeds, progress=options.get("progress", silent)
+            )
+
+    def _waves(self, mel: AnyMel, options: Options, *, every_step: bool) -> Iterator[AnyWave]:
+        batch = self._checked(mel, options)
+        waves = synthesize(
+            self._fast,
+            batch,
+            **self._plan(options),
+            noise=[SampleNoise([seed]) for seed in seeds_for(options.get("seed", 0), len(batch))],
+            every_step=every_step,
+            progress=options.get("progress", silent),
+        )
+        while (wave := self._next(waves)) is not None:
+            yield wave[0] if mel.ndim == 2 else wave
 
     def _next(self, waves: Iterator[Wave]) -> Wave | None:
         """The next one, or None; the caller's own precision holds again between the steps."""
         with self._precision():
             return next(waves, None)
 
+    @property
+    def _fast(self) -> DiffusionModel:
+        """The same model for inference where it is now: chosen anew once it was moved, by whomever."""
+        device = next(self.model.parameters()).device
+        if self._built is None or self._built[0] != (device, self._compiled):
+            build = compiled if self._compiled else accelerated
+            self._built = (device, self._compiled), build(self.model)
+        return self._built[1]
+
     def _precision(self) -> torch.autocast:
         return autocast(self._dtype, next(self.model.parameters()).device)
 
-    def _walk(self, options: Options) -> Walk:
+    def _plan(self, options: Options) -> Walk:
         return {"sampler": self.sampler(options.get("sampler")), "times": self.times(options.get("steps"))}
 
     def _checked(self, mel: AnyMel, options: Options) -> Mel:

@@ -54,7 +54,7 @@ def prior_stages(prior: MelInversion, mel: Tensor, per_second: float) -> Stages:
     assert isinstance(prior.magnitudes, MagnitudeNetwork)
     network, batch, block = prior.magnitudes, mel[None], mel[None, :, :32].clone()
     started = network.blockwise()
-    started.feed(mel[None, :, : 32 + network.context].clone(), last=False)
+    started.feed(mel[None, :, : 32 + network.frame_radius].clone(), last=False)
     blocks_per_second = per_second * mel.shape[1] / 32
     rows = network(batch)[0].mT.contiguous()
     bands = prior.constraint.bands(batch)[0].mT.contiguous()

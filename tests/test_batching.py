@@ -6,6 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
+from audiodiff import Vocoder
+from audiodiff.cli.facts import facts_of
+from audiodiff.demo.voices import shipped_vocoders
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
 from audiodiff.priors import Isotropic
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of, vocoder_of
@@ -72,8 +75,13 @@ def test_half_precision_is_close_and_float_comes_back(vocoder):
 
 
 def test_receptive_field_is_the_networks(vocoder):
-    reach = vocoder.model.denoiser.network.reach
-    assert vocoder.receptive_field == 256 * (2 * reach + 1)
+    assert vocoder.receptive_field == vocoder.model.receptive_field == 2 * vocoder.model.denoiser.network.radius + 1
+
+
+@pytest.mark.parametrize("name", shipped_vocoders())
+def test_receptive_field_is_the_same_wherever_it_is_said(name):
+    said = facts_of(name)["receptive field"]
+    assert said.startswith(f"{Vocoder.from_pretrained(name).receptive_field} samples (")
 
 
 def test_a_network_that_does_not_say_how_far_it_sees_is_refused():

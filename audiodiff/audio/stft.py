@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from audiodiff.audio.framing import FrameLayout, edge_padding
 from audiodiff.errors import ConfigError
-from audiodiff.types import Wave
+from audiodiff.types import Samples, Wave
 
 Spectrum = Complex[Tensor, "batch bins frames"]
 
@@ -28,7 +28,7 @@ class Stft(nn.Module):
                 f"hop_length {mel.hop_length} is too long for win_length {mel.win_length}: "
                 "frames must overlap by half at least, or the waveform cannot be put together again"
             )
-        self.n_fft, self.hop_length = mel.n_fft, mel.hop_length
+        self.n_fft, self.win_length, self.hop_length = mel.n_fft, mel.win_length, mel.hop_length
         self.left = edge_padding(mel.n_fft, mel.hop_length, mel.framing)
         self.segments = -(-mel.n_fft // mel.hop_length)
         margin = mel.n_fft - mel.win_length
@@ -41,9 +41,20 @@ class Stft(nn.Module):
         return self.n_fft // 2 + 1
 
     @property
-    def reach(self) -> int:
-        """How many hops to either side of its own a frame sees, and a sample is made of frames from."""
-        return -(-max(self.left, self.n_fft - self.hop_length - self.left) // self.hop_length)
+    def radius(self) -> Samples:
+        """Receptive radius of a transform and its inverse: frames that hold a sample hold none further away.
+
+        The first value of a Hann window is zero, so a frame of `win_length` holds one sample less.
+        """
+        return self.win_length - 2
+
+    def radius_around(self, inner: Samples) -> Samples:
+        """Receptive radius of what lies between two pairs of transform and inverse, and itself sees `inner` samples.
+
+        A sample shares a frame with others, they see more, and these share a frame with others again; the last of all
+        frames begins at a whole hop.
+        """
+        return (self.radius + inner) // self.hop_length * self.hop_length + self.radius
 
     @property
     def noise_magnitude(self) -> float:

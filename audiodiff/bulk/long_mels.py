@@ -6,20 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from audiodiff.audio.io import audio_written
 from audiodiff.mel import MelFile, MelSpec
 from audiodiff.streaming import LONG
 from audiodiff.streaming.inputs import Options, checked
-from audiodiff.types import Samples
+from audiodiff.types import OneMel, Samples
 from audiodiff.vocoder import Vocoder
 
 PIECE = 512
 """Frames that are read at a time."""
-
-OneMel = Float[Tensor, "n_mels frames"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +76,7 @@ def vocode_long(
     want, convert = vocoder.mel_spec, options.get("convert", "exact")
     if mel.spec is None:
         checked(mel.piece(0, LONG), None, want, convert)
-    stream = vocoder.stream(**{**options, "spec": mel.spec or want})
+    stream = vocoder.stream(live=False, **{**options, "spec": mel.spec or want})
     with audio_written(target, vocoder.sample_rate, comment=comment) as write:
         for start in range(0, mel.frames, PIECE):
             end = min(start + PIECE, mel.frames)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -113,10 +112,7 @@ def vocode_short(
     vocoder: Vocoder, mel: MelFile, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
 ) -> Samples:
     """Vocode in one piece into `target`; call `advance` with the share that is done; return the length."""
-    n_steps, wave = len(vocoder.times(options.get("steps"))) - 1, torch.empty(0)
-    options = {**options, "spec": mel.spec}
-    for step, wave in enumerate(vocoder.steps(mel.mel, **options), start=1):  # noqa: B007
-        advance(step / n_steps)
+    wave = vocoder(mel.mel, **{**options, "spec": mel.spec, "progress": advance})
     save_audio(target, wave, vocoder.sample_rate, comment=comment)
     return len(wave)
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
-from audiodiff.diffusion import Sampler, Schedule, Times, explicit
-from audiodiff.errors import AudiodiffError, BundleError
+from audiodiff.diffusion import SAMPLERS, Sampler, Schedule, Times, explicit, uniform
+from audiodiff.errors import AudiodiffError, BundleError, ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.version import __version__
@@ -53,6 +53,29 @@ class Bundle:
     config: Tree = field(default_factory=dict)
     card: str = ""
     dtype: torch.dtype = torch.float16
+
+    @property
+    def n_steps(self) -> int:
+        """Number of network steps that are taken unless the caller says otherwise."""
+        return len(self.grid(self.model.denoiser.schedule)) - 1
+
+    def sampler_named(self, name: str | None = None) -> Sampler:
+        """The sampler of that name, or the model's own; raises `ConfigError` for an unknown one."""
+        if name is None:
+            return self.sampler
+        if name not in SAMPLERS:
+            raise ConfigError(f"no sampler {name!r}: choose one of {', '.join(sorted(SAMPLERS))}")
+        return SAMPLERS[name]
+
+    def times(self, steps: int | Times | None = None) -> Times:
+        """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
+        if isinstance(steps, Tensor):
+            return steps
+        schedule = self.model.denoiser.schedule
+        steps = self.n_steps if steps is None else steps
+        if steps in self.grids:
+            return self.grids[steps]
+        return self.grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
 
 
 def save_bundle(

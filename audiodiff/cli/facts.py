@@ -12,10 +12,8 @@ from audiodiff.convert import convert
 from audiodiff.mel import CONVENTIONS, MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MelGenerator, SpectralDiffWave
 from audiodiff.noise import SampleNoise
 from audiodiff.streaming import ModelStream
-from audiodiff.types import Samples
 
 Facts = dict[str, str]
 
@@ -100,15 +98,8 @@ def sampling(config: Tree, model: AnyModel) -> str:
 
 def receptive_field(model: AnyModel) -> str:
     """How much of the waveform one sample of a network's output depends on."""
-    network, spec = model.denoiser.network, model.mel
-    side: Samples = 0
-    if isinstance(network, DiffWave):
-        side = network.context if network.whitening is None else network.reach * spec.hop_length
-    elif isinstance(network, SpectralDiffWave | MelGenerator):
-        side = network.context * spec.hop_length + spec.n_fft
-    elif isinstance(network, LocalSpectralNetwork):
-        side = network.reach * spec.hop_length
-    return f"{2 * side + 1} samples ({1000 * (2 * side + 1) / spec.sample_rate:.0f} ms) at every network call"
+    samples = model.receptive_field
+    return f"{samples} samples ({1000 * samples / model.mel.sample_rate:.0f} ms) at every network call"
 
 
 def latency(config: Tree, model: DiffusionModel) -> str:

@@ -126,7 +126,7 @@ class LiveFeatures:
         self.features = features
         self.shortest = shortest
         self.augment = augment
-        self.context = -(-features.spec.n_fft // features.hop_length)
+        self.margin = -(-features.spec.n_fft // features.hop_length)
 
     def frames(self, utterance: Utterance) -> int:
         """How many frames a recording has by its header, or its predicted mel if that is shorter."""
@@ -138,7 +138,7 @@ class LiveFeatures:
     def crop(self, utterance: Utterance, start: int, frames: int, chance: Random | None = None) -> Tensors:
         """Read and compute `frames` frames from frame `start` on."""
         hop = self.features.hop_length
-        first, last = max(0, start - self.context), start + frames + self.context
+        first, last = max(0, start - self.margin), start + frames + self.margin
         wave = read_excerpt(utterance.path, self.features.sample_rate, first * hop, last * hop)
         if self.augment is not None and chance is not None:
             wave = self.augment(wave, chance)

@@ -176,9 +176,9 @@ class ShardStream(IterableDataset):
 
     def _segment(self, wave: Tensor, start: int, chance: Random) -> Tensors:
         hop = self.features.hop_length
-        context = -(-self.features.spec.n_fft // hop)
-        first = max(0, start - context)
-        piece = wave[first * hop : (start + self.segment + context) * hop]
+        margin = -(-self.features.spec.n_fft // hop)
+        first = max(0, start - margin)
+        piece = wave[first * hop : (start + self.segment + margin) * hop]
         if self.augment is not None:
             piece = self.augment(piece, chance)
         tensors = tensors_of(self.features, piece, None, start + self.segment - first)

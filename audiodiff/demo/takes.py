@@ -11,8 +11,7 @@ from torch import Tensor
 
 from audiodiff.audio.io import FULL_SCALE
 from audiodiff.demo.limits import Limits
-from audiodiff.demo.upload import OneMel
-from audiodiff.types import Hertz, Seconds
+from audiodiff.types import Hertz, OneMel, Seconds
 from audiodiff.vocoder import Vocoder
 
 Pcm = Int16[np.ndarray, " samples"]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.audio import load_audio
@@ -15,14 +14,12 @@ from audiodiff.errors import AudioError, InputError, MelError
 from audiodiff.mel import MelSpec, MelSpectrogram, convention, read_mel
 from audiodiff.mel.compatibility import judge
 from audiodiff.mel.contract import Convert, MelContractWarning, fit_mel
+from audiodiff.types import OneMel, OneWave
 
 MELS = frozenset({".npy", ".npz", ".safetensors", ".pt"})
 """Formats that hold arrays only; Kaldi's and HDF5 files can name other files, which would be the server's."""
 
 MODELS_OWN, UNSAID = "the model's own", "what the file says, else guessed"
-
-OneMel = Float[Tensor, "n_mels frames"]
-OneWave = Float[Tensor, " samples"]
 
 
 @dataclass(frozen=True, kw_only=True)

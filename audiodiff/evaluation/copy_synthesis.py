@@ -6,18 +6,14 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
 from audiodiff.errors import AudioError, InputError
 from audiodiff.evaluation.pairs import Exclusion, Pair
 from audiodiff.evaluation.timing import PeakMemory, timed
 from audiodiff.mel import MelSpec, MelSpectrogram
-from audiodiff.types import Seconds
+from audiodiff.types import OneMel, OneWave, Seconds
 
-OneMel = Float[Tensor, "n_mels frames"]
-OneWave = Float[Tensor, " samples"]
 REPEATS = 3
 
 

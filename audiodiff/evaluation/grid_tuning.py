@@ -14,13 +14,13 @@ from audiodiff.bundle.location import bundle_folder
 from audiodiff.diffusion import explicit
 from audiodiff.errors import ConfigError
 from audiodiff.evaluation.comparison import Output, check_ready, progress_bar
-from audiodiff.evaluation.copy_synthesis import OneMel, read_mels
+from audiodiff.evaluation.copy_synthesis import read_mels
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.pairs import recordings_in
 from audiodiff.evaluation.scoring import score
 from audiodiff.evaluation.search import Grid, Trial, power_grids, search_grid
 from audiodiff.evaluation.waveform import Signal
-from audiodiff.noise import SampleNoise
+from audiodiff.types import OneMel
 from audiodiff.vocoder import Vocoder
 
 
@@ -99,14 +99,12 @@ def can_be_sampled(vocoder: Vocoder, grid: Grid) -> bool:
 @torch.inference_mode()
 def grid_loss(vocoder: Vocoder, grid: Grid, clips: list[Clip], aim: Aim) -> float:
     """Mean loss of the metric over the clips, each vocoded on the grid with the noise of the same seed."""
-    model, losses = vocoder.model, []
-    times = explicit(model.denoiser.schedule, grid)
+    spec, losses = vocoder.mel_spec, []
+    times = explicit(vocoder.model.denoiser.schedule, grid)
     for clip in clips:
-        mel = clip.mel[None].to(aim.device)
-        wave = model.generate(mel, sampler=vocoder.sampler(), times=times, noise=SampleNoise([aim.seed]))
-        generated = wave[0].double().cpu().numpy()
-        f_max = vocoder.mel_spec.f_top
-        scores = score(clip.id, clip.reference, generated, vocoder.sample_rate, f_max=f_max, wanted=(aim.metric,))
+        wave = vocoder(clip.mel, spec=spec, steps=times, seed=aim.seed)
+        generated = wave.double().cpu().numpy()
+        scores = score(clip.id, clip.reference, generated, vocoder.sample_rate, f_max=spec.f_top, wanted=(aim.metric,))
         if aim.metric in scores.values:
             losses.append(METRICS[aim.metric].loss(scores.values[aim.metric]))
     if not losses:

@@ -10,7 +10,7 @@ from torch import Tensor
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import SAMPLERS, Denoise, Sampler, Times, classifier, classifier_free, uniform
+from audiodiff.diffusion import Denoise, classifier, classifier_free
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.generation.requests import Choice, Told, chosen, embeddings, how_many
 from audiodiff.models.generative_model import GenerativeModel
@@ -41,7 +41,7 @@ class Generator:
             raise BundleError(f"{bundle.name} is a vocoder, it needs mels: use Vocoder, or `audiodiff vocode`")
         self.name = bundle.name
         self.model = bundle.model.requires_grad_(False)
-        self._sampler, self._grid, self._grids = bundle.sampler, bundle.grid, bundle.grids
+        self.sampler, self.times, self._bundle = bundle.sampler_named, bundle.times, bundle
 
     @classmethod
     def from_pretrained(
@@ -66,7 +66,7 @@ class Generator:
     @property
     def n_steps(self) -> int:
         """How many steps the sampler takes unless the caller says otherwise."""
-        return len(self._grid(self.model.denoiser.schedule)) - 1
+        return self._bundle.n_steps
 
     @torch.no_grad()
     def __call__(
@@ -134,22 +134,6 @@ class Generator:
             raise ConfigError(f"guidance {guidance:g} towards nothing: give a label, or leave guidance out")
         self._check_dropout(f"guidance {guidance:g}")
         return classifier_free(plain, denoiser.bind(cond.anonymous()), scale=guidance)
-
-    def sampler(self, name: str | None = None) -> Sampler:
-        """The sampler of that name, or the model's own; raises `ConfigError` for an unknown one."""
-        if name is None:
-            return self._sampler
-        if name not in SAMPLERS:
-            raise ConfigError(f"no sampler {name!r}: choose one of {', '.join(sorted(SAMPLERS))}")
-        return SAMPLERS[name]
-
-    def times(self, steps: int | None = None) -> Times:
-        """The grid for a number of steps: one tuned for it, else the model's own or a uniform one."""
-        schedule = self.model.denoiser.schedule
-        steps = self.n_steps if steps is None else steps
-        if steps in self._grids:
-            return self._grids[steps]
-        return self._grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
 
     def _check_dropout(self, what: str) -> None:
         model = self.model

@@ -10,7 +10,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Mel, Noise, Wave
+from audiodiff.types import Mel, Noise, Samples, Wave
 
 
 class Walk(TypedDict):
@@ -61,8 +61,8 @@ class LocalPrior(Prior, Protocol):
     """A prior that can be had for a mel in pieces, since what it does at a frame depends on those around it alone."""
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+    def radius(self) -> Samples:
+        """Receptive radius of the shaped noise, see `DiffusionModel.radius`."""
         ...
 
     def means(self) -> Means | None:
@@ -80,12 +80,21 @@ class DiffusionModel(nn.Module):
         self.prior = prior
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side the network sees at every call; `ConfigError` if it does not say."""
-        reach = getattr(self.denoiser.network, "reach", None)
-        if not isinstance(reach, int):
-            raise ConfigError(f"{type(self.denoiser.network).__name__} does not say how far it sees: give it a `reach`")
-        return reach
+    def radius(self) -> Samples:
+        """Receptive radius of the network: how far to either side its input counts, be it samples or frames there.
+
+        Raises `ConfigError` if the network does not say.
+        """
+        return radius_of(self.denoiser.network)
+
+    @property
+    def receptive_field(self) -> Samples:
+        """Length of the stretch that a sample of the network's output depends on, itself in its middle."""
+        return 2 * self.radius + 1
+
+    def frames_around(self, radius: Samples) -> int:
+        """How many frames to either side of its own a frame's samples depend on, given their receptive radius."""
+        return -(-radius // self.mel.hop_length)
 
     def start_scale(self, times: Times) -> Tensor:
         """The factor on the prior's noise at times[0], as if clean audio had unit variance: alpha² + sigma²."""
@@ -109,3 +118,11 @@ class DiffusionModel(nn.Module):
         """Return `hop_length · frames` samples for every mel of the batch."""
         *_, wave = self.steps(mel, sampler=sampler, times=times, noise=noise)
         return wave
+
+
+def radius_of(network: nn.Module) -> Samples:
+    """The receptive radius of a network; raises `ConfigError` if it does not say."""
+    radius = getattr(network, "radius", None)
+    if not isinstance(radius, int):
+        raise ConfigError(f"{type(network).__name__} does not say how far it sees: give it a `radius` in samples")
+    return radius

@@ -11,7 +11,7 @@ from audiodiff.diffusion import Denoise, Denoiser, Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.mel.spec import MelSpec
-from audiodiff.models.diffusion_model import Prior
+from audiodiff.models.diffusion_model import Prior, radius_of
 from audiodiff.types import Mel, Noise, Samples, Wave
 
 
@@ -61,6 +61,14 @@ class GenerativeModel(nn.Module):
         self.embedding_size = embedding_size
         self.p_uncond = p_uncond
         self.size = self.encode(torch.zeros(1, length)).shape[-1]
+
+    @property
+    def receptive_field(self) -> Samples:
+        """Length of the stretch of a clip that a sample of the network's output depends on."""
+        network = self.denoiser.network
+        if isinstance(frames := getattr(network, "frame_radius", None), int):  # it works on a mel, not on samples
+            return (2 * frames + 1) * self.mel.hop_length
+        return 2 * radius_of(network) + 1
 
     def steps(self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Tensor]:
         """Walk the grid from pure noise with `denoise`, guided or not; yield the state after every step."""

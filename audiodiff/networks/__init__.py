@@ -1,4 +1,4 @@
-"""Networks: tensors in, tensors out, with a finite and computed context."""
+"""Networks: tensors in, tensors out, with a finite and computed receptive field."""
 
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave

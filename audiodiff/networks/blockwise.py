@@ -8,7 +8,7 @@ from audiodiff.networks.packed_stack import PackedBlock, PackedStack, Rows
 class BlockwiseStack:
     """A gated stack without steps whose layers keep the frames that their next outputs depend on.
 
-    All outputs together are those of the whole, `context` frames late: n frames in are n - `context` out, and the
+    All outputs together are those of the whole, `frame_radius` frames late: n frames in are n less that out, and the
     rest comes with the last block. Equal blocks are computed in equal shapes, so the same blocks give the same bits.
     Convolutions are matrix products here, which for short blocks are several times as fast.
     """

@@ -106,18 +106,23 @@ class DiffWave(nn.Module):
         )
         self.skip = nn.Conv1d(channels, channels, 1)
         self.output = nn.Conv1d(channels, outputs, 1)
-        self.context: Samples = sum(dilations)
+        self.block_radius: Samples = sum(dilations)
         self.widest: Samples = max(dilations)
         nn.init.kaiming_normal_(self.input.weight)
         nn.init.kaiming_normal_(self.skip.weight)
         nn.init.zeros_(self.output.weight)
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the output depends on."""
-        spill = 0 if self.upsampler is None else self.upsampler.spill
-        filters = 0 if self.whitening is None else 2 * self.whitening.reach
-        return -(-(self.context + spill) // self.hop_length) + filters
+    def radius(self) -> Samples:
+        """Receptive radius: the blocks', and what stretching the mel or whitening the signal adds to it.
+
+        The first block sees the mel behind its convolution, whose dilation is 1.
+        """
+        mel = 0 if self.upsampler is None else self.block_radius - 1 + self.upsampler.radius
+        if self.whitening is None:
+            return max(self.block_radius, mel)
+        stft = self.whitening.stft
+        return max(stft.radius_around(self.block_radius), mel + stft.radius)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.

@@ -36,7 +36,7 @@ class GatedStack(nn.Module):
     """A pointwise layer in, gated blocks whose dilation doubles and starts anew every cycle, a pointwise layer out.
 
     The output layer starts at zero. With `step_channels` every block is told the noise time through an
-    embedding of that size. `context` is how many frames to either side an output frame depends on.
+    embedding of that size. `frame_radius` is the receptive radius in frames.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class GatedStack(nn.Module):
         self.shifts = nn.Linear(step_channels, layers * channels) if step_channels else None
         self.norm = FrameNorm(channels)
         self.output = nn.Conv1d(channels, outputs, 1)
-        self.context = sum(dilations)
+        self.frame_radius = sum(dilations)
         for parameter in self.output.parameters():
             nn.init.zeros_(parameter)
 

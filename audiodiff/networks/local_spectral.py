@@ -12,7 +12,7 @@ from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.phase.griffin_lim import energy
 from audiodiff.phase.mel_constraint import MelConstraint
-from audiodiff.types import Time, Wave
+from audiodiff.types import Samples, Time, Wave
 
 Rows = Float[Tensor, "batch frames bins"]
 ComplexRows = Complex[Tensor, "batch frames bins"]
@@ -55,9 +55,9 @@ class LocalSpectralNetwork(nn.Module):
         self.stack = LocalStack(bins=self.bins, channels=channels, layers=layers, step_channels=step_channels)
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the output depends on."""
-        return self.stack.context + 1 + 4 * self.stft.reach
+    def radius(self) -> Samples:
+        """Receptive radius: that of the stack, between a pair of transforms and another."""
+        return self.stft.radius_around(self.stack.frame_radius * self.stft.hop_length)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel and mean to what the mean lacks."""
@@ -83,8 +83,8 @@ class LocalSpectralNetwork(nn.Module):
 class LocalStack(nn.Module):
     """Residual convolutions of 3 x 3 over frames and pairs of bins, from planes to `GAINS` complex gains of every bin.
 
-    The last layer starts at zero. `context` is how many frames to either side an output frame depends on. Memory is
-    laid out with the channels last, so that packing bins into channels moves nothing.
+    The last layer starts at zero. `frame_radius` is the receptive radius in frames. Memory is laid
+    out with the channels last, so that packing bins into channels moves nothing.
     """
 
     def __init__(self, *, bins: int, channels: int, layers: int, step_channels: int) -> None:
@@ -94,7 +94,7 @@ class LocalStack(nn.Module):
         self.step = nn.Linear(step_channels, channels)
         self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers))
         self.output = nn.Conv2d(channels, TOGETHER * GAINS * 2, 1)
-        self.context = 1 + layers
+        self.frame_radius = 1 + layers
         for parameter in self.output.parameters():
             nn.init.zeros_(parameter)
 

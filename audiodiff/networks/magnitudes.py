@@ -30,7 +30,7 @@ class MagnitudeNetwork(nn.Module):
             dilation_cycle=dilation_cycle,
         )
         self.packing = Packing()
-        self.context = self.stack.context
+        self.frame_radius = self.stack.frame_radius
 
     def forward(self, mel: Mel) -> Magnitudes:
         """Return magnitudes at the mel's own n_fft, hop and framing."""

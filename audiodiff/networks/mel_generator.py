@@ -12,7 +12,7 @@ from audiodiff.types import Time, Wave
 class MelGenerator(nn.Module):
     """A denoiser for the states of a `MelLatent` prior: `frames` frames of `n_mels` values, one frame after the other.
 
-    `clip` tells it the label, the speaker and the embedding. `context` is in frames.
+    `clip` tells it the label, the speaker and the embedding. `frame_radius` is the receptive radius in frames.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class MelGenerator(nn.Module):
             dilation_cycle=dilation_cycle,
             step_channels=step_channels,
         )
-        self.context = self.stack.context
+        self.frame_radius = self.stack.frame_radius
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `frames · n_mels` noisy values and the noise time to the prediction."""

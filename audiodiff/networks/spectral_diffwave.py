@@ -13,7 +13,7 @@ from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.packed_stack import Packing, Rows
-from audiodiff.types import Time, Wave
+from audiodiff.types import Samples, Time, Wave
 
 
 class SpectralDiffWave(nn.Module):
@@ -49,12 +49,11 @@ class SpectralDiffWave(nn.Module):
             step_channels=step_channels,
         )
         self.packing = Packing()
-        self.context = self.stack.context
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the output depends on."""
-        return self.context + 2 * self.stft.reach
+    def radius(self) -> Samples:
+        """Receptive radius: that of the stack between two transforms."""
+        return self.stack.frame_radius * self.stft.hop_length + self.stft.radius
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""

@@ -24,7 +24,7 @@ class MelUpsampler(nn.Module):
     """DiffWave's two transposed 2-D convolutions over (bands, time), for any hop length.
 
     Each one stretches time by a factor s with a kernel of 3 bands by 2s samples (2s + 1 where s is odd) and
-    a leaky ReLU of slope 0.4 (Kong et al. 2021, appendix C, where s is 16 both times). A frame is heard `spill`
+    a leaky ReLU of slope 0.4 (Kong et al. 2021, appendix C, where s is 16 both times). A frame is heard `radius`
     samples before and after its own.
     """
 
@@ -32,7 +32,7 @@ class MelUpsampler(nn.Module):
         super().__init__()
         first, second = split_hop(hop_length)
         self.conv1, self.conv2 = self._stretch(first), self._stretch(second)
-        self.spill: Samples = (first + 1) // 2 * second + (second + 1) // 2
+        self.radius: Samples = (first + 1) // 2 * second + (second + 1) // 2
 
     @staticmethod
     def _stretch(factor: int) -> nn.ConvTranspose2d:
@@ -56,7 +56,7 @@ class BlockUpsamplers(nn.ModuleList):
     def __init__(self, *, hop_length: Samples, layers: int) -> None:
         upsamplers = [MelUpsampler(hop_length=hop_length) for _ in range(layers)]
         super().__init__(upsamplers)
-        self.spill: Samples = upsamplers[0].spill
+        self.radius: Samples = upsamplers[0].radius
 
     def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
         """What each block of a network is shown, made when its turn comes: all at once would not fit in memory."""

@@ -25,11 +25,6 @@ class Whitening(nn.Module):
         self.envelope = MelEnvelope(mel)
         self.quietest = quietest
 
-    @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample depends on once it is whitened."""
-        return 2 * self.stft.reach
-
     def std(self, mel: Mel) -> Gains:
         """The standard deviation of every frequency and frame, in units of white noise of variance one."""
         return (self.envelope(mel) / self.stft.noise_magnitude).clamp_min(self.quietest)

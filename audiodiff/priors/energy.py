@@ -7,7 +7,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
 from audiodiff.mel.compression import MelCompression
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Mel, Samples, Wave
 
 
 class MelEnergy(nn.Module):
@@ -31,8 +31,8 @@ class MelEnergy(nn.Module):
         self.smallest, self.largest = smallest, largest
         self.compression = MelCompression(mel)
 
-    reach = 0
-    """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+    radius: Samples = 0
+    """Receptive radius of the shaped noise."""
 
     def means(self) -> None:
         """There is no mean."""

@@ -13,7 +13,7 @@ from audiodiff.phase.griffin_lim import griffin_lim
 from audiodiff.phase.mel_constraint import MelConstraint
 from audiodiff.phase.running_griffin_lim import RunningGriffinLim
 from audiodiff.priors.means import MagnitudeEstimator, MeanStream
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Mel, Samples, Wave
 
 
 class MelInversion(nn.Module):
@@ -43,9 +43,9 @@ class MelInversion(nn.Module):
         return Conditioning(mel=mel, mean=torch.cat([self._mean(one) for one in mel.split(1)]))
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
-        return 2 * self.stft.reach
+    def radius(self) -> Samples:
+        """Receptive radius of the shaped noise: a transform's and its inverse's."""
+        return self.stft.radius
 
     def means(self) -> MeanStream:
         """The mean of one mel that comes in pieces."""

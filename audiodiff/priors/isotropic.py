@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Mel, Samples, Wave
 
 
 class Isotropic(nn.Module):
@@ -19,8 +19,8 @@ class Isotropic(nn.Module):
             raise ConfigError(f"level {level}: expected the standard deviation of clean audio, above 0")
         self.level = level
 
-    reach = 0
-    """How many frames to either side of its own frame a sample of the shaped noise depends on."""
+    radius: Samples = 0
+    """Receptive radius of the shaped noise."""
 
     def means(self) -> None:
         """There is no mean."""

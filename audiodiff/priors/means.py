@@ -16,9 +16,9 @@ BLOCK = 32
 
 @runtime_checkable
 class MagnitudeEstimator(Protocol):
-    """Estimates the linear magnitudes of a mel, from `context` frames to either side of each."""
+    """Estimates the linear magnitudes of a mel, from `frame_radius` frames to either side of each."""
 
-    context: int
+    frame_radius: int
 
     def __call__(self, mel: Mel) -> Float[Tensor, "batch bins frames"]:
         """Estimate those of whole mels."""
@@ -42,14 +42,14 @@ class MeanStream:
     """Magnitudes, then `RunningGriffinLim`, for one mel; the mean comes at most `lag` frames after the mel.
 
     The mel is cut at fixed frames whatever the pieces are in which it comes, so the mean does not depend on them by
-    a single bit. The first block is longer by the `context` of the magnitudes, and whole blocks come out of it.
+    a single bit. The first block is longer by the `frame_radius` of the magnitudes, and whole blocks come out of it.
     """
 
     def __init__(self, magnitudes: MagnitudeEstimator, griffin_lim: RunningGriffinLim) -> None:
         self.magnitudes = magnitudes.blockwise()
         self.griffin_lim = griffin_lim
-        self.wanted = magnitudes.context + BLOCK
-        self.lag = magnitudes.context + BLOCK - 1 + griffin_lim.lag
+        self.wanted = magnitudes.frame_radius + BLOCK
+        self.lag = magnitudes.frame_radius + BLOCK - 1 + griffin_lim.lag
         self.waiting: Mel | None = None
         self.bands = griffin_lim.bands
 

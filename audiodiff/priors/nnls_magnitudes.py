@@ -16,7 +16,7 @@ class NnlsMagnitudes(nn.Module):
     def __init__(self, *, mel: MelSpec, iterations: int = 20) -> None:
         super().__init__()
         self.inverse = MelToLinear(mel, iterations)
-        self.context = 0
+        self.frame_radius = 0
         self.window_sum = analysis_window(mel).sum().item()
 
     def forward(self, mel: Mel) -> Magnitudes:

@@ -7,7 +7,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
 from audiodiff.mel.envelope import MelEnvelope
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Mel, Samples, Wave
 
 
 class SpectralEnvelope(nn.Module):
@@ -27,9 +27,9 @@ class SpectralEnvelope(nn.Module):
         self.level = level
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
-        return 2 * self.stft.reach
+    def radius(self) -> Samples:
+        """Receptive radius of the shaped noise: a transform's and its inverse's."""
+        return self.stft.radius
 
     def means(self) -> None:
         """There is no mean."""

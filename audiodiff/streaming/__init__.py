@@ -1,7 +1,7 @@
 """Synthesis in constant memory: a mel in pieces in, a waveform in pieces out, the same as the whole to rounding."""
 
 from audiodiff.streaming.model_stream import ModelStream
-from audiodiff.streaming.synthesis import LONG, vocoded
+from audiodiff.streaming.synthesis import LONG, open_stream, synthesize, synthesize_each
 from audiodiff.streaming.vocoder_stream import VocoderStream
 
-__all__ = ["LONG", "ModelStream", "VocoderStream", "vocoded"]
+__all__ = ["LONG", "ModelStream", "VocoderStream", "open_stream", "synthesize", "synthesize_each"]

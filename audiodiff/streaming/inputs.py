@@ -1,41 +1,40 @@
 """What strangers hand to a vocoder: mels, lengths, seeds, options, and the checks that they go through."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from audiodiff.diffusion import Times
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
 from audiodiff.mel.contract import Convert, fit_mel
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Mel, Samples, Wave
+from audiodiff.types import AnyMel, Mel, OneMel, OneWave, Samples, Wave
 
-OneMel = Float[Tensor, "n_mels frames"]
-AnyMel = OneMel | Float[Tensor, "batch n_mels frames"]
-OneWave = Float[Tensor, " samples"]
-AnyWave = OneWave | Wave
 Lengths = Sequence[int] | Tensor
 
 
 class Options(TypedDict, total=False):
     """How to vocode; every key may be left out.
 
-    `steps` is the number of network steps, `sampler` one of `audiodiff.diffusion.SAMPLERS`; None takes the model's
-    own. `seed` is one for all mels or one for each; the same seed gives the same waveform.
+    `steps` is the number of network steps or the very grid, `sampler` one of `audiodiff.diffusion.SAMPLERS`; None takes
+    the model's own. `seed` is one for all mels or one for each; the same seed gives the same waveform.
 
     `spec` is the convention that the mel is in. It is converted to the model's where a formula does that, with a
     warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is guessed from
     the values, which takes time and refuses what looks like anything else; `spec=vocoder.mel_spec` says that you know.
+
+    `progress` is called with the share of the work that is done, from 0 to 1.
     """
 
-    steps: int | None
+    steps: int | Times | None
     sampler: str | None
     seed: int | Sequence[int]
     spec: MelSpec | None
     convert: Convert
+    progress: Callable[[float], None]
 
 
 def checked(mel: AnyMel, spec: MelSpec | None, want: MelSpec, convert: Convert) -> Mel:

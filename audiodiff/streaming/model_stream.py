@@ -25,35 +25,54 @@ class AddressedNoise(Protocol):
 class ModelStream:
     """One mel, fed in any pieces; what comes out is, put together, `DiffusionModel.generate` of the whole.
 
+    With `every_step` that is a row for the waveform after each of the sampler's steps, otherwise one row.
+
     Every network call k works on the frames behind those that call k - 1 has finished, as far as it need see no
-    more than those: it lags by the network's reach, and memory holds that reach times the calls, whatever the
+    more than those: it lags by the network's receptive radius, and memory holds that times the calls, whatever the
     length. `lag` is how many frames later than the mel the waveform comes at the latest.
     """
 
-    def __init__(self, model: DiffusionModel, *, sampler: Sampler, times: Times, noise: AddressedNoise) -> None:
+    piece = 1024
+    """Frames to feed at a time where all are there already: more take memory, fewer take time."""
+
+    def __init__(
+        self,
+        model: DiffusionModel,
+        *,
+        sampler: Sampler,
+        times: Times,
+        noise: AddressedNoise,
+        every_step: bool = False,
+    ) -> None:
         if not isinstance(model.prior, LocalPrior):
-            raise ConfigError(f"{type(model.prior).__name__} cannot be had in pieces: give it a `reach` and `means`")
+            raise ConfigError(f"{type(model.prior).__name__} cannot be had in pieces: give it a `radius` and `means`")
         self.model, self.prior = model, model.prior
+        self.around = model.frames_around(model.radius)
+        self.around_prior = model.frames_around(model.prior.radius)
         self.rehearsal = Rehearsal(model.denoiser, sampler, times, model.mel.hop_length)
         self.scale = model.start_scale(times)
         self.mel = Tape(1)
-        self.noise = ShapedNoise(self.prior, self.mel, noise, model.mel.hop_length)
+        self.noise = ShapedNoise(self.prior, self.mel, noise, model.mel.hop_length, self.around_prior)
         self.means = self.prior.means()
         self.mean = None if self.means is None else Tape(model.mel.hop_length)
         self.finished = 0
+        self.every_step = every_step
 
     @property
     def lag(self) -> int:
-        """In frames; computed from the prior's and the network's reach and the number of network calls."""
-        prior = max(self.prior.reach, 0 if self.means is None else self.means.lag)
-        return prior + self.model.reach * len(self.rehearsal.answers)
+        """In frames; computed from the receptive radius of prior and network, and the number of network calls."""
+        return self._prior_lag + self.around * len(self.rehearsal.answers)
+
+    @property
+    def _prior_lag(self) -> int:
+        return max(self.around_prior, 0 if self.means is None else self.means.lag)
 
     def feed(self, mel: Mel) -> Wave:
-        """Take the next frames [1, n_mels, frames], return the samples [1, samples] that are finished."""
+        """Take the next frames [1, n_mels, frames], return the samples [rows, samples] that are finished."""
         self.mel.append(mel)
         if self.means is not None and self.mean is not None:
             self.mean.append(self.means.feed(mel))
-        ready = self.mel.end - self.prior.reach
+        ready = self.mel.end - self.around_prior
         return self._advance(ready if self.mean is None else min(ready, self.mean.end), last=False)
 
     def flush(self) -> Wave:
@@ -65,11 +84,10 @@ class ModelStream:
     def _advance(self, ready: int, *, last: bool) -> Wave:
         """Let every network call go as far as it can; `ready` is where the first one may look."""
         ready = max(0, ready)
-        reach = self.model.reach
         for turn, answer in enumerate(self.rehearsal.answers):
-            end = ready if last else ready - reach
+            end = ready if last else ready - self.around
             if end > answer.end:
-                start = max(0, answer.end - reach)
+                start = max(0, answer.end - self.around)
                 said = self._ask(turn, start, ready)
                 hop = self.model.mel.hop_length
                 answer.append(said[..., (answer.end - start) * hop : (end - start) * hop])
@@ -84,14 +102,16 @@ class ModelStream:
     def _finish(self, end: int) -> Wave:
         start, self.finished = self.finished, end
         if start == end:
-            return self.scale.new_empty(1, 0, dtype=torch.float32)
-        state = self.rehearsal.result(*self._beginning(start, end), start, end)
-        wave = self.prior.decode(state, self._cond(start, end))
-        needed = end - max(self.model.reach, self.prior.reach)
+            rows = self.rehearsal.n_states if self.every_step else 1
+            return self.scale.new_empty(rows, 0, dtype=torch.float32)
+        states = self.rehearsal.states(*self._beginning(start, end), start, end)
+        cond = self._cond(start, end)
+        waves = [self.prior.decode(state, cond) for state in (states if self.every_step else states[-1:])]
+        needed = end - max(self.around, self.around_prior)
         tapes = [self.mel, *self.rehearsal.answers, *self.noise.draws, *([] if self.mean is None else [self.mean])]
         for tape in tapes:
             tape.forget(before=needed)
-        return wave
+        return torch.cat(waves)
 
     def _beginning(self, start: int, end: int) -> tuple[Wave, Noise]:
         """The first state on the frames from `start` to `end`, and the noise for the later ones."""
@@ -106,8 +126,8 @@ class ModelStream:
 class ShapedNoise:
     """The prior's noise, draw by draw, on any stretch of the mel that is still there."""
 
-    def __init__(self, prior: LocalPrior, mel: Tape, white: AddressedNoise, hop_length: Samples) -> None:
-        self.prior, self.mel, self.white, self.hop_length = prior, mel, white, hop_length
+    def __init__(self, prior: LocalPrior, mel: Tape, white: AddressedNoise, hop_length: Samples, around: int) -> None:
+        self.prior, self.mel, self.white, self.hop_length, self.around = prior, mel, white, hop_length, around
         self.draws: list[Tape] = []
 
     def on(self, start: int, end: int) -> Noise:
@@ -128,8 +148,8 @@ class ShapedNoise:
         return tape.read(start, end)
 
     def _shaped(self, draw: int, start: int, end: int) -> Wave:
-        hop, reach = self.hop_length, self.prior.reach
-        first, last = max(0, start - reach), min(self.mel.end, end + reach)
+        hop, around = self.hop_length, self.around
+        first, last = max(0, start - around), min(self.mel.end, end + around)
         mel = self.mel.read(first, last)
         white = self.white.at(draw, first * hop, last * hop).to(mel)
         shaped = self.prior.shape(white, Conditioning(mel=mel))

@@ -71,7 +71,8 @@ class Rehearsal:
         self.denoiser = Denoiser(
             network=self.prompter, schedule=denoiser.schedule, prediction=denoiser.prediction
         ).requires_grad_(False)
-        self.answers = [Tape(hop_length) for _ in range(self._count())]
+        n_calls, self.n_states = self._count()
+        self.answers = [Tape(hop_length) for _ in range(n_calls)]
 
     def question(self, x: Wave, noise: Noise, turn: int, start: int, end: int) -> Question:
         """What call number `turn` asks about the frames from `start` to `end`; `x` is the first state there."""
@@ -81,26 +82,24 @@ class Rehearsal:
             return unanswered.question
         raise PointwiseError
 
-    def result(self, x: Wave, noise: Noise, start: int, end: int) -> Wave:
-        """The last state on the frames from `start` to `end`, where all calls have been answered."""
+    def states(self, x: Wave, noise: Noise, start: int, end: int) -> list[Wave]:
+        """The states after every step on the frames from `start` to `end`, where all calls have been answered."""
         try:
             return self._run(x, noise, [tape.read(start, end) for tape in self.answers])
         except Unanswered as unanswered:
             raise PointwiseError from unanswered
 
-    def _run(self, x: Wave, noise: Noise, answers: list[Tensor]) -> Wave:
+    def _run(self, x: Wave, noise: Noise, answers: list[Tensor]) -> list[Wave]:
         self.prompter.answers, self.prompter.calls = answers, 0
-        *_, x = self.sampler(self.denoiser.bind(Conditioning()), self.denoiser.schedule, x, self.times, noise)
-        return x
+        return list(self.sampler(self.denoiser.bind(Conditioning()), self.denoiser.schedule, x, self.times, noise))
 
-    def _count(self) -> int:
-        """How many calls there are, by answering about no samples at all."""
+    def _count(self) -> tuple[int, int]:
+        """The numbers of calls and of states, found by answering about no samples at all."""
         nothing = torch.empty(1, 0)
         answer = nothing.new_empty(1, 2, 0) if isinstance(self.denoiser.prediction, LearnedVariance) else nothing
         answers: list[Tensor] = []
         while True:
             try:
-                self._run(nothing, torch.empty_like, answers)
-                return len(answers)
+                return len(answers), len(self._run(nothing, torch.empty_like, answers))
             except Unanswered:
                 answers.append(answer)

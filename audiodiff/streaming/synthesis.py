@@ -1,8 +1,10 @@
-"""Mels that are there already, each in the fastest way whose memory is bounded."""
+"""The one road from mels to sound: each mel in the fastest way that there is for its model, in bounded memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior
@@ -10,39 +12,137 @@ from audiodiff.noise import SampleNoise
 from audiodiff.streaming.model_stream import AddressedNoise, ModelStream
 from audiodiff.streaming.replay import PointwiseError
 from audiodiff.streaming.tiled_stream import Tileable, TiledStream
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Mel, OneMel, OneWave, Wave
 
 LONG = 1024
 """Frames up to which a mel may be vocoded in one piece; longer ones are streamed, to bound the memory."""
 
+Progress = Callable[[float], None]
+"""Called with the share of the work that is done, from 0 to 1."""
 
-def vocoded(model: DiffusionModel, mel: Mel, *, sampler: Sampler, times: Times, noise: Sequence[SampleNoise]) -> Wave:
-    """What `model.generate` makes of the mels, with noise for each.
 
-    Raises `ConfigError` where a mel is long and prior, network or sampler cannot be had in pieces.
+def silent(share: float) -> None:
+    """Tell nobody."""
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A model whose sampling is recorded for whole batches, and replayed."""
+
+    def generate(self, mel: Mel, *, sampler: Sampler, times: Times, noise: SampleNoise) -> Wave:
+        """Replay it for a batch."""
+        ...
+
+    def each(self, mels: Sequence[OneMel], *, sampler: Sampler, times: Times, seeds: Sequence[int]) -> list[OneWave]:
+        """Replay it for mels of any lengths, some together."""
+        ...
+
+
+def synthesize(
+    model: DiffusionModel,
+    mel: Mel,
+    *,
+    sampler: Sampler,
+    times: Times,
+    noise: Sequence[SampleNoise],
+    every_step: bool = False,
+    progress: Progress = silent,
+) -> Iterator[Wave]:
+    """Yield the waveforms [batch, samples] of a batch: after every step of the sampler, or once, after the last.
+
+    A network that works tile by tile yields all steps when it has come to the end. Raises `ConfigError` where a mel is
+    long and prior, network or sampler cannot be had in pieces.
     """
-    network = model.denoiser.network
-    tiles = isinstance(network, Tileable) and network.tiles and isinstance(model.prior, LocalPrior)
+    plan = {"sampler": sampler, "times": times}
     long = mel.shape[-1] > LONG
-    if tiles or long:
+    if long or _tiles(model):
         try:
-            return in_pieces(model, mel, sampler=sampler, times=times, noise=noise)
+            yield from in_pieces(model, mel, **plan, noise=noise, every_step=every_step, progress=progress)
+            return
         except PointwiseError:
             if long:
                 raise
     together = SampleNoise([seed for one in noise for seed in one.seeds])
-    return model.generate(mel, sampler=sampler, times=times, noise=together)
+    if isinstance(model, Recorded) and not every_step:
+        yield model.generate(mel, **plan, noise=together)
+        progress(1.0)
+        return
+    wave = None
+    for step, wave in enumerate(model.steps(mel, **plan, noise=together), start=1):
+        progress(min(1.0, step / (len(times) - 1)))
+        if every_step:
+            yield wave
+    if wave is not None and not every_step:
+        yield wave
+
+
+def synthesize_each(
+    model: DiffusionModel,
+    mels: Sequence[OneMel],
+    *,
+    sampler: Sampler,
+    times: Times,
+    seeds: Sequence[int],
+    progress: Progress = silent,
+) -> list[OneWave]:
+    """Return the waveform [samples] of every mel [n_mels, frames], whatever their lengths."""
+    if isinstance(model, Recorded) and all(mel.shape[-1] <= LONG for mel in mels):
+        waves = model.each(mels, sampler=sampler, times=times, seeds=seeds)
+        progress(1.0)
+        return waves
+    waves = []
+    for index, (mel, seed) in enumerate(zip(mels, seeds, strict=True)):
+        part, noise = share_of(progress, index, len(mels)), [SampleNoise([seed])]
+        (wave,) = synthesize(model, mel[None], sampler=sampler, times=times, noise=noise, progress=part)
+        waves.append(wave[0])
+    return waves
 
 
 def in_pieces(
-    model: DiffusionModel, mel: Mel, *, sampler: Sampler, times: Times, noise: Sequence[AddressedNoise]
-) -> Wave:
-    """One mel after the other through a stream."""
-    network, waves = model.denoiser.network, []
-    for item, white in zip(mel.split(1), noise, strict=True):
-        if isinstance(network, Tileable) and network.tiles:
-            stream = TiledStream(model, network, sampler=sampler, times=times, noise=white)
-        else:
-            stream = ModelStream(model, sampler=sampler, times=times, noise=white)
-        waves.append(torch.cat([*map(stream.feed, item.split(LONG, dim=-1)), stream.flush()], dim=-1))
-    return torch.cat(waves)
+    model: DiffusionModel,
+    mel: Mel,
+    *,
+    sampler: Sampler,
+    times: Times,
+    noise: Sequence[AddressedNoise],
+    every_step: bool = False,
+    progress: Progress = silent,
+) -> list[Wave]:
+    """One mel after the other through a stream; the waveforms [batch, samples] after each step, or the last alone."""
+    items: list[Tensor] = []
+    for index, (item, white) in enumerate(zip(mel.split(1), noise, strict=True)):
+        stream = open_stream(model, sampler=sampler, times=times, noise=white, every_step=every_step)
+        part, parts = share_of(progress, index, len(mel)), []
+        for piece in item.split(stream.piece, dim=-1):
+            parts.append(stream.feed(piece))
+            part(stream.finished / item.shape[-1])
+        parts.append(stream.flush())
+        part(1.0)
+        items.append(torch.cat(parts, dim=-1))
+    return list(torch.stack(items, dim=1))
+
+
+def open_stream(
+    model: DiffusionModel,
+    *,
+    sampler: Sampler,
+    times: Times,
+    noise: AddressedNoise,
+    every_step: bool = False,
+    live: bool = False,
+) -> ModelStream:
+    """Begin with one mel that comes in pieces: tile by tile, if the network can here and now."""
+    network = model.denoiser.network
+    if isinstance(network, Tileable) and network.tiles:
+        return TiledStream(model, network, sampler=sampler, times=times, noise=noise, every_step=every_step, live=live)
+    return ModelStream(model, sampler=sampler, times=times, noise=noise, every_step=every_step)
+
+
+def share_of(progress: Progress, index: int, n: int) -> Progress:
+    """The progress of one of `n` equal parts."""
+    return lambda share: progress((index + share) / n)
+
+
+def _tiles(model: DiffusionModel) -> bool:
+    network = model.denoiser.network
+    return isinstance(network, Tileable) and network.tiles and isinstance(model.prior, LocalPrior)

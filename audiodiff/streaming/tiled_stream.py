@@ -17,7 +17,7 @@ class TiledCalls(Protocol):
     """All calls that a sampler makes of a network for one waveform, tile by tile."""
 
     tile: int
-    """Frames of a tile."""
+    """Frames of a tile, at most."""
     fed: list[int]
     """Frames that each call has taken."""
 
@@ -26,10 +26,19 @@ class TiledCalls(Protocol):
         """How many frames of the mel the first call must be able to see behind those of its tile."""
         ...
 
+    @property
+    def delay(self) -> int:
+        """By how many frames the answer to a call is behind what the call was fed."""
+        ...
+
+    def end_of_tile(self, frame: int) -> int:
+        """Where the tile that holds a frame ends."""
+        ...
+
     def feed(
         self, turn: int, x: Wave, t: Time, cond: Conditioning, read: Callable[[int, int], Mel], *, last: bool
     ) -> Tensor:
-        """Let a call take its next tile; return the next whole frames of its answer."""
+        """Let a call take its next frames, all of one tile; return the next whole frames of its answer."""
         ...
 
 
@@ -45,32 +54,55 @@ class Tileable(Protocol):
         ...
 
 
-class TiledStream(ModelStream):
-    """`ModelStream` for a mel that is there already: a tile later than need be, and faster, with several calls.
+FEW = 128
+"""Frames that a prior is fed at a time, at least."""
 
-    Whole tiles go through all calls; what is left of the mel waits for the next piece, or for `flush`.
+
+class TiledStream(ModelStream):
+    """`ModelStream` in which a network keeps what it knows from tile to tile, and computes nothing twice.
+
+    A `live` stream goes as far as it can whenever it is fed. Otherwise a call waits for whole tiles, of which it makes
+    the same in less time; what is left of the mel waits for the next piece, or for `flush`.
     """
 
     def __init__(
-        self, model: DiffusionModel, network: Tileable, *, sampler: Sampler, times: Times, noise: AddressedNoise
+        self,
+        model: DiffusionModel,
+        network: Tileable,
+        *,
+        sampler: Sampler,
+        times: Times,
+        noise: AddressedNoise,
+        every_step: bool = False,
+        live: bool = False,
     ) -> None:
-        super().__init__(model, sampler=sampler, times=times, noise=noise)
-        self.calls = network.in_tiles(len(self.rehearsal.answers))
+        super().__init__(model, sampler=sampler, times=times, noise=noise, every_step=every_step)
+        self.live, self.calls = live, network.in_tiles(len(self.rehearsal.answers))
+        self.piece = max(self.calls.tile, FEW)
+
+    @property
+    def lag(self) -> int:
+        """In frames; computed from how far prior and network see, and the number of network calls."""
+        wait = 0 if self.live else self.calls.tile - 1
+        return self._prior_lag + self.calls.ahead + (self.calls.delay + wait) * len(self.rehearsal.answers)
 
     def _advance(self, ready: int, *, last: bool) -> Wave:
         fed = self.calls.fed
         ready = ready if last else ready - self.calls.ahead
         waves = [self._finish(self.finished)]
-        while fed[0] < ready and (last or fed[0] + self.calls.tile <= ready):
+        while fed[0] < ready and (last or self.live or fed[0] + self.calls.tile <= ready):
             end = min(fed[0] + self.calls.tile, ready)
             waves.append(self._finish(self._through(end, last=last and end == ready)))
         return torch.cat(waves, dim=-1)
 
     def _through(self, end: int, *, last: bool) -> int:
-        """Let every call take the tiles that are whole up to frame `end`; return where the last one has come to."""
+        """Let every call go on up to frame `end`, or to where the call before has come; return the last one's place."""
         for turn, answer in enumerate(self.rehearsal.answers):
-            while (start := self.calls.fed[turn]) < end and (last or start + self.calls.tile <= end):
-                stop = min(start + self.calls.tile, end)
+            while (start := self.calls.fed[turn]) < end:
+                stop = end if turn == 0 else self.calls.end_of_tile(start)
+                if stop > end and not self.live:
+                    break
+                stop = min(stop, end)
                 answer.append(self._fed(turn, start, stop, last=last and stop == end))
             end = answer.end
         return end

@@ -1,5 +1,7 @@
 """Laws that hold for every network."""
 
+from math import ceil
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -108,43 +110,41 @@ def test_network_sees_the_mean(name):
     assert (network(x_t, torch.tensor([0.5]), cond) - without).abs().max() > 1e-2 * without.abs().max()
 
 
-def test_diffwave_context_is_exact():
-    """A sample outside the computed context changes nothing, the outermost one inside it does."""
-    network = made("diffwave").double()
-    x_t, cond = batch(1, 4)
-    cond = cond.to(dtype=torch.float64)
-    x_t, t, middle = x_t.double(), torch.tensor([0.5]).double(), 512
-    plain = network(x_t, t, cond)[0, middle]
+@pytest.mark.parametrize("name", NETWORKS)
+def test_radius_is_exact(name):
+    """No sample further away than the radius has a gradient, and one at that very distance has.
 
-    def changed(at: int) -> float:
-        other = x_t.clone()
-        other[0, at] += 10
-        return (network(other, t, cond)[0, middle] - plain).abs().item()
-
-    assert changed(middle + network.context + 1) == 0
-    assert changed(middle - network.context - 1) == 0
-    assert changed(middle + network.context) > 0
-    assert changed(middle - network.context) > 0
-
-
-def test_spectral_context_is_exact():
-    network = made("spectral")
+    A plain DiffWave sees the mel furthest, whose frames its upsampler smears; its blocks see samples.
+    """
+    network = made(name).double()
     x_t, cond = batch(1, 40)
-    t = torch.tensor([0.5])
-    plain = network(x_t, t, cond)
-    other = cond.mel.clone()
-    other[..., 20] += 3
-    touched = ((network(x_t, t, Conditioning(mel=other, mean=cond.mean)) - plain).abs() > 1e-9)[0].nonzero()
-    reach = network.context * 256 + 640  # and half a window, counted from the edge of the frame
-    assert touched.min() >= 20 * 256 - reach
-    assert touched.max() < 21 * 256 + reach
-    assert touched.max() - touched.min() > 2 * network.context * 256
+    x_t, cond, t = x_t.double().requires_grad_(), cond.to(dtype=torch.float64), torch.tensor([0.5]).double()
+    out, distances = network(x_t, t, cond)[0], []
+    for n in range(20 * 256 + 126, 20 * 256 + 131):  # among these are the ends of a frame
+        (gradient,) = torch.autograd.grad(out[n], x_t, retain_graph=True)
+        distances += (gradient[0].nonzero().squeeze(1) - n).tolist()
+    plain = isinstance(network, DiffWave) and network.whitening is None
+    expected = network.block_radius if plain else network.radius
+    assert (min(distances), max(distances)) == (-expected, expected)
+
+
+def test_radius_of_a_mel_is_exact():
+    """A DiffWave whose upsampler's weights are all positive hears a frame at both ends of what it says."""
+    network = made("diffwave").double()
+    for parameter in network.upsampler.parameters():
+        parameter.data.abs_()
+    x_t, cond = batch(1, 9)
+    mel = cond.mel.double().abs().requires_grad_()
+    out = network(x_t.double(), torch.tensor([0.5]).double(), Conditioning(mel=mel))[0]
+    heard = [n for n in range(256, 8 * 256) if torch.autograd.grad(out[n], mel, retain_graph=True)[0][..., 4].any()]
+    assert min(heard) == 4 * 256 - network.radius
+    assert max(heard) == 5 * 256 - 1 + network.radius
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("changed", ["x_t", "mel", "mean"])
-def test_nothing_is_seen_beyond_the_reach(name, changed):
-    """What happens in a frame is heard in no frame further away than `reach`."""
+def test_nothing_is_heard_in_frames_beyond_the_radius(name, changed):
+    """Be it in the signal, in the mel or in the mean."""
     network = made(name)
     x_t, cond = batch(1, 40)
     other = {"x_t": x_t.clone(), "mel": cond.mel.clone(), "mean": cond.mean.clone()}
@@ -154,7 +154,7 @@ def test_nothing_is_seen_beyond_the_reach(name, changed):
     touched = network(other["x_t"], t, Conditioning(mel=other["mel"], mean=other["mean"])) - plain
     frames = (touched.abs() > 1e-9)[0].nonzero().squeeze(1) // 256
     assert frames.numel() or (changed, name) == ("mean", "diffwave")
-    assert ((frames - 20).abs() <= network.reach).all()
+    assert ((frames - 20).abs() <= ceil(network.radius / 256)).all()
 
 
 def test_local_network_begins_as_an_iteration_of_griffin_lim():

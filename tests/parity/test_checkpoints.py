@@ -247,6 +247,6 @@ def test_a_config_elsewhere_is_named(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text(SPEECHBRAIN)
     path = shared / "parity/checkpoints/speechbrain/diffwave.ckpt"
     converted = convert(path, config=tmp_path / "my.yaml")
-    assert converted.model.denoiser.network.context == 2 * (1 + 2 + 4)
+    assert converted.model.denoiser.network.block_radius == 2 * (1 + 2 + 4)
     with pytest.raises(ConfigError, match="choose one of"):
         convert(path, "wavenet")

@@ -97,7 +97,7 @@ def test_envelope_noise_sounds_like_the_mel_before_any_diffusion(mel):
         SpectralEnvelope(mel=MEL, level=0.0)
 
 
-def test_envelope_noise_depends_on_no_frame_beyond_its_reach(mel):
+def test_envelope_noise_depends_on_no_frame_beyond_its_radius(mel):
     prior = SpectralEnvelope(mel=MEL)
     white = torch.randn(1, 256 * 80)
     changed = mel.clone()
@@ -105,5 +105,5 @@ def test_envelope_noise_depends_on_no_frame_beyond_its_reach(mel):
     moved = (prior.shape(white, prior.condition(changed)) - prior.shape(white, prior.condition(mel))).abs()[0] > 1e-6
     frames = moved.nonzero().squeeze(1) // 256
     assert moved.any()
-    assert frames.min() >= 40 - prior.reach
-    assert frames.max() <= 40 + prior.reach
+    assert frames.min() >= 40 - math.ceil(prior.radius / 256)
+    assert frames.max() <= 40 + math.ceil(prior.radius / 256)

@@ -40,7 +40,7 @@ def test_a_stack_block_by_block_is_the_stack(sizes):
     network, mel = magnitudes(), mel_of(sum(sizes))[None]
     stream = network.blockwise()
     rows = [stream.feed(piece, last=False) for piece in mel.split(sizes, dim=-1)]
-    assert sum(map(len, rows)) == max(0, sum(sizes) - network.context)
+    assert sum(map(len, rows)) == max(0, sum(sizes) - network.frame_radius)
     rows.append(stream.feed(mel[..., :0], last=True))
     assert_close(torch.cat(rows).mT, network(mel)[0], rtol=1e-4, atol=1e-6)
 

@@ -1,6 +1,7 @@
 """Chunked = streamed = whole, for every network and sampler, with a latency and a memory that are known before."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -47,8 +48,13 @@ def test_a_stream_is_the_whole_run(vocoder, sampler, frames, sizes):
     assert_close(torch.cat(streamed(vocoder, mel, sizes, sampler=sampler, **OPTIONS)), whole, rtol=0, atol=1e-5)
 
 
+def use(monkeypatch, vocoder, sampler):
+    """Make it the vocoder's own sampler."""
+    monkeypatch.setattr(vocoder, "_bundle", replace(vocoder._bundle, sampler=sampler))
+
+
 def test_samplers_that_are_bound_to_options_stream_too(vocoder, monkeypatch):
-    monkeypatch.setattr(vocoder, "_sampler", partial(restart, low=0.2, high=0.8, n_restarts=2))
+    use(monkeypatch, vocoder, partial(restart, low=0.2, high=0.8, n_restarts=2))
     mel = mel_of(70)
     whole = vocoder(mel, steps=5, **OPTIONS)
     assert_close(torch.cat(streamed(vocoder, mel, [16], steps=5, **OPTIONS)), whole, rtol=0, atol=1e-5)
@@ -155,7 +161,7 @@ def test_a_sampler_whose_calls_depend_on_the_signal_cannot_stream(vocoder, monke
                 x = denoise(x, t)
             yield x
 
-    monkeypatch.setattr(vocoder, "_sampler", adaptive)
+    use(monkeypatch, vocoder, adaptive)
     stream = vocoder.stream()
     with pytest.raises(ConfigError, match="fixed number of calls"):
         [stream.feed(piece) for piece in mel_of(200).split(50, dim=1)]

@@ -27,9 +27,10 @@ from audiodiff.demo.page.parts import (
 from audiodiff.demo.page.vocode_tab import FORGOTTEN, Update
 from audiodiff.demo.spectrograms import output_pictures
 from audiodiff.demo.takes import Settings, Take, takes
-from audiodiff.demo.upload import OneMel, Reading, open_upload
+from audiodiff.demo.upload import Reading, open_upload
 from audiodiff.demo.voices import voice_named
 from audiodiff.errors import InputError
+from audiodiff.types import OneMel
 from audiodiff.vocoder import Vocoder
 
 BLIND = "Listen to both, then say which one is better."

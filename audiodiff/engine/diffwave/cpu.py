@@ -19,7 +19,7 @@ from audiodiff.networks import DiffWave
 from audiodiff.networks.diffwave import Inputs, Outputs
 from audiodiff.networks.packed_stack import State, state_of
 from audiodiff.networks.upsampling import BlockUpsamplers
-from audiodiff.types import Time, Wave
+from audiodiff.types import Samples, Time, Wave
 
 FEW_BITS = (torch.bfloat16,)
 """What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
@@ -45,9 +45,9 @@ class FastDiffWave(nn.Module):
         self._packed: dict[torch.dtype, tuple[State, Packed]] = {}
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the output depends on."""
-        return self.network.reach
+    def radius(self) -> Samples:
+        """Receptive radius: the network's own."""
+        return self.network.radius
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map noisy samples, their noise time and the mel to the prediction, as the network does."""

@@ -9,9 +9,8 @@ from torch import Tensor
 from audiodiff.engine.diffwave.packed_weights import Packed
 from audiodiff.errors import ConfigError
 from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler
-from audiodiff.types import Samples
+from audiodiff.types import OneMel, Samples
 
-OneMel = Float[Tensor, "n_mels frames"]
 Rows = Float[Tensor, "rows values"]
 
 
@@ -43,12 +42,12 @@ class MelPerBlock:
         if blocks != len(upsamplers):
             raise ConfigError(f"{len(upsamplers)} upsamplers for a network of {blocks} blocks: give one for each")
         self.upsamplers, self.mel, self.hop_length, self.dtype = list(upsamplers), mel, hop_length, dtype
-        self.spill = upsamplers.spill
+        self.radius = upsamplers.radius
 
     def rows(self, block: int, start: Samples, end: Samples) -> Rows:
         """What the block sees of the samples from `start` to `end`: [rows, n_mels]."""
-        first = max(0, (start - self.spill) // self.hop_length)
-        last = -(-(end + self.spill) // self.hop_length)
+        first = max(0, (start - self.radius) // self.hop_length)
+        last = -(-(end + self.radius) // self.hop_length)
         stretched = self.upsamplers[block](self.mel[None, :, first:last])[0]
         begin = first * self.hop_length
         return stretched[:, start - begin : end - begin].T.to(self.dtype)
@@ -98,16 +97,21 @@ class StretchedMel:
 class ProjectedMel:
     """A mel that is projected once and kept for the other calls of the network, whose bias is another.
 
-    All calls ask for the same samples, or this would be another's answer. `room` is where it is written.
+    The first call asks for more than all others, which ask for the same samples in the same order, all at once or in
+    parts. `room` is where it is written, if it shall not be in new memory.
     """
 
-    def __init__(self, mel: MelRows, weights: Packed, room: Float[Tensor, "blocks rows 2*channels"]) -> None:
+    def __init__(self, mel: MelRows, weights: Packed, room: Float[Tensor, "blocks rows 2*channels"] | None) -> None:
         self.mel, self.weights, self.room = mel, weights, room
-        self.known: dict[int, Rows] = {}
+        self.known: dict[int, tuple[Samples, Rows]] = {}
 
     def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
         """What is known, or project the mel."""
         if index not in self.known:
-            stretched, room = self.mel.rows(index, start, end), self.room[index, : end - start]
-            self.known[index] = torch.mm(stretched, self.weights.projection(index), out=room)
-        return self.known[index] if bias is None else torch.add(self.known[index], bias, out=out)
+            stretched, room = self.mel.rows(index, start, end), None
+            if self.room is not None:
+                room = self.room[index, : end - start]
+            self.known[index] = start, torch.mm(stretched, self.weights.projection(index), out=room)
+        first, rows = self.known[index]
+        rows = rows[start - first : end - first]
+        return rows if bias is None else torch.add(rows, bias, out=out)

@@ -35,7 +35,7 @@ class Workspace:
 
     def __init__(self, network: DiffWave, weights: Packed, tile: Samples) -> None:
         self.tile, self.head = tile, 2 * network.widest
-        rows, channels, like = tile + network.context, network.input.out_channels, weights.input
+        rows, channels, like = tile + network.block_radius, network.input.out_channels, weights.input
         self.tiles = [like.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
         self.products: Products
         if isinstance(weights, InPanels):
@@ -49,8 +49,8 @@ class Workspace:
 class Walk:
     """A network's blocks on their way over one waveform.
 
-    Every block is as many samples late as it looks ahead, so a tile comes out `network.context` samples after it went
-    in, and nothing is computed twice.
+    Every block is as many samples late as it looks ahead, so a tile comes out `network.block_radius` samples after it
+    went in, and nothing is computed twice.
     """
 
     def __init__(

@@ -4,7 +4,9 @@ A call has to be as many samples behind the call before as the network looks ahe
 mel in a tile is stretched and projected once for all of them.
 """
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 
 import torch
@@ -33,8 +35,20 @@ ReadMel = Callable[[int, int], Mel]
 """The frames [1, n_mels, frames] of the mel from one to another, as far as there are such."""
 
 
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """The frames from `start` to `end`, and what the blocks see of the mel there."""
+
+    start: int
+    end: int
+    mel: Shown | None
+
+
 class CallsInTiles:
-    """One waveform, `calls` calls of a network; a tile is a whole number of frames. Belongs to one thread."""
+    """One waveform, `calls` calls of a network; a tile is a whole number of frames. Belongs to one thread.
+
+    Call number 0 lays out the tiles, of at most `tile` frames. The others take each of them whole or in parts.
+    """
 
     def __init__(self, network: DiffWave, weights: Packed, calls: int) -> None:
         self.network, self.weights = network, weights
@@ -44,18 +58,27 @@ class CallsInTiles:
         self.walks: list[Walk] = []
         self.fed = [0] * calls
         self.left = [weights.input.new_empty(network.output.out_channels, 0)] * calls
-        self.mels: dict[int, Shown | None] = {}
+        self.tiles: deque[Tile] = deque()
         self.rooms: list[Tensor] = []
 
     @property
     def ahead(self) -> int:
         """How many frames of the mel the first call must be able to see behind those of its tile."""
         upsampler = self.network.upsampler
-        return 1 if upsampler is None else ceil(upsampler.spill / self.network.hop_length)
+        return 1 if upsampler is None else ceil(upsampler.radius / self.network.hop_length)
+
+    @property
+    def delay(self) -> int:
+        """By how many frames the answer to a call is behind what the call was fed."""
+        return ceil(self.network.block_radius / self.network.hop_length)
+
+    def end_of_tile(self, frame: int) -> int:
+        """Where the tile that holds a frame ends, if call number 0 has been there."""
+        return next(tile.end for tile in self.tiles if tile.start <= frame < tile.end)
 
     @torch.no_grad()
     def feed(self, turn: int, x: Wave, t: Time, cond: Conditioning, read: ReadMel, *, last: bool) -> Tensor:
-        """Let call number `turn` take its next tile, a shorter one only at the end; return the next whole frames.
+        """Let call number `turn` take its next frames, all of one tile; return the next whole frames of its answer.
 
         `x` is [1, samples]; the mean in `cond`, if the network sees one, is of the same frames. The answer is
         [1, *outputs, samples]. Call number 0 of a tile comes before number 1, and so on.
@@ -66,12 +89,13 @@ class CallsInTiles:
             if turn == len(self.walks):
                 self.walks.append(Walk(self.network, self.weights, self.workspace, steps_of(self.network, t, cond)[0]))
             if turn == 0:
-                self.mels[start] = self._mel(start, self.fed[0], read)
+                self.tiles.append(Tile(start, self.fed[0], self._mel(start, self.fed[0], read)))
+            mel = next(tile.mel for tile in self.tiles if start < tile.end)
             waves = [x, cond.need_mean()] if self.network.sees_mean else [x]
             piece = torch.stack(waves, dim=-1)[0].to(self.weights.input.dtype)
-            rows = self.walks[turn].feed(piece, self.mels[start], last=last)
-        if turn == len(self.fed) - 1:
-            self._forget(start)
+            rows = self.walks[turn].feed(piece, mel, last=last)
+        while self.tiles and self.tiles[0].end <= self.fed[-1]:
+            self._forget(self.tiles.popleft())
         return self._whole_frames(turn, rows)
 
     def _whole_frames(self, turn: int, rows: Float[Tensor, "rows outputs"]) -> Tensor:
@@ -86,31 +110,33 @@ class CallsInTiles:
         if upsampler is None:
             return None
         hop = network.hop_length
-        first = max(0, (start * hop - network.context - upsampler.spill) // hop)
+        first = max(0, (start * hop - network.block_radius - upsampler.radius) // hop)
         mel = read(first, end + self.ahead)[0]
         if isinstance(upsampler, BlockUpsamplers):
             part = MelPerBlock(upsampler, mel, hop, len(network.blocks), self.weights.dtype)
         else:
             part = SharedMel(upsampler, mel, self.weights.dtype)
         whole = PartOfMel(part, first * hop)
-        return ProjectedMel(whole, self.weights, self._room()) if self.projects else StretchedMel(whole, self.weights)
+        if not self.projects:
+            return StretchedMel(whole, self.weights)
+        return ProjectedMel(whole, self.weights, self._room() if end - start == self.tile else None)
 
     def _room(self) -> Tensor:
         """Memory for what is projected in one tile: from a tile that is done with, which is faster than new memory."""
         if self.rooms:
             return self.rooms.pop()
-        rows = self.workspace.tile + self.network.context
+        rows = self.workspace.tile + self.network.block_radius
         return torch.empty(
             len(self.network.blocks), rows, 2 * self.network.input.out_channels, dtype=self.weights.dtype
         )
 
-    def _forget(self, start: int) -> None:
-        mel = self.mels.pop(start)
-        if isinstance(mel, ProjectedMel):
-            self.rooms.append(mel.room)
+    def _forget(self, tile: Tile) -> None:
+        if isinstance(tile.mel, ProjectedMel) and tile.mel.room is not None:
+            self.rooms.append(tile.mel.room)
 
     def _projected_bytes(self, calls: int) -> int:
-        """A call is a whole number of tiles behind the one before."""
+        """A call is at most a whole number of tiles behind the one before."""
         network, samples = self.network, self.tile * self.network.hop_length
         row = 2 * len(network.blocks) * network.input.out_channels * self.weights.dtype.itemsize
-        return 0 if network.upsampler is None else row * samples * (1 + (calls - 1) * ceil(network.context / samples))
+        tiles = 1 + (calls - 1) * ceil(network.block_radius / samples)
+        return 0 if network.upsampler is None else row * samples * tiles

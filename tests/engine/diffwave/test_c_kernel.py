@@ -17,7 +17,7 @@ from audiodiff.engine.diffwave.packed_weights import PackedBlock, packed
 from audiodiff.engine.precision import capabilities
 from audiodiff.errors import ConfigError
 from audiodiff.noise import SampleNoise
-from audiodiff.streaming import vocoded
+from audiodiff.streaming import synthesize
 from tests.engine.diffwave.networks import KINDS, T, inputs, network
 from tests.engine.diffwave.test_tiles import model_of
 from tests.engine.test_vocoder import HIFIGAN, mel_of, vocoder
@@ -131,7 +131,7 @@ def test_waveform_does_not_depend_on_the_tiles(sampler, dtype, monkeypatch):
     for tile in (64, 2048):
         monkeypatch.setattr(tile_pass, "TILE", tile)
         with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
-            wave = vocoded(model, mel, **options, noise=[SampleNoise([1])])
+            wave = next(synthesize(model, mel, **options, noise=[SampleNoise([1])]))
         tolerance = 5e-2 if dtype == torch.bfloat16 else 1e-4
         assert_close(wave, expected, rtol=0, atol=tolerance * expected.std().item())
 

@@ -14,7 +14,7 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import Isotropic
-from audiodiff.streaming import vocoded
+from audiodiff.streaming import synthesize
 from tests.engine.diffwave.networks import HOP, inputs, network
 from tests.tiny_voices import HIFIGAN
 
@@ -33,7 +33,8 @@ def both(plain: DiffWave, frames: int, sampler: str, steps: int) -> tuple[torch.
     walk_of = {"sampler": SAMPLERS[sampler], "times": uniform(model.denoiser.schedule, steps)}
     expected = model.generate(mel, **walk_of, noise=SampleNoise([1, 2]))
     assert expected.std() > 1e-2
-    return expected, vocoded(accelerated(model), mel, **walk_of, noise=[SampleNoise([1]), SampleNoise([2])])
+    noise = [SampleNoise([1]), SampleNoise([2])]
+    return expected, next(synthesize(accelerated(model), mel, **walk_of, noise=noise))
 
 
 @pytest.mark.parametrize("tile", [1, 64, 2048])
@@ -92,11 +93,11 @@ def test_memory_does_not_grow_with_the_length(monkeypatch):
     kept, feed = [], CallsInTiles.feed
 
     def watched(self: CallsInTiles, *args: object, **options: bool) -> torch.Tensor:
-        kept.append(len(self.mels))
+        kept.append(len(self.tiles))
         return feed(self, *args, **options)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(CallsInTiles, "feed", watched)
     model = accelerated(model_of(network("plain")))
     times = uniform(StraightPath(), 3)
-    vocoded(model, inputs(400)[1].need_mel()[:1], sampler=ddim, times=times, noise=[SampleNoise([1])])
+    next(synthesize(model, inputs(400)[1].need_mel()[:1], sampler=ddim, times=times, noise=[SampleNoise([1])]))
     assert max(kept) <= 3

@@ -15,7 +15,7 @@ from audiodiff.networks.diffwave import Outputs, ResidualBlock
 from audiodiff.networks.packed_stack import State as Version
 from audiodiff.networks.packed_stack import state_of
 from audiodiff.networks.upsampling import MelUpsampler
-from audiodiff.types import Time, Wave
+from audiodiff.types import Samples, Time, Wave
 
 Rows = Float[Tensor, "batch samples bands"]
 Lengths = Int[Tensor, " batch"]
@@ -56,9 +56,9 @@ class FusedDiffWave(nn.Module):
         self._weights: dict[torch.dtype, tuple[Version, FusedWeights]] = {}
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the output depends on."""
-        return self.network.reach
+    def radius(self) -> Samples:
+        """Receptive radius: the network's own."""
+        return self.network.radius
 
     def factors(self, device: torch.device) -> torch.dtype | None:
         """In which dtype the products would be now, or None if the network itself would run."""

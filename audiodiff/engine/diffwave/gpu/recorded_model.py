@@ -1,12 +1,10 @@
 """A model whose DiffWave runs in fused blocks and whose sampling is recorded, batch for batch."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.engine.diffwave.gpu.buckets import FEWEST, bucket, grouped
@@ -17,22 +15,20 @@ from audiodiff.networks import DiffWave
 from audiodiff.networks.packed_stack import State as Version
 from audiodiff.networks.packed_stack import state_of
 from audiodiff.noise import SampleNoise
-from audiodiff.types import Mel, Noise, Wave
+from audiodiff.types import Mel, Noise, OneMel, OneWave, Wave
 
 KEPT, KEPT_SAMPLES = 8, 1 << 23
 """Recordings of a model at a time, and samples of all: of BASE 8 GB. What was not used for longest makes way."""
 
-OneMel = Float[Tensor, "n_mels frames"]
-OneWave = Float[Tensor, " samples"]
 Key = tuple[Shape, int, tuple[float, ...]]
 
 
 class RecordedModel(DiffusionModel):
     """The same model, of the same parameters, for inference with a `FusedDiffWave`.
 
-    `generate` and `each` replay recordings of a whole walk, for batches filled up to a bucket; `steps`, which yields
-    every state, runs block by block. An item gives what it gives alone: priors see it by itself, at its own length,
-    and the kernel what lies within that length. May be called from many threads, which then wait for each other.
+    `generate`, `steps` and `each` replay recordings of a whole run, for batches filled up to a bucket. An item gives
+    what it gives alone: priors see it by itself, at its own length, and the kernel what lies within that length. May be
+    called from many threads, which then wait for each other.
     """
 
     def __init__(self, model: DiffusionModel) -> None:
@@ -52,7 +48,16 @@ class RecordedModel(DiffusionModel):
         """Return `hop_length · frames` samples for every mel of the batch."""
         if self.fused.factors(mel.device) is None:
             return super().generate(mel, sampler=sampler, times=times, noise=noise)
-        return torch.cat(self._together(mel.split(1), sampler, times, noise))
+        return torch.cat([wave for (wave,) in self._together(mel.split(1), sampler, times, noise)])
+
+    @torch.no_grad()
+    def steps(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
+        """Yield the waveforms after every step, all of them once the last is done."""
+        if self.fused.factors(mel.device) is None:
+            yield from super().steps(mel, sampler=sampler, times=times, noise=noise)
+            return
+        items = self._together(mel.split(1), sampler, times, noise, every_step=True)
+        yield from map(torch.cat, zip(*items, strict=True))
 
     @torch.no_grad()
     def each(self, mels: Sequence[OneMel], *, sampler: Sampler, times: Times, seeds: Sequence[int]) -> list[OneWave]:
@@ -66,11 +71,16 @@ class RecordedModel(DiffusionModel):
         for group in grouped([mel.shape[-1] for mel in mels]):
             noise = SampleNoise([seeds[i] for i in group])
             made = self._together([mels[i][None] for i in group], sampler, times, noise)
-            waves |= {i: wave[0] for i, wave in zip(group, made, strict=True)}
+            waves |= {i: wave[0] for i, (wave,) in zip(group, made, strict=True)}
         return [waves[i] for i in range(len(mels))]
 
-    def _together(self, mels: Sequence[Mel], sampler: Sampler, times: Times, noise: Noise) -> list[Wave]:
-        """The waveforms of mels [1, n_mels, frames] of any lengths; `noise` draws [items, samples of the longest]."""
+    def _together(
+        self, mels: Sequence[Mel], sampler: Sampler, times: Times, noise: Noise, *, every_step: bool = False
+    ) -> list[list[Wave]]:
+        """The waveforms of mels [1, n_mels, frames] of any lengths, after the last step or every one.
+
+        `noise` draws [items, samples of the longest].
+        """
         device = mels[0].device
         dtype = self.fused.factors(device)
         assert dtype is not None
@@ -78,7 +88,8 @@ class RecordedModel(DiffusionModel):
         lengths = [mel.shape[-1] * self.mel.hop_length for mel in mels]
         longest = torch.empty(len(mels), max(lengths), device=device)
         with self._lock:
-            recording = self._recording(len(mels), max(mel.shape[-1] for mel in mels), dtype, sampler, times)
+            size = bucket(len(mels)), bucket(max(mel.shape[-1] for mel in mels), FEWEST)
+            recording = self._recording(Shape(*size, self.mel.hop_length, dtype, every_step), sampler, times)
             white = [noise(longest) for _ in recording.draws]
             for place, (cond, n) in enumerate(zip(conditions, lengths, strict=True)):
                 draws = [self.prior.shape(draw[place : place + 1, :n], cond) for draw in white]
@@ -89,15 +100,17 @@ class RecordedModel(DiffusionModel):
             states = [recording.read(place, n) for place, n in enumerate(lengths)]
             if device.type == "cuda":
                 torch.cuda.current_stream(device).synchronize()  # another thread's stream may write to the buffers next
-        return [self.prior.decode(state, cond) for state, cond in zip(states, conditions, strict=True)]
+        return [
+            [self.prior.decode(state, cond) for state in of_item]
+            for of_item, cond in zip(states, conditions, strict=True)
+        ]
 
-    def _recording(self, batch: int, frames: int, dtype: torch.dtype, sampler: Sampler, times: Times) -> Recording:
-        """The one of the bucket; all are forgotten once a parameter has changed or moved."""
+    def _recording(self, shape: Shape, sampler: Sampler, times: Times) -> Recording:
+        """The one of that shape; all are forgotten once a parameter has changed or moved."""
         version = state_of(self.fused.network)
         if version != self._recorded_of:
             self._recordings.clear()
             self._recorded_of = version
-        shape = Shape(bucket(batch), bucket(frames, FEWEST), self.mel.hop_length, dtype)
         key = shape, id(sampler), tuple(times.tolist())
         if key not in self._recordings:
             recording = Recording(self.denoiser, sampler, times, self.start_scale(times), shape)

@@ -26,6 +26,8 @@ class Shape:
     frames: int
     hop_length: Samples
     dtype: torch.dtype
+    every_step: bool = False
+    """Whether the states after all steps are kept, or the last one alone."""
 
 
 class HostDenoiser(Denoiser):
@@ -58,7 +60,8 @@ class Recording:
         self.mel = torch.zeros(shape.batch, samples, self.weights.bands, dtype=shape.dtype, device=self.device)
         self.mean = torch.zeros(shape.batch, samples, device=self.device) if network.network.sees_mean else None
         self.lengths = torch.zeros(shape.batch, dtype=torch.int32, device=self.device)
-        self.result = torch.zeros(shape.batch, samples, device=self.device)
+        self.like = torch.empty(shape.batch, samples, device=self.device)
+        self.results: list[Wave] = []
         self.draws: list[Wave] = []
         self.shifts: dict[float, Tensor] = {}
         self.run = recorded(self._walk, self.device)
@@ -80,19 +83,22 @@ class Recording:
         """Leave a place empty: nothing is computed for it."""
         self.lengths[place] = 0
 
-    def read(self, place: int, samples: Samples) -> Float[Tensor, "1 samples"]:
-        """The last state of an item, in memory of its own."""
-        return self.result[place : place + 1, :samples].clone()
+    def read(self, place: int, samples: Samples) -> list[Float[Tensor, "1 samples"]]:
+        """The states of an item that are kept, in memory of their own."""
+        return [result[place : place + 1, :samples].clone() for result in self.results]
 
     @torch.autocast("cuda", enabled=False)
     @torch.autocast("cpu", enabled=False)
     def _walk(self) -> None:
-        """From the buffers to `result`, with no memory but theirs and what a graph keeps for itself."""
+        """From the buffers to `results`, with no memory but theirs and what a graph keeps for itself."""
         noise = self._noise()
         start = self.scale * noise()
         bound = BoundDenoiser(self.denoiser, self._answer)
-        *_, state = self.sampler(bound, self.denoiser.schedule, start, self.times, lambda _: noise())
-        self.result.copy_(state)
+        states = list(self.sampler(bound, self.denoiser.schedule, start, self.times, lambda _: noise()))
+        kept = states if self.shape.every_step else states[-1:]
+        self.results = self.results or [torch.zeros_like(self.like) for _ in kept]
+        for result, state in zip(self.results, kept, strict=True):
+            result.copy_(state)
 
     def _noise(self) -> Callable[[], Wave]:
         """The buffers one after the other; in the first run they are made as they are asked for."""
@@ -101,7 +107,7 @@ class Recording:
         def draw() -> Wave:
             place = next(places)
             if place == len(self.draws):
-                self.draws.append(torch.zeros_like(self.result))
+                self.draws.append(torch.zeros_like(self.like))
             return self.draws[place]
 
         return draw

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 import torch
-from tests.engine.diffwave.gpu.voices import vocoder
 from torch.testing import assert_close
 
 from audiodiff.engine import FastDiffWave, RecordedModel
@@ -13,6 +12,7 @@ from audiodiff.engine.diffwave.gpu import FusedDiffWave, launch, obstacle
 from audiodiff.engine.diffwave.gpu.buckets import FEWEST, MOST, bucket, grouped
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave
+from tests.engine.diffwave.gpu.voices import vocoder
 from tests.engine.diffwave.networks import KINDS, T, inputs, network
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of
 

@@ -4,7 +4,6 @@ from threading import Thread
 
 import pytest
 import torch
-from tests.engine.diffwave.gpu.voices import vocoder
 from torch.testing import assert_close
 
 from audiodiff import Vocoder
@@ -13,7 +12,10 @@ from audiodiff.diffusion import SAMPLERS
 from audiodiff.engine import RecordedModel
 from audiodiff.engine.diffwave.gpu import FusedDiffWave
 from audiodiff.engine.diffwave.gpu.recording import recorded
+from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
+from audiodiff.noise import SampleNoise
+from tests.engine.diffwave.gpu.voices import vocoder
 from tests.engine.diffwave.networks import network
 from tests.tiny_voices import HIFIGAN, mel_of
 
@@ -74,10 +76,14 @@ def base() -> Vocoder:
 def test_graph_is_the_sampler_step_by_step(sampler):
     voice, options = vocoder().to(CUDA).compile(), {"spec": HIFIGAN, "seed": 3, "sampler": sampler}
     for frames in (50, 90, 50):  # recorded, recorded, replayed
-        *_, stepwise = voice.steps(mel_of(frames), **options)
-        assert_close(voice(mel_of(frames), **options), stepwise, rtol=0, atol=1e-5)
+        plan = {"sampler": voice.sampler(sampler), "times": voice.times(), "noise": SampleNoise([3])}
+        with torch.no_grad():
+            *_, stepwise = DiffusionModel.steps(voice._fast, mel_of(frames)[None].to(CUDA), **plan)
+        assert_close(voice(mel_of(frames), **options), stepwise[0], rtol=0, atol=1e-5)
+        *_, last = voice.steps(mel_of(frames), **options)
+        assert_close(last, stepwise[0], rtol=0, atol=1e-5)
     assert isinstance(voice._fast, RecordedModel)
-    assert len(voice._fast._recordings) == 2
+    assert len(voice._fast._recordings) == 4
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float", 1e-4), ("bfloat16", 5e-2)])

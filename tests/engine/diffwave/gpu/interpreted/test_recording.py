@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.engine.diffwave.gpu.voices import vocoder
 from torch.testing import assert_close
 
 from audiodiff.diffusion import (
@@ -26,6 +25,7 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import Isotropic, MelEnergy
+from tests.engine.diffwave.gpu.voices import vocoder
 from tests.engine.diffwave.networks import HOP, network
 from tests.tiny_voices import HIFIGAN, mel_of
 
@@ -85,9 +85,12 @@ def test_a_batch_is_what_it_is_without_recording():
         expected, made = (
             m.generate(batch, sampler=ancestral, times=times, noise=SampleNoise([1, 2, 3])) for m in (plain, fast)
         )
-        *_, stepwise = fast.steps(batch, sampler=ancestral, times=times, noise=SampleNoise([1, 2, 3]))
+        first, stepwise = fast.steps(batch, sampler=ancestral, times=times, noise=SampleNoise([1, 2, 3]))
+        before, _ = plain.steps(batch, sampler=ancestral, times=times, noise=SampleNoise([1, 2, 3]))
     assert_close(made, expected, rtol=1e-5, atol=1e-5)
     assert_close(stepwise, expected, rtol=1e-5, atol=1e-5)
+    assert_close(first, before, rtol=1e-5, atol=1e-5)
+    assert len(fast._recordings) == 2
 
 
 @pytest.mark.parametrize("kind", ["with_variance", "unconditional"])
