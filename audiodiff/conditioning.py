@@ -1,4 +1,4 @@
-"""What a network is told besides the noisy waveform and the time."""
+"""The condition of a network besides the noisy waveform and the time."""
 
 from dataclasses import dataclass, fields, replace
 

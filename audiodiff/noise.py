@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audiodiff.types import Samples
 
-BLOCK = 1 << 14
+NOISE_BLOCK = 1 << 14
 
 
 class SampleNoise:
@@ -35,9 +35,9 @@ class SampleNoise:
 
 
 def _row(seed: int, draw: int, start: Samples, stop: Samples) -> Float[Tensor, " samples"]:
-    first = start // BLOCK
-    blocks = [_block(seed, draw, index) for index in range(first, max(first + 1, -(-stop // BLOCK)))]
-    return torch.cat(blocks)[start - first * BLOCK : stop - first * BLOCK]
+    first = start // NOISE_BLOCK
+    blocks = [_block(seed, draw, index) for index in range(first, max(first + 1, -(-stop // NOISE_BLOCK)))]
+    return torch.cat(blocks)[start - first * NOISE_BLOCK : stop - first * NOISE_BLOCK]
 
 
 def seed_of(*parts: int) -> int:
@@ -48,4 +48,4 @@ def seed_of(*parts: int) -> int:
 
 def _block(seed: int, draw: int, index: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed_of(seed, draw, index))
-    return torch.randn(BLOCK, generator=generator)
+    return torch.randn(NOISE_BLOCK, generator=generator)

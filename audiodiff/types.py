@@ -12,6 +12,7 @@ Seconds = float
 Wave = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch n_mels frames"]
 Time = Float[Tensor, "*batch"]
+Magnitudes = Float[Tensor, "batch bins frames"]
 
 OneMel = Float[Tensor, "n_mels frames"]
 OneWave = Float[Tensor, " samples"]

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.hub import push_bundle, write_bundle
-from audiodiff.bundle.location import DEFAULT, bundle_folder
+from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.engine import accelerated, compiled
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.mel.spec import MelSpec
-from audiodiff.models.diffusion_model import DiffusionModel, Walk
+from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
 from audiodiff.noise import SampleNoise
 from audiodiff.streaming import VocoderStream, open_stream, synthesize, synthesize_each
-from audiodiff.streaming.inputs import Lengths, Options, checked, padded, seeds_for, unpadded
+from audiodiff.streaming.inputs import Lengths, VocodeOptions, checked, padded, seeds_for, unpadded
 from audiodiff.streaming.synthesis import silent
 from audiodiff.types import AnyMel, AnyWave, Hertz, Mel, OneMel, OneWave, Samples, Wave
 
@@ -43,7 +43,7 @@ class Vocoder:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = DEFAULT,
+        model: str | os.PathLike[str] = DEFAULT_VOICE,
         *,
         device: torch.device | str = "cpu",
         precision: Precision = "fp32",
@@ -79,12 +79,12 @@ class Vocoder:
 
     @property
     def n_steps(self) -> int:
-        """How many network steps are taken unless the caller says otherwise."""
+        """Number of network steps that are taken unless the caller says otherwise."""
         return self._bundle.n_steps
 
     @property
     def receptive_field(self) -> Samples:
-        """How many samples a sample depends on at every network call, itself among them; computed."""
+        """Number of samples that a sample depends on at every network call, itself among them; computed."""
         return self.model.receptive_field
 
     def half(self) -> "Vocoder":
@@ -122,14 +122,16 @@ class Vocoder:
         return self
 
     @overload
-    def __call__(self, mel: Sequence[OneMel], lengths: None = None, **options: Unpack[Options]) -> list[OneWave]: ...
+    def __call__(
+        self, mel: Sequence[OneMel], lengths: None = None, **options: Unpack[VocodeOptions]
+    ) -> list[OneWave]: ...
 
     @overload
-    def __call__(self, mel: AnyMel, lengths: Lengths | None = None, **options: Unpack[Options]) -> AnyWave: ...
+    def __call__(self, mel: AnyMel, lengths: Lengths | None = None, **options: Unpack[VocodeOptions]) -> AnyWave: ...
 
     @torch.inference_mode()
     def __call__(
-        self, mel: AnyMel | Sequence[OneMel], lengths: Lengths | None = None, **options: Unpack[Options]
+        self, mel: AnyMel | Sequence[OneMel], lengths: Lengths | None = None, **options: Unpack[VocodeOptions]
     ) -> AnyWave | list[OneWave]:
         """Vocode one mel [n_mels, frames] to [samples], or a batch to [batch, samples]; samples = hop · frames.
 
@@ -151,14 +153,14 @@ class Vocoder:
         return self._each(list(mel), options)
 
     @torch.inference_mode()
-    def steps(self, mel: AnyMel, **options: Unpack[Options]) -> Iterator[AnyWave]:
+    def steps(self, mel: AnyMel, **options: Unpack[VocodeOptions]) -> Iterator[AnyWave]:
         """Yield the waveform after every step of the sampler; the last is the result of calling the vocoder.
 
         A network that works tile by tile has all of them at its end, and a mel that is long is treated alike.
         """
         yield from self._waves(mel, options, every_step=True)
 
-    def stream(self, *, live: bool = True, **options: Unpack[Options]) -> VocoderStream:
+    def stream(self, *, live: bool = True, **options: Unpack[VocodeOptions]) -> VocoderStream:
         """Begin with one mel that comes in pieces; see `VocoderStream`.
 
         Where nobody listens meanwhile, `live=False` may let samples come later, in exchange for speed.
@@ -171,7 +173,7 @@ class Vocoder:
             stream = open_stream(self._fast, **self._plan(options), noise=SampleNoise([seed]), live=live)
         return VocoderStream(stream, lambda mel: self._checked(mel, options), self._precision)
 
-    async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[Options]) -> AsyncIterator[OneWave]:
+    async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[VocodeOptions]) -> AsyncIterator[OneWave]:
         """Yield the waveform of a mel that comes in pieces, as it is finished; the work is done in a thread."""
         stream = self.stream(**options)
         async for mel in mels:
@@ -180,8 +182,8 @@ class Vocoder:
                 yield wave
         yield await asyncio.to_thread(stream.flush)
 
-    def latency(self, **options: Unpack[Options]) -> Samples:
-        """How far ahead of the samples that it returns a stream must have been fed, at most; computed."""
+    def latency(self, **options: Unpack[VocodeOptions]) -> Samples:
+        """Distance by which a stream must have been fed ahead of the samples that it returns, at most; computed."""
         return self.stream(**options).latency
 
     def sampler(self, name: str | None = None) -> Sampler:
@@ -192,7 +194,7 @@ class Vocoder:
         """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
         return self._bundle.times(steps)
 
-    def _each(self, mels: Sequence[OneMel], options: Options) -> list[OneWave]:
+    def _each(self, mels: Sequence[OneMel], options: VocodeOptions) -> list[OneWave]:
         seeds = seeds_for(options.get("seed", 0), len(mels))
         alone = [self._checked(mel, options)[0] for mel in mels]
         with self._precision():
@@ -200,7 +202,7 @@ class Vocoder:
                 self._fast, alone, **self._plan(options), seeds=seeds, progress=options.get("progress", silent)
             )
 
-    def _waves(self, mel: AnyMel, options: Options, *, every_step: bool) -> Iterator[AnyWave]:
+    def _waves(self, mel: AnyMel, options: VocodeOptions, *, every_step: bool) -> Iterator[AnyWave]:
         batch = self._checked(mel, options)
         waves = synthesize(
             self._fast,
@@ -230,9 +232,9 @@ class Vocoder:
     def _precision(self) -> torch.autocast:
         return autocast(self._dtype, next(self.model.parameters()).device)
 
-    def _plan(self, options: Options) -> Walk:
+    def _plan(self, options: VocodeOptions) -> SamplingPlan:
         return {"sampler": self.sampler(options.get("sampler")), "times": self.times(options.get("steps"))}
 
-    def _checked(self, mel: AnyMel, options: Options) -> Mel:
+    def _checked(self, mel: AnyMel, options: VocodeOptions) -> Mel:
         batch = checked(mel, options.get("spec"), self.mel_spec, options.get("convert", "exact"))
         return batch.to(next(self.model.parameters()).device)

@@ -29,8 +29,8 @@ from audiodiff.mel import MelSpectrogram
 from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
 from audiodiff.networks.spectral_diffwave import BoundSpectralDiffWave
 from audiodiff.noise import SampleNoise
-from audiodiff.phase.iterations import Rounds
-from audiodiff.phase.running_griffin_lim import BLOCK, LOOK_AHEAD, RunningGriffinLim
+from audiodiff.phase.iterations import GriffinLimIterations
+from audiodiff.phase.running_griffin_lim import ADVANCE, LOOK_AHEAD, RunningGriffinLim
 from audiodiff.priors import MelInversion
 from audiodiff.vocoder import Vocoder
 
@@ -74,13 +74,13 @@ def prior_stages(prior: MelInversion, mel: Tensor, per_second: float) -> Stages:
 
 def rounds_stages(prior: MelInversion, rows: Tensor, bands: Tensor, per_second: float) -> Stages:
     """One round of Griffin-Lim in the middle of an utterance, and its parts."""
-    n, stft = BLOCK + LOOK_AHEAD, prior.stft
-    rounds, past = Rounds(stft, prior.constraint, n), torch.zeros((stft.segments - 1) * stft.hop_length)
+    n, stft = ADVANCE + LOOK_AHEAD, prior.stft
+    rounds, past = GriffinLimIterations(stft, prior.constraint, n), torch.zeros((stft.segments - 1) * stft.hop_length)
     spectrum = torch.polar(rows[:n], 6.28 * torch.rand(n, stft.bins))
     frames, trust, gain = torch.fft.irfft(spectrum, n=stft.n_fft), torch.full((n, 1), 0.7), torch.ones_like(past[:1])
     window = (spectrum, torch.fft.rfft(frames), rows[:n].clone(), bands[:n].clone())
     count = RunningGriffinLim(stft, prior.constraint, prior.iterations).rounds
-    often = per_second * len(rows) / BLOCK * count
+    often = per_second * len(rows) / ADVANCE * count
     return {
         "    rounds": (lambda: rounds(*window, [trust] * count, 0.99, past, gain), often / count),
         "      inverse FFT": (lambda: torch.fft.irfft(spectrum, n=stft.n_fft), often),

@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent / "results"
 def measured(vocoder: Vocoder, setting: str, steps: int, waves: list[Tensor]) -> dict[str, float | str]:
     """Scores and cost of one setting."""
     window, iterations = setting.split("x")
-    running_griffin_lim.BLOCK, running_griffin_lim.LOOK_AHEAD = map(int, window.split("+"))
+    running_griffin_lim.ADVANCE, running_griffin_lim.LOOK_AHEAD = map(int, window.split("+"))
     prior = vocoder.model.prior
     assert isinstance(prior, MelInversion)
     prior.iterations = int(iterations)

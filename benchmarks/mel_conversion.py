@@ -24,7 +24,7 @@ from torch import Tensor
 
 from audiodiff import Vocoder
 from audiodiff.audio import load_audio, resample
-from audiodiff.mel import CONVENTIONS, Kinship, MelSpec, MelSpectrogram, compare
+from audiodiff.mel import CONVENTIONS, Compatibility, MelSpec, MelSpectrogram, compare
 from audiodiff.mel.conventions import families
 from audiodiff.mel.conversion import MelConverter
 from audiodiff.mel.conversion_error import NEPER, estimated_error, mel_distance
@@ -75,14 +75,18 @@ def main(audio: Path, ids: Path, model: str | None) -> None:
     wanted = set(ids.read_text().split())
     recordings = sorted(path for path in audio.iterdir() if path.stem in wanted)
     names = [name for members in families().values() for name in members]
-    near = [name for name in names if compare(CONVENTIONS[name], vocoder.mel_spec).kinship is not Kinship.MISMATCHED]
+    near = [
+        name
+        for name in names
+        if compare(CONVENTIONS[name], vocoder.mel_spec).compatibility is not Compatibility.MISMATCHED
+    ]
     own = scores(vocoder, vocoder.mel_spec, recordings)
-    table = Table("from", "kinship", "error dB", "log-mel L1", "estimated dB", "PESQ", "PESQ lost")
+    table = Table("from", "compatibility", "error dB", "log-mel L1", "estimated dB", "PESQ", "PESQ lost")
     for name in track(near, "converting"):
         error, estimate = errors(CONVENTIONS[name], vocoder.mel_spec, recordings)
         score = scores(vocoder, CONVENTIONS[name], recordings)
         figures = f"{error:.2f}", f"{error / NEPER:.3f}", f"{estimate:.2f}", f"{score:.2f}", f"{own - score:.2f}"
-        table.add_row(name, compare(CONVENTIONS[name], vocoder.mel_spec).kinship, *figures)
+        table.add_row(name, compare(CONVENTIONS[name], vocoder.mel_spec).compatibility, *figures)
     Console(width=110).print(f"{len(recordings)} recordings, to the mel of {vocoder.name}", table)
 
 

@@ -200,7 +200,7 @@ def fitted(features: Tensor, targets: Tensor, n_classes: int, epochs: int = 60) 
 
 @torch.inference_mode()
 def measure(data: Path) -> None:
-    """Print, by corpus, how often the guess is right and how often a judgement is wrong."""
+    """Print, by corpus, how often the guess is right and how often a report is wrong."""
     front_ends = {name: MelSpectrogram(CONVENTIONS[name]) for members in families().values() for name in members}
     family = {name: first for first, members in families().items() for name in members}
     counts: dict[str, Counter[str]] = defaultdict(Counter)

@@ -19,7 +19,7 @@ import torch
 
 from audiodiff import Vocoder, load_audio
 from audiodiff.bulk.long_mels import open_long, vocode_long
-from audiodiff.bundle.location import DEFAULT
+from audiodiff.bundle.location import DEFAULT_VOICE
 from audiodiff.mel import MelSpectrogram
 
 CLIP = Path(__file__).resolve().parents[1] / "tests" / "clips" / "LJ001-0002.flac"
@@ -84,7 +84,7 @@ def in_a_process(vocoder: Vocoder, model: str, steps: int, minutes: float) -> di
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=DEFAULT)
+    parser.add_argument("--model", default=DEFAULT_VOICE)
     parser.add_argument("--steps", type=int, help="network steps; without it the model's own number")
     parser.add_argument("--frames", type=int, default=860, help="length of the comparison")
     parser.add_argument("--minutes", default="1,10", help="lengths whose memory is measured")

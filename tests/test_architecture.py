@@ -64,6 +64,49 @@ def test_no_two_modules_share_a_name():
     assert not [stem for stem, n in stems.items() if n > 1]
 
 
+def test_no_two_public_names_are_the_same():
+    """Classes, constants and aliases of modules; what every command of the command line has is left out."""
+    names: Counter[str] = Counter()
+    for file in FILES:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
+            names.update([node.name] if isinstance(node, ast.ClassDef) else [])
+    usual = {"app", "console", "errors", "__all__"}
+    assert not [name for name, n in names.items() if n > 1 and name not in usual and not name.startswith("_")]
+
+
+def test_no_module_is_hidden_by_what_its_package_exports():
+    """Or `_target_: package.module.Class` could not be found by Hydra, which asks for attributes."""
+    for package in {file.parent for file in FILES} - {PACKAGE}:
+        tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+        bound = {
+            alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        }
+        bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        modules = {path.stem for path in package.glob("*.py")} | {
+            path.name for path in package.iterdir() if path.is_dir()
+        }
+        assert not {name for name in bound & modules if not is_import_of_module(tree, name, package)}
+
+
+def is_import_of_module(tree, name, package):
+    """Check whether a package binds the very module of that name."""
+    dotted = ".".join(package.relative_to(ROOT).parts)
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == dotted and name in {alias.name for alias in node.names}
+        for node in tree.body
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_docstrings_are_nouns_or_imperatives(file):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            words = (ast.get_docstring(node) or "").split()
+            assert words[:1] not in (["What"], ["How"], ["Where"], ["Which"], ["Whether"]), ast.get_docstring(node)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_file_respects_the_layers(file):
     used = {name.split(".")[1] for name in imports(file) if name.startswith("audiodiff.")} - {part(file)}

@@ -3,11 +3,11 @@
 import torch
 from torch.testing import assert_close
 
-from audiodiff.noise import BLOCK, SampleNoise
+from audiodiff.noise import NOISE_BLOCK, SampleNoise
 
 
 def test_a_longer_run_begins_with_the_shorter_one():
-    short, long = SampleNoise([3])(torch.empty(1, 1000)), SampleNoise([3])(torch.empty(1, 3 * BLOCK + 7))
+    short, long = SampleNoise([3])(torch.empty(1, 1000)), SampleNoise([3])(torch.empty(1, 3 * NOISE_BLOCK + 7))
     assert_close(long[:, :1000], short, rtol=0, atol=0)
 
 
@@ -24,8 +24,8 @@ def test_draws_differ_and_repeat():
 
 
 def test_it_is_standard_normal_and_white():
-    x = SampleNoise([0])(torch.empty(1, 20 * BLOCK))[0]
+    x = SampleNoise([0])(torch.empty(1, 20 * NOISE_BLOCK))[0]
     assert abs(x.mean().item()) < 0.01
     assert abs(x.std().item() - 1) < 0.01
-    for lag in (1, BLOCK):
+    for lag in (1, NOISE_BLOCK):
         assert abs((x[:-lag] * x[lag:]).mean().item()) < 0.01

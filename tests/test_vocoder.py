@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff import Vocoder
-from audiodiff.bundle.location import DEFAULT, shipped
+from audiodiff.bundle.location import DEFAULT_VOICE, shipped
 from audiodiff.errors import BundleError, ConfigError, MelError, MelMismatchError
 from audiodiff.mel import MelSpectrogram, convention, convert_mel
 from audiodiff.mel.contract import MelContractWarning
@@ -27,8 +27,8 @@ def mel(vocoder, clip):
 
 
 def test_the_default_voice_ships(vocoder):
-    assert DEFAULT in shipped()
-    assert vocoder.name == DEFAULT
+    assert DEFAULT_VOICE in shipped()
+    assert vocoder.name == DEFAULT_VOICE
     assert vocoder.sample_rate == 22050
     assert vocoder.n_steps <= 4
 
@@ -104,7 +104,7 @@ def test_bad_wishes_are_refused(vocoder, mel):
         vocoder(mel, spec=HIFIGAN, steps=0)
     with pytest.raises(ConfigError, match="seeds"):
         vocoder(mel, spec=HIFIGAN, seed=[1, 2])
-    with pytest.raises(BundleError, match=DEFAULT):
+    with pytest.raises(BundleError, match=DEFAULT_VOICE):
         Vocoder.from_pretrained("no-such-voice")
     with pytest.raises(ConfigError, match="device"):
         Vocoder.from_pretrained(device="quantum")

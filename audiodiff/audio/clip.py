@@ -11,7 +11,7 @@ Clip = Float[Tensor, " samples"]
 
 QUIET = 10 ** (-30 / 20)
 """Blocks this much quieter than the loudest one count as silence at the ends."""
-PEAK = 0.95
+_PEAK = 0.95
 
 
 def word_clip(wave: Clip, *, length: Samples, level: float, block: Samples = 80) -> Clip:
@@ -22,7 +22,7 @@ def word_clip(wave: Clip, *, length: Samples, level: float, block: Samples = 80)
     """
     word = _loudest(_trimmed(wave - wave.mean(), block), length)
     word = word * (level / loudness(word, block=block))
-    word = word * (PEAK / word.abs().max()).clamp(max=1)
+    word = word * (_PEAK / word.abs().max()).clamp(max=1)
     missing = length - len(word)
     return F.pad(word, (missing // 2, missing - missing // 2))
 

@@ -1,4 +1,4 @@
-"""Where frames lie on the waveform: half a hop between the two framings is a classic of bug reports."""
+"""The places of frames on the waveform: half a hop between the two framings is a classic of bug reports."""
 
 from typing import Literal, Protocol
 
@@ -34,10 +34,10 @@ class FrameLayout(Protocol):
 
 
 def edge_padding(n_fft: Samples, hop_length: Samples, framing: Framing) -> Samples:
-    """How many samples are added to each end of the waveform before the STFT."""
+    """Samples that are added to each end of the waveform before the STFT."""
     return n_fft // 2 if framing == "center" else (n_fft - hop_length) // 2
 
 
 def frame_count(n_samples: Samples, hop_length: Samples, framing: Framing) -> int:
-    """How many frames `n_samples` give."""
+    """Number of frames that `n_samples` give."""
     return n_samples // hop_length + (framing == "center")

@@ -1,4 +1,4 @@
-"""What is to be vocoded: files, folders of them, and manifests."""
+"""Jobs of vocoding, from files, folders of them, and manifests."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

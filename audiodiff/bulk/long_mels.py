@@ -10,7 +10,7 @@ import torch
 from audiodiff.audio.io import audio_written
 from audiodiff.mel import MelFile, MelSpec
 from audiodiff.streaming import LONG
-from audiodiff.streaming.inputs import Options, checked
+from audiodiff.streaming.inputs import VocodeOptions, checked
 from audiodiff.types import OneMel, Samples
 from audiodiff.vocoder import Vocoder
 
@@ -67,7 +67,13 @@ def piece_reader(path: Path, mel: np.ndarray, offset: int) -> Callable[[int, int
 
 
 def vocode_long(
-    vocoder: Vocoder, mel: LongMel, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
+    vocoder: Vocoder,
+    mel: LongMel,
+    target: Path,
+    options: VocodeOptions,
+    *,
+    comment: str,
+    advance: Callable[[float], None],
 ) -> Samples:
     """Vocode into `target`, whole or not at all; call `advance` with the share that is done; return the length.
 

@@ -1,4 +1,4 @@
-"""What is done already: every result carries a mark of what it was made from and how, in the file itself.
+"""Marks of finished work: every result carries in its own file from what and with which settings it was made.
 
 A result and its mark appear in one rename, so there is no list that could disagree with the files, and nothing that
 processes on several machines would have to write together.
@@ -21,7 +21,7 @@ SCRATCH = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}")
 
 
 def model_mark(folder: Path) -> str:
-    """What tells one bundle from another."""
+    """Digest that tells one bundle from another."""
     return digest_of(folder / CONFIG) + digest_of(folder / WEIGHTS)
 
 
@@ -32,7 +32,7 @@ def mark_of(source: Path, settings: Mapping[str, object]) -> str:
 
 
 def is_done(target: Path, mark: str) -> bool:
-    """Whether `target` is there with this mark; raises `OutputError` where something else has its name."""
+    """Check whether `target` is there with this mark; raises `OutputError` where something else has its name."""
     if not target.exists():
         return False
     try:

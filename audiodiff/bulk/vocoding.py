@@ -16,14 +16,14 @@ from audiodiff.errors import AudiodiffError, AudioError, InputError
 from audiodiff.mel import MelFile, MelSpec, MelSpectrogram, convention, read_mel
 from audiodiff.mel.contract import Convert
 from audiodiff.mel.formats import READERS
-from audiodiff.streaming.inputs import Options
+from audiodiff.streaming.inputs import VocodeOptions
 from audiodiff.types import Samples, Seconds
 from audiodiff.vocoder import Vocoder
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What one call of `audiodiff vocode` asks for; `model` is the mark of the bundle."""
+    """One call of `audiodiff vocode`; `model` is the mark of the bundle."""
 
     jobs: list[Job]
     model: str
@@ -37,8 +37,8 @@ class Request:
     resample: bool
     overwrite: bool
 
-    def options(self) -> Options:
-        """How to vocode; the convention is each mel's own."""
+    def options(self) -> VocodeOptions:
+        """Options for the vocoder; the convention is each mel's own."""
         return {"steps": self.steps, "sampler": self.sampler, "seed": self.seed, "convert": self.convert}
 
     def mark(self, source: Path) -> str:
@@ -109,7 +109,13 @@ def vocode_file(
 
 
 def vocode_short(
-    vocoder: Vocoder, mel: MelFile, target: Path, options: Options, *, comment: str, advance: Callable[[float], None]
+    vocoder: Vocoder,
+    mel: MelFile,
+    target: Path,
+    options: VocodeOptions,
+    *,
+    comment: str,
+    advance: Callable[[float], None],
 ) -> Samples:
     """Vocode in one piece into `target`; call `advance` with the share that is done; return the length."""
     wave = vocoder(mel.mel, **{**options, "spec": mel.spec, "progress": advance})

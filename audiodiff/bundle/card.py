@@ -45,7 +45,7 @@ def split_card(card: str) -> tuple[Header, str]:
 
 
 def described(bundle: Bundle) -> str:
-    """What can be said of a bundle that nobody has written about."""
+    """Card of a bundle that nobody has written about."""
     model, mel = bundle.model, bundle.model.mel
     denoiser = model.denoiser
     n_steps = len(bundle.grid(denoiser.schedule)) - 1

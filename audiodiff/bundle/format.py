@@ -24,13 +24,13 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.version import __version__
 
-FORMAT = 1
+_FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 HEADER = ("format", "audiodiff", "name")
 """The keys of config.json that say what wrote it, beside the trees of constructors."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """A bundle's name becomes part of file names, so it may hold no path, and not more than they do."""
-LARGEST_CONFIG = 1 << 20
+_LARGEST_CONFIG = 1 << 20
 
 
 AnyModel = DiffusionModel | GenerativeModel
@@ -90,7 +90,7 @@ def save_bundle(
     scratch = folder.with_name(folder.name + ".part")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    header = {"format": FORMAT, "audiodiff": __version__, "name": name}
+    header = {"format": _FORMAT, "audiodiff": __version__, "name": name}
     (scratch / CONFIG).write_text(json.dumps(header | canonical(config), indent=1) + "\n", encoding="utf-8")
     weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
     save_file(weights, scratch / WEIGHTS)
@@ -146,16 +146,16 @@ def read_config(folder: Path) -> Tree:
     """Read the tree of constructors without building any; raises `BundleError` as `load_bundle` does."""
     path = folder / CONFIG
     try:
-        if path.stat().st_size > LARGEST_CONFIG:
-            raise BundleError(f"{path} has {path.stat().st_size} bytes, a config at most {LARGEST_CONFIG}")
+        if path.stat().st_size > _LARGEST_CONFIG:
+            raise BundleError(f"{path} has {path.stat().st_size} bytes, a config at most {_LARGEST_CONFIG}")
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleError(f"{folder} is no bundle: {path.name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
+    if not isinstance(config, dict) or config.get("format") != _FORMAT:
         found = config.get("format") if isinstance(config, dict) else type(config).__name__
-        raise BundleError(f"{path} has format {found!r}, this audiodiff reads format {FORMAT}: update audiodiff")
+        raise BundleError(f"{path} has format {found!r}, this audiodiff reads format {_FORMAT}: update audiodiff")
     check_name(config.get("name"))
     return config
 

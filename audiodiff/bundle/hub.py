@@ -87,7 +87,7 @@ def huggingface_hub() -> ModuleType:
 
 
 def _places(hub: ModuleType, repo: str) -> str:
-    """What was looked for, and where."""
+    """The files that were looked for, and the places."""
     constants = hub.constants
     online = "not at the hub, because HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"at {constants.ENDPOINT}"
     return f"looked for {', '.join(FILES)} of {repo!r} {online} and in the cache {constants.HF_HUB_CACHE}"

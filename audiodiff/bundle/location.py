@@ -1,4 +1,4 @@
-"""Where bundles are found: in a folder, among those that ship with audiodiff, or on the Hugging Face hub."""
+"""Search for bundles: in a folder, among those that ship with audiodiff, or on the Hugging Face hub."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,11 @@ from audiodiff.bundle.hub import PREFIX, fetch_bundle
 from audiodiff.errors import BundleError
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
-DEFAULT = "ljspeech-fast"
+DEFAULT_VOICE = "ljspeech-fast"
 
 
 def bundle_folder(model: str | os.PathLike[str]) -> Path:
-    """Where the bundle of that path, name or `hub:user/repo` is; raises `BundleError` if there is none."""
+    """Folder of the bundle of that path, name or `hub:user/repo`; raises `BundleError` if there is none."""
     if isinstance(model, str) and model.startswith(PREFIX):
         return fetch_bundle(model)
     folder = Path(model) if (Path(model) / CONFIG).is_file() else BUNDLES / model

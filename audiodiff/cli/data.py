@@ -31,9 +31,9 @@ def check(
     The exit code is 0 if all recordings are good, 1 if some are not, 2 if none is.
     """
     from audiodiff.cli.data_check import check_corpus
-    from audiodiff.data.doctor import Limits
+    from audiodiff.data.doctor import CorpusLimits
 
-    limits = Limits(shortest=shortest, longest=longest, bandwidth=bandwidth)
+    limits = CorpusLimits(shortest=shortest, longest=longest, bandwidth=bandwidth)
     report = check_corpus(source, limits, jobs=jobs, out=out, fix=fix, console=console)
     if report["good"] < report["recordings"]:
         raise typer.Exit(1 if report["good"] else 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from audiodiff.data.doctor import KEPT, KINDS, Finding, Limits, cleaned, examine, utterances_of
+from audiodiff.data.doctor import KEPT, KINDS, CorpusLimits, Finding, cleaned, examine, utterances_of
 from audiodiff.data.doctor_report import Report, report_of, write_report
 from audiodiff.data.manifest import write_manifest
 from audiodiff.evaluation.comparison import progress_bar
@@ -17,7 +17,7 @@ EXAMPLES = 3
 
 
 def check_corpus(
-    source: Path, limits: Limits, *, jobs: int | None, out: Path | None, fix: Path | None, console: Console
+    source: Path, limits: CorpusLimits, *, jobs: int | None, out: Path | None, fix: Path | None, console: Console
 ) -> Report:
     """Examine a folder or a manifest, print what was found and write what was asked for; return the report."""
     utterances = utterances_of(source)

@@ -62,7 +62,7 @@ def check_gradio() -> None:
 
 
 def speaker_or_reason() -> "Speaker | str":
-    """What speaks, or why nothing does."""
+    """The text-to-speech model, or the reason why there is none."""
     from audiodiff.demo.speech import load_speaker
 
     try:

@@ -8,13 +8,13 @@ import typer
 from audiodiff.audio import load_audio, save_audio
 from audiodiff.errors import OutputError
 from audiodiff.generation.editing import Editor
-from audiodiff.generation.generator import DEFAULT, Generator
-from audiodiff.generation.requests import Told
+from audiodiff.generation.generator import DEFAULT_GENERATOR, Generator
+from audiodiff.generation.requests import ConditionRequest
 from audiodiff.types import Hertz, Wave
 
 
 @dataclass(frozen=True)
-class Desk:
+class EditSession:
     """An editor with its reader and its writer."""
 
     editor: Editor
@@ -22,11 +22,13 @@ class Desk:
     @classmethod
     def of(
         cls, model: str | None, label: str | None, speaker: str | None, guidance: float, steps: int, seed: int
-    ) -> "Desk":
+    ) -> "EditSession":
         """Load the generator; it is told what is known, and nothing where nothing is."""
-        told = Told(label=label, speaker=speaker, unconditional=label is None and speaker is None, draw=False)
-        generator = Generator.from_pretrained(model or DEFAULT)
-        return cls(Editor(generator=generator, told=told, guidance=guidance, steps=steps, seed=seed))
+        request = ConditionRequest(
+            label=label, speaker=speaker, unconditional=label is None and speaker is None, draw=False
+        )
+        generator = Generator.from_pretrained(model or DEFAULT_GENERATOR)
+        return cls(Editor(generator=generator, request=request, guidance=guidance, steps=steps, seed=seed))
 
     @property
     def sample_rate(self) -> Hertz:

@@ -11,47 +11,47 @@ from audiodiff.errors import ConfigError
 Generated = Annotated[Path | None, Argument(help="Generated recordings: a folder, a manifest (.jsonl) or one file.")]
 Reference = Annotated[Path | None, Argument(help="The recordings that they should sound like.")]
 Against = Annotated[list[Path] | None, Option(help="Another system's recordings, compared in pairs; repeatable.")]
-Model = Annotated[list[str] | None, Option(help="Instead of GENERATED: a bundle's folder or name; repeatable.")]
-Data = Annotated[Path | None, Option(help="With --model: recordings to vocode, a folder or a manifest.")]
+_Model = Annotated[list[str] | None, Option(help="Instead of GENERATED: a bundle's folder or name; repeatable.")]
+_Data = Annotated[Path | None, Option(help="With --model: recordings to vocode, a folder or a manifest.")]
 Samplers = Annotated[str | None, Option("--sampler", help="With --model: samplers, such as ddim,ancestral.")]
-Steps = Annotated[str | None, Option(help="With --model: network steps, such as 1,2,4,6.")]
-Seed = Annotated[int, Option(min=0, help="With --model: the same seed gives the same waveforms.")]
-Device = Annotated[str, Option(help="With --model: cpu, cuda, cuda:1, mps …")]
-Threads = Annotated[int | None, Option(min=1, help="CPU threads; without it torch's own choice.")]
-Out = Annotated[Path | None, Option("--out", "-o", help="A folder for report.html, report.json and the audio.")]
+_Steps = Annotated[str | None, Option(help="With --model: network steps, such as 1,2,4,6.")]
+_Seed = Annotated[int, Option(min=0, help="With --model: the same seed gives the same waveforms.")]
+_Device = Annotated[str, Option(help="With --model: cpu, cuda, cuda:1, mps …")]
+_Threads = Annotated[int | None, Option(min=1, help="CPU threads; without it torch's own choice.")]
+_Out = Annotated[Path | None, Option("--out", "-o", help="A folder for report.html, report.json and the audio.")]
 Examples = Annotated[int, Option(min=0, help="Utterances with pictures and players in the report.")]
-Limit = Annotated[int | None, Option(min=1, help="Only the first so many utterances.")]
-Resample = Annotated[bool, Option("--resample", help="Convert recordings at another sample rate.")]
+_Limit = Annotated[int | None, Option(min=1, help="Only the first so many utterances.")]
+_Resample = Annotated[bool, Option("--resample", help="Convert recordings at another sample rate.")]
 HighestMel = Annotated[float | None, Option("--f-max", help="Where the mel ended, in Hz; else the model's or 8000.")]
 MaxLag = Annotated[float, Option(min=0, help="By how many ms two recordings may be shifted.")]
-Embedding = Annotated[Path | None, Option(help="An ONNX model, samples to features, for the Fréchet distance.")]
+_Embedding = Annotated[Path | None, Option(help="An ONNX model, samples to features, for the Fréchet distance.")]
 EmbeddingRate = Annotated[int, Option(min=1, help="The sample rate of that model.")]
-Overwrite = Annotated[bool, Option("--overwrite", help="Replace a report that is there already.")]
+_Overwrite = Annotated[bool, Option("--overwrite", help="Replace a report that is there already.")]
 
 
 def evaluate(
     generated: Generated = None,
     reference: Reference = None,
     against: Against = None,
-    model: Model = None,
-    data: Data = None,
+    model: _Model = None,
+    data: _Data = None,
     samplers: Samplers = None,
-    steps: Steps = None,
-    seed: Seed = 0,
-    device: Device = "cpu",
-    threads: Threads = None,
-    out: Out = None,
+    steps: _Steps = None,
+    seed: _Seed = 0,
+    device: _Device = "cpu",
+    threads: _Threads = None,
+    out: _Out = None,
     examples: Examples = 5,
-    limit: Limit = None,
-    resample: Resample = False,
+    limit: _Limit = None,
+    resample: _Resample = False,
     f_max: HighestMel = None,
     max_lag: MaxLag = 50.0,
-    embedding: Embedding = None,
+    embedding: _Embedding = None,
     embedding_rate: EmbeddingRate = 16000,
-    overwrite: Overwrite = False,
+    overwrite: _Overwrite = False,
 ) -> None:
     """Measure generated recordings against their references, or what a model makes of the recordings in --data."""
-    from audiodiff.evaluation.comparison import Choice, Output, Rules, evaluate_folders, evaluate_models
+    from audiodiff.evaluation.comparison import EvaluationPlan, Output, Rules, evaluate_folders, evaluate_models
 
     set_threads(threads)
     rules = Rules(f_max=f_max, max_lag=max_lag / 1000, resampled=resample)
@@ -59,7 +59,7 @@ def evaluate(
     if generated and reference and not model and not data:
         evaluate_folders([generated, *(against or [])], reference, limit, rules, output)
     elif model and data and not generated:
-        choice = Choice(model, data, limit, words(samplers), numbers(steps), seed, device)
+        choice = EvaluationPlan(model, data, limit, words(samplers), numbers(steps), seed, device)
         evaluate_models(choice, rules, output)
     else:
         raise ConfigError("give either GENERATED and REFERENCE, or --model and --data")

@@ -1,4 +1,4 @@
-"""What can be said of a model before anybody uses it."""
+"""Facts about a model that need no use of it."""
 
 from hashlib import file_digest
 from pathlib import Path
@@ -24,7 +24,7 @@ def facts_of(model: str) -> Facts:
 
 
 def facts_of_bundle(folder: Path) -> Facts:
-    """What a bundle says of itself, and what was computed from it."""
+    """Facts from a bundle's files, and others computed from its model."""
     config, bundle = read_config(folder), load_bundle(folder)
     origin = config.get("origin")
     with (folder / WEIGHTS).open("rb") as file:
@@ -40,7 +40,7 @@ def facts_of_bundle(folder: Path) -> Facts:
 
 
 def facts_of_checkpoint(path: Path) -> Facts:
-    """What another project's checkpoint would become."""
+    """Facts about the bundle that another project's checkpoint would become."""
     converted = convert(path)
     return {
         "model": f"a checkpoint of {converted.origin['project']}; audiodiff convert makes a bundle of it",
@@ -51,7 +51,7 @@ def facts_of_checkpoint(path: Path) -> Facts:
 
 
 def facts_of_model(config: Tree, model: AnyModel) -> Facts:
-    """What a model is made of."""
+    """The parts of a model, each in a line."""
     denoiser = model.denoiser
     return {
         **(facts_of_generator(model) if isinstance(model, GenerativeModel) else {}),
@@ -66,14 +66,14 @@ def facts_of_model(config: Tree, model: AnyModel) -> Facts:
 
 
 def facts_of_generator(model: GenerativeModel) -> Facts:
-    """What a generator makes, and what it can be told."""
+    """The clips that a generator makes, and the conditions that it takes."""
     labels, speakers = (", ".join(names) for names in (model.labels, model.speakers))
-    told = [f"{len(model.labels)} labels: {labels}", f"{len(model.speakers)} speakers: {speakers}"]
+    request = [f"{len(model.labels)} labels: {labels}", f"{len(model.speakers)} speakers: {speakers}"]
     if model.embedding_size:
-        told.append(f"embeddings of {model.embedding_size} numbers")
+        request.append(f"embeddings of {model.embedding_size} numbers")
     return {
         "makes": f"clips of {model.length} samples ({model.length / model.mel.sample_rate:.2f} s) without a mel",
-        "told": "; ".join(told) if model.labels or model.speakers or model.embedding_size else "nothing",
+        "told": "; ".join(request) if model.labels or model.speakers or model.embedding_size else "nothing",
         "guidance": f"trained with p_uncond {model.p_uncond:g}",
     }
 
@@ -97,13 +97,13 @@ def sampling(config: Tree, model: AnyModel) -> str:
 
 
 def receptive_field(model: AnyModel) -> str:
-    """How much of the waveform one sample of a network's output depends on."""
+    """The receptive field of a model's network, in samples and milliseconds."""
     samples = model.receptive_field
     return f"{samples} samples ({1000 * samples / model.mel.sample_rate:.0f} ms) at every network call"
 
 
 def latency(config: Tree, model: DiffusionModel) -> str:
-    """How far behind the mel a stream's waveform is, with the model's own sampler and grid."""
+    """The lag of a stream's waveform behind the mel, with the model's own sampler and grid."""
     times = build(config["grid"])(model.denoiser.schedule)
     lag = ModelStream(model, sampler=build(config["sampler"]), times=times, noise=SampleNoise([0])).lag
     samples = lag * model.mel.hop_length
@@ -111,7 +111,7 @@ def latency(config: Tree, model: DiffusionModel) -> str:
 
 
 def size_of(module: Any) -> str:  # noqa: ANN401 (a network or a prior)
-    """How many parameters a module has."""
+    """Number of parameters of a module."""
     return f"{sum(parameter.numel() for parameter in module.parameters()):,} parameters"
 
 

@@ -28,15 +28,15 @@ def generate(
 ) -> None:
     """Generate clips, and a contact sheet of their spectrograms; a label that is not given is drawn."""
     from audiodiff.cli.clip_files import check_free, clip_names, write_clips
-    from audiodiff.generation.generator import DEFAULT, Generator, Guide
-    from audiodiff.generation.requests import Told, how_many
+    from audiodiff.generation.generator import DEFAULT_GENERATOR, Generator, Guide
+    from audiodiff.generation.requests import ConditionRequest, how_many
     from audiodiff.models.word_classifier import load_classifier
 
-    generator = Generator.from_pretrained(model or DEFAULT, device=device)
+    generator = Generator.from_pretrained(model or DEFAULT_GENERATOR, device=device)
     guide = None if classifier is None else Guide(load_classifier(classifier), classifier_scale)
-    told = Told(label=one_or_many(label), speaker=one_or_many(speaker), unconditional=unconditional)
-    seeds = [seed + i for i in range(how_many(n, told.label, told.speaker, None))]
-    cond = generator.condition(told, seeds)
+    request = ConditionRequest(label=one_or_many(label), speaker=one_or_many(speaker), unconditional=unconditional)
+    seeds = [seed + i for i in range(how_many(n, request.label, request.speaker, None))]
+    cond = generator.condition(request, seeds)
     names = clip_names(generator.model, cond, seeds)
     check_free(out, names, overwrite=overwrite)
     waves = generator.waves(generator.denoise(cond, guidance, guide), seeds, steps=steps, sampler=sampler)
@@ -45,5 +45,5 @@ def generate(
 
 
 def one_or_many(given: list[str] | None) -> str | list[str] | None:
-    """What was given once holds for all clips."""
+    """One value for all clips if it was given once."""
     return given[0] if given is not None and len(given) == 1 else given

@@ -30,7 +30,7 @@ Precisions = Annotated[
 Compiled = Annotated[
     bool, typer.Option("--compile", help="Have the network compiled, which takes a C or C++ compiler.")
 ]
-As = Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")]
+_As = Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")]
 Conversions = Annotated[
     Literal["exact", "approximate"], typer.Option(help="Which conversions to the model's mels are made.")
 ]
@@ -83,7 +83,7 @@ def vocode(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
     precision: Precisions = "fp32",
     compiled: Compiled = False,
-    as_name: As = None,
+    as_name: _As = None,
     convert: Conversions = "exact",
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
     resample: Annotated[bool, typer.Option("--resample", help="Resample audio files to the model's rate.")] = False,
@@ -94,11 +94,11 @@ def vocode(
     """Turn mel files, or audio files by way of their mel, into waveforms; what is done already is left alone."""
     from audiodiff.bulk import find_jobs, model_mark
     from audiodiff.bulk.vocoding import Request, declared_spec, vocode_all
-    from audiodiff.bundle.location import DEFAULT, bundle_folder
+    from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
     from audiodiff.vocoder import Vocoder
 
     set_threads(threads)
-    folder = bundle_folder(model or DEFAULT)
+    folder = bundle_folder(model or DEFAULT_VOICE)
     vocoder = Vocoder.from_pretrained(folder, precision=precision)
     vocoder = vocoder.compile() if compiled else vocoder
     vocoder.sampler(sampler)

@@ -18,9 +18,9 @@ console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Mels = Annotated[list[Path], typer.Argument(help="Mel files: .safetensors .npz .npy .pt .ark .scp .h5")]
-As = Annotated[str | None, typer.Option("--as", help="The convention of files that do not name their own.")]
+_As = Annotated[str | None, typer.Option("--as", help="The convention of files that do not name their own.")]
 Transposed = Annotated[bool, typer.Option("--transposed", help="The files hold [frames, bands].")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
 Format = Annotated[
     str, typer.Option("--format", help="safetensors, npz, h5 (these name the convention), npy, pt, ark.")
 ]
@@ -41,7 +41,7 @@ def extract(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the mels.")],
     file_format: Format = "safetensors",
     jobs: Annotated[int | None, typer.Option(min=1, help="Files at a time; without it one for each CPU core.")] = None,
-    overwrite: Overwrite = False,
+    overwrite: _Overwrite = False,
 ) -> None:
     """Extract the mels of audio files; they are resampled to the convention's rate and mixed to mono."""
     from audiodiff.cli.mel_extract import extract_files
@@ -53,7 +53,7 @@ def extract(
 @app.command()
 def show(
     files: Mels,
-    as_name: As = None,
+    as_name: _As = None,
     picture: Annotated[Path | None, typer.Option(help="Also draw the first mel into this .png or .pdf.")] = None,
     transposed: Transposed = False,
 ) -> None:
@@ -67,7 +67,7 @@ def show(
 def check(
     files: Mels,
     model: Annotated[str, typer.Option("--for", help="A model's name or folder, or the name of a convention.")],
-    as_name: As = None,
+    as_name: _As = None,
     transposed: Transposed = False,
 ) -> None:
     """Say whether mels fit a model, guessing the convention of those that do not name theirs.
@@ -84,13 +84,13 @@ def convert(
     files: Mels,
     to: Annotated[str, typer.Option("--to", help="The convention wanted, or a model's name or folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the converted mels.")],
-    as_name: As = None,
+    as_name: _As = None,
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Allow conversions that have to estimate, and print their error.")
     ] = False,
     file_format: Format = "safetensors",
     transposed: Transposed = False,
-    overwrite: Overwrite = False,
+    overwrite: _Overwrite = False,
 ) -> None:
     """Convert mels to another convention: exactly, or with --approximate as well as can be."""
     from audiodiff.cli.mel_convert import convert_files

@@ -7,7 +7,7 @@ from rich.console import Console
 from audiodiff.cli.mel_files import Outcome
 from audiodiff.errors import AudiodiffError
 from audiodiff.mel import MelSpec, read_mels
-from audiodiff.mel.compatibility import Verdict, judge
+from audiodiff.mel.compatibility import Verdict, check_compatibility
 
 
 def check_files(files: list[Path], want: MelSpec, spec: MelSpec | None, transposed: bool, console: Console) -> Outcome:
@@ -16,13 +16,13 @@ def check_files(files: list[Path], want: MelSpec, spec: MelSpec | None, transpos
     for file in files:
         try:
             for key, mel in read_mels(file, spec, transposed=transposed):
-                judgement = judge(mel.mel, mel.spec, want)
+                report = check_compatibility(mel.mel, mel.spec, want)
                 name = str(file) if key == file.stem else f"{file} ({key})"
-                if judgement.verdict in (Verdict.MATCH, Verdict.CONVERTIBLE):
-                    console.print(f"{name}: {judgement}", markup=False)
+                if report.verdict in (Verdict.MATCH, Verdict.CONVERTIBLE):
+                    console.print(f"{name}: {report}", markup=False)
                     outcome.done += 1
                 else:
-                    outcome.failures.append(f"{name}: {judgement}")
+                    outcome.failures.append(f"{name}: {report}")
         except AudiodiffError as error:
             outcome.fail(file, error)
     return outcome

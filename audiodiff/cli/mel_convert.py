@@ -8,7 +8,7 @@ from torch import Tensor
 from audiodiff.cli.mel_files import Outcome, Target
 from audiodiff.errors import AudiodiffError, MelError, MelMismatchError
 from audiodiff.mel import MelFile, MelSpec, read_mels, write_mel
-from audiodiff.mel.conversion import Kinship, MelConverter
+from audiodiff.mel.conversion import Compatibility, MelConverter
 from audiodiff.mel.conversion_error import estimated_error, floored_share
 from audiodiff.mel.guesser import guess
 
@@ -43,18 +43,18 @@ def convert_one(file: MelFile, want: MelSpec, approximate: bool, target: Path) -
         raise MelError(f"the file does not say its convention. {guess(file.mel)}. Name it with --as")
     converter = MelConverter(file.spec, want)
     how = description(converter, file.mel)
-    if converter.relation.kinship is Kinship.APPROXIMATE and not approximate:
+    if converter.relation.compatibility is Compatibility.APPROXIMATE and not approximate:
         raise MelMismatchError(f"{how}: pass --approximate to convert it nevertheless, or extract it from audio")
     write_mel(target, converter(file.mel[None])[0], want)
     return how
 
 
 def description(converter: MelConverter, mel: Tensor) -> str:
-    """What a conversion changes and what it costs."""
+    """The changes and the cost of a conversion, in words."""
     relation, have, want = converter.relation, converter.have, converter.want
-    if relation.kinship is Kinship.SAME:
+    if relation.compatibility is Compatibility.SAME:
         return "the same convention"
-    if relation.kinship is Kinship.EXACT:
+    if relation.compatibility is Compatibility.EXACT:
         floored = floored_share(mel, have, want)
         rest = f", but for {100 * floored:.1f} % of the values, which lie on its floor and stay there" * (floored > 0)
         return f"exact ({relation}){rest}"

@@ -1,4 +1,4 @@
-"""Where the results of `audiodiff mel` go, and what is said of them."""
+"""Results of `audiodiff mel`: their files, and the report on them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from audiodiff.mel.formats import CARRIERS, WRITERS
 
 @dataclass
 class Outcome:
-    """How many inputs were dealt with, and a sentence for each one that could not be."""
+    """Number of inputs that were dealt with, and a sentence for each one that could not be."""
 
     done: int = 0
     failures: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Target:
 
     @property
     def carries_spec(self) -> bool:
-        """Whether files of this format say which convention they are in."""
+        """Check whether files of this format say which convention they are in."""
         return self.suffix in CARRIERS
 
     def path(self, stem: Path | str) -> Path:

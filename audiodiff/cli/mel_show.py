@@ -54,7 +54,7 @@ def show_files(
 
 
 def facts_table(key: str, file: MelFile) -> Table:
-    """What a mel says of itself, or is guessed to be, and its figures."""
+    """The declared or guessed convention of a mel, and its figures."""
     mel, spec = file.mel, file.spec
     table = Table("", key, box=SIMPLE)
     table.add_row("convention", " = ".join(names_of(spec)) or "has no name" if spec else f"not declared. {guess(mel)}")

@@ -57,7 +57,7 @@ def condition(vocoder: Vocoder, spectrogram: str | None) -> Tensor:
 
 
 def all_steps(vocoder: Vocoder) -> int:
-    """How many steps the model was trained with."""
+    """Number of steps that the model was trained with."""
     schedule = vocoder.model.denoiser.schedule
     if not isinstance(schedule, DiscreteBetas):
         raise ConfigError(f"{vocoder.name} has no list of training steps to walk through: pass --fast")

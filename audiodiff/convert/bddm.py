@@ -15,13 +15,13 @@ from audiodiff.convert.hyperparameters import Hyperparameters
 from audiodiff.convert.philsyn_diffwave import assemble, has_its_network, tacotron_mel
 from audiodiff.errors import CheckpointError
 
-PROJECT = "tencent-ailab/bddm"
+_PROJECT = "tencent-ailab/bddm"
 SCHEDULER = "schedule_net."
-NOTE = "BDDM's schedule network is left behind: the grid of this bundle is what such a search results in."
+_NOTE = "BDDM's schedule network is left behind: the grid of this bundle is what such a search results in."
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
-    """Whether this looks like what BDDM's trainer writes, or like a score network alone with its conf.yml."""
+    """Recognize the files of BDDM's trainer, or a score network alone with its conf.yml."""
     if not has_its_network(checkpoint) or "optimizer_state_dict" in checkpoint.content:
         return False
     return "config" in checkpoint.content or checkpoint.companion("conf*.y*ml") is not None
@@ -37,13 +37,13 @@ def convert(checkpoint: Checkpoint) -> Converted:
     score = {name: tensor for name, tensor in state.items() if not str(name).startswith(SCHEDULER)}
     converted = assemble(
         replace(checkpoint, content={"model_state_dict": score}),
-        PROJECT,
+        _PROJECT,
         wavenet=params,
         diffusion=params,
         mel=tacotron_mel(params, "fil_len", "win_len", "hop_len"),
     )
     config = converted.config | searched_grid(checkpoint)
-    notes = (NOTE,) if len(score) < len(state) else ()
+    notes = (_NOTE,) if len(score) < len(state) else ()
     return replace(converted, name="bddm", config=config, notes=notes)
 
 

@@ -19,12 +19,12 @@ from audiodiff.errors import CheckpointError
 
 USUAL_NAMES = ("weights.pt", "diffwave.ckpt")
 """What is looked for when a folder is given: lmnt's and PriorGrad's link, SpeechBrain's recoverable."""
-LARGEST_CONFIG = 1 << 20
+_LARGEST_CONFIG = 1 << 20
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds, and the file or folder in which its author may have left the rest."""
+    """Contents of a checkpoint file, and the file or folder in which its author may have left the rest."""
 
     path: Path
     content: Mapping[str, Any]
@@ -97,8 +97,8 @@ def tensors_of(state: object, path: Path) -> dict[str, Tensor]:
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read a JSON or YAML file as plain values; tags that would build objects are left out."""
-    if path.stat().st_size > LARGEST_CONFIG:
-        raise CheckpointError(f"{path} has {path.stat().st_size} bytes, a config at most {LARGEST_CONFIG}")
+    if path.stat().st_size > _LARGEST_CONFIG:
+        raise CheckpointError(f"{path} has {path.stat().st_size} bytes, a config at most {_LARGEST_CONFIG}")
     try:
         text = path.read_text(encoding="utf-8")
         values = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=_PlainLoader)

@@ -1,4 +1,4 @@
-"""What every converter returns, and the trees of constructors that they have in common."""
+"""The result of every converter, and the trees of constructors that converters have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,6 +140,6 @@ def mel_tree(**fields: Any) -> Tree:  # noqa: ANN401 (the fields of MelSpec)
 
 
 def origin_of(checkpoint: Checkpoint, project: str, step: int | None = None) -> dict[str, Any]:
-    """Where the weights come from, for the bundle's config and card."""
+    """The origin of the weights, for the bundle's config and card."""
     origin = {"project": project, "checkpoint": checkpoint.path.name, "sha256": checkpoint.sha256}
     return origin | ({} if step is None else {"training steps": step})

@@ -50,7 +50,7 @@ class Hyperparameters:
         return [float(x) for x in value]
 
     def flag(self, name: str) -> bool:
-        """Whether an option is on; one that is not mentioned is off."""
+        """Read an option that is on or off; one that is not mentioned is off."""
         value = self.values.get(name)
         if value not in (True, False, None):
             raise self._wrong(name, "true or false", value)

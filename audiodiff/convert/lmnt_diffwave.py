@@ -19,7 +19,7 @@ from audiodiff.convert.converted import (
 from audiodiff.convert.hyperparameters import Hyperparameters
 from audiodiff.convert.tensors import check_count
 
-PROJECT = "lmnt-com/diffwave"
+_PROJECT = "lmnt-com/diffwave"
 FOREIGN = {
     "input": "input_projection",
     "embedding": "diffusion_embedding",
@@ -35,7 +35,7 @@ BLOCKS = "residual_layers."
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
-    """Whether this looks like what lmnt's learner writes."""
+    """Recognize the files of lmnt's learner."""
     content = checkpoint.content
     return {"model", "params"} <= set(content) and any(str(name).startswith(BLOCKS) for name in content["model"])
 
@@ -57,7 +57,7 @@ def convert(checkpoint: Checkpoint) -> Converted:
     )
     model = build_model(config, tensors, path, foreign_name)
     step = checkpoint.content.get("step")
-    return Converted(name="lmnt-diffwave", config=config, model=model, origin=origin_of(checkpoint, PROJECT, step))
+    return Converted(name="lmnt-diffwave", config=config, model=model, origin=origin_of(checkpoint, _PROJECT, step))
 
 
 def params_of(checkpoint: Checkpoint) -> Hyperparameters:

@@ -25,12 +25,12 @@ from audiodiff.convert.converted import (
     origin_of,
 )
 from audiodiff.convert.hyperparameters import Hyperparameters
-from audiodiff.convert.tensors import Tensors, check_count, check_names, without_weight_norm
+from audiodiff.convert.tensors import ForeignTensors, check_count, check_names, without_weight_norm
 from audiodiff.errors import CheckpointError
 
-PROJECT = "philsyn/DiffWave-Vocoder"
-BLOCKS = "residual_layer.residual_blocks."
-KINDS = ("weight", "bias")
+_PROJECT = "philsyn/DiffWave-Vocoder"
+_BLOCKS = "residual_layer.residual_blocks."
+_KINDS = ("weight", "bias")
 STEM = {
     "input": "init_conv.0.conv",
     "embedding.projection1": "residual_layer.fc_t1",
@@ -38,7 +38,7 @@ STEM = {
     "skip": "final_conv.0.conv",
     "output": "final_conv.2.conv",
 }
-BLOCK = (
+BLOCK_LAYERS = (
     "fc_t",
     "dilated_conv_layer.conv",
     "upsample_conv2d.0",
@@ -59,13 +59,13 @@ PUBLISHED = {
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
-    """Whether this looks like what philsyn's training writes: weights under these names, and an optimizer."""
+    """Recognize the files of philsyn's training: weights under these names, and an optimizer."""
     return has_its_network(checkpoint) and "optimizer_state_dict" in checkpoint.content
 
 
 def has_its_network(checkpoint: Checkpoint) -> bool:
-    """Whether the weights are those of philsyn's network."""
-    return any(str(name).startswith(BLOCKS) for name in checkpoint.content.get("model_state_dict", ()))
+    """Check whether the weights are those of philsyn's network."""
+    return any(str(name).startswith(_BLOCKS) for name in checkpoint.content.get("model_state_dict", ()))
 
 
 def convert(checkpoint: Checkpoint) -> Converted:
@@ -77,7 +77,7 @@ def convert(checkpoint: Checkpoint) -> Converted:
     lengths = ("filter_length", "win_length", "hop_length")
     return assemble(
         checkpoint,
-        PROJECT,
+        _PROJECT,
         wavenet=params.section("wavenet_config"),
         diffusion=params.section("diffusion_config"),
         mel=tacotron_mel(audio, *lengths),
@@ -106,7 +106,7 @@ def assemble(
     path = checkpoint.path
     tensors = tensors_of(checkpoint.content["model_state_dict"], path)
     layers = wavenet.integer("num_res_layers")
-    check_count(tensors, BLOCKS, layers, path)
+    check_count(tensors, _BLOCKS, layers, path)
     n_steps = diffusion.integer("T")
     config = blueprint(
         mel=mel,
@@ -162,17 +162,17 @@ def tacotron_mel(audio: Hyperparameters, n_fft: str, win_length: str, hop_length
     )
 
 
-def network_weights(tensors: Tensors, layers: int, path: Path) -> Tensors:
+def network_weights(tensors: ForeignTensors, layers: int, path: Path) -> ForeignTensors:
     """The tensors under our names, with everything undone that weights can undo."""
     plain = without_weight_norm(tensors, path)
-    expected = [f"{stem}.{kind}" for stem in STEM.values() for kind in KINDS]
-    expected += [f"{BLOCKS}{i}.{part}.{kind}" for i in range(layers) for part in BLOCK for kind in KINDS]
+    expected = [f"{stem}.{kind}" for stem in STEM.values() for kind in _KINDS]
+    expected += [f"{_BLOCKS}{i}.{part}.{kind}" for i in range(layers) for part in BLOCK_LAYERS for kind in _KINDS]
     check_names(plain, expected, path)
-    ours = {f"{own}.{kind}": plain[f"{stem}.{kind}"] for own, stem in STEM.items() for kind in KINDS}
-    for kind in KINDS:
+    ours = {f"{own}.{kind}": plain[f"{stem}.{kind}"] for own, stem in STEM.items() for kind in _KINDS}
+    for kind in _KINDS:
         carried = torch.zeros(())
         for i in range(layers):
-            part = {name: plain[f"{BLOCKS}{i}.{name}.{kind}"] for name in BLOCK}
+            part = {name: plain[f"{_BLOCKS}{i}.{name}.{kind}"] for name in BLOCK_LAYERS}
             # Here x + step, not x, goes on to the next block, divided by sqrt(2) with the rest.
             carried = part["fc_t"] + carried / sqrt(2)
             ours |= {

@@ -19,13 +19,13 @@ from audiodiff.convert.lmnt_diffwave import BLOCKS, foreign_name, network, param
 from audiodiff.convert.tensors import check_count
 from audiodiff.errors import CheckpointError
 
-PROJECT = "microsoft/NeuralSpeech, PriorGrad-vocoder"
+_PROJECT = "microsoft/NeuralSpeech, PriorGrad-vocoder"
 STATS = ("energy_min_train.npy", "energy_max_train.npy")
-NOTE = "PriorGrad scales recordings to a peak of 0.95 before it computes their mel; do the same for copy-synthesis."
+_NOTE = "PriorGrad scales recordings to a peak of 0.95 before it computes their mel; do the same for copy-synthesis."
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
-    """Whether this looks like what PriorGrad's learner writes: lmnt's keys, and parameters of a prior."""
+    """Recognize the files of PriorGrad's learner: lmnt's keys, and parameters of a prior."""
     return lmnt_diffwave.recognizes(checkpoint) and "use_prior" in params_of(checkpoint)
 
 
@@ -49,8 +49,8 @@ def convert(checkpoint: Checkpoint) -> Converted:
         prior=prior(checkpoint, params, spec) if params.flag("use_prior") else None,
     )
     model = build_model(config, tensors, path, foreign_name)
-    origin = origin_of(checkpoint, PROJECT, checkpoint.content.get("step"))
-    return Converted(name="priorgrad", config=config, model=model, origin=origin, notes=(NOTE,))
+    origin = origin_of(checkpoint, _PROJECT, checkpoint.content.get("step"))
+    return Converted(name="priorgrad", config=config, model=model, origin=origin, notes=(_NOTE,))
 
 
 def prior(checkpoint: Checkpoint, params: Hyperparameters, spec: Tree) -> Tree:
@@ -68,7 +68,7 @@ def prior(checkpoint: Checkpoint, params: Hyperparameters, spec: Tree) -> Tree:
 
 
 def stats_folder(checkpoint: Checkpoint) -> Path:
-    """Where the energies of the corpus are; raises `CheckpointError` when they are not found."""
+    """Folder of the corpus's energies; raises `CheckpointError` when they are not found."""
     start = checkpoint.config or checkpoint.path.parent
     folders = [start, start / "stats_priorgrad"]
     found = next((folder for folder in folders if (folder / STATS[0]).is_file()), None)

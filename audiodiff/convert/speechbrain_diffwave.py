@@ -18,7 +18,7 @@ from audiodiff.convert.lmnt_diffwave import BLOCKS, foreign_name, network
 from audiodiff.convert.tensors import check_count
 from audiodiff.errors import CheckpointError
 
-PROJECT = "speechbrain/speechbrain"
+_PROJECT = "speechbrain/speechbrain"
 CONFIGS = ("hyperparams.y*ml", "hparams.y*ml", "train.y*ml")
 OURS = {
     "n_mels": "spec_n_mels",
@@ -31,7 +31,7 @@ OURS = {
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
-    """Whether this looks like the recoverable that SpeechBrain's checkpointer writes."""
+    """Recognize the recoverable that SpeechBrain's checkpointer writes."""
     return f"{BLOCKS}0.dilated_conv.conv.weight" in checkpoint.content
 
 
@@ -57,7 +57,7 @@ def convert(checkpoint: Checkpoint) -> Converted:
         clamp=1.0,
     )
     model = build_model(config, tensors, path, foreign_name)
-    return Converted(name="speechbrain-diffwave", config=config, model=model, origin=origin_of(checkpoint, PROJECT))
+    return Converted(name="speechbrain-diffwave", config=config, model=model, origin=origin_of(checkpoint, _PROJECT))
 
 
 def mel(params: Hyperparameters) -> Tree:

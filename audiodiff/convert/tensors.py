@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from audiodiff.errors import CheckpointError
 
-Tensors = dict[str, Tensor]
+ForeignTensors = dict[str, Tensor]
 
 
 def check_fit(
@@ -48,7 +48,7 @@ def check_count(tensors: Iterable[str], prefix: str, expected: int, path: Path) 
         )
 
 
-def without_weight_norm(tensors: Mapping[str, Tensor], path: Path) -> Tensors:
+def without_weight_norm(tensors: Mapping[str, Tensor], path: Path) -> ForeignTensors:
     """Multiply out weight_g · weight_v / |weight_v| (Salimans & Kingma 2016), one norm for each output channel."""
     stems = {name[:-2] for name in tensors if name.endswith(("weight_g", "weight_v"))}
     halves = [f"{stem}_{half}" for stem in sorted(stems) for half in "gv"]

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from audiodiff.errors import ConfigError
 
-Samples = Float[Tensor, " samples"]
+_Samples = Float[Tensor, " samples"]
 
-Augment = Callable[[Samples, Random], Samples]
+Augment = Callable[[_Samples, Random], _Samples]
 """(waveform, source of chance) -> waveform of the same length; the mel is made of the result."""
 
-PEAK = 0.99
+_PEAK = 0.99
 """No gain raises a waveform above this."""
 
 
@@ -23,7 +23,7 @@ class Gain:
     def __init__(self, *, low: float, high: float) -> None:
         self.range = _range(low, high)
 
-    def __call__(self, wave: Samples, chance: Random) -> Samples:
+    def __call__(self, wave: _Samples, chance: Random) -> _Samples:
         return _amplify(wave, chance.uniform(*self.range))
 
 
@@ -37,15 +37,15 @@ class Loudness:
         self.range = _range(low, high)
         self.most = most
 
-    def __call__(self, wave: Samples, chance: Random) -> Samples:
+    def __call__(self, wave: _Samples, chance: Random) -> _Samples:
         level = 10 * wave.square().mean().clamp_min(1e-20).log10().item()
         change = chance.uniform(*self.range) - level
         return _amplify(wave, max(-self.most, min(self.most, change)))
 
 
-def _amplify(wave: Samples, decibels: float) -> Samples:
+def _amplify(wave: _Samples, decibels: float) -> _Samples:
     peak = wave.abs().max().item()
-    loudest = max(1.0, PEAK / peak) if peak else 1.0
+    loudest = max(1.0, _PEAK / peak) if peak else 1.0
     return wave * min(10 ** (decibels / 20), loudest)
 
 

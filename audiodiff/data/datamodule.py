@@ -91,7 +91,7 @@ class VocoderData(L.LightningDataModule):
         return self.features.completed(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the training set has been heard."""
+        """The place in the training set."""
         return {} if self.loader is None else {"position": self.loader.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ class VocoderData(L.LightningDataModule):
 
     @property
     def ranks(self) -> dict[str, int]:
-        """How many processes train together, and which of them this is."""
+        """Number of processes that train together, and the rank of this one."""
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         return {"world": world, "rank": rank}
 
@@ -192,7 +192,7 @@ class ShardData(VocoderData):
 
 
 def source(cache: str | None, features: Features, *, shortest: int, augment: Augment | None) -> Source:
-    """Where segments come from: a folder of stored features, or the recordings themselves."""
+    """The source of segments: a folder of stored features, or the recordings themselves."""
     if cache is None:
         return LiveFeatures(features, shortest=shortest, augment=augment)
     return FeatureStore(Path(cache), features, shortest=shortest)

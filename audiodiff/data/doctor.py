@@ -29,8 +29,8 @@ KEPT = frozenset({"other_rate"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Where a recording becomes suspicious; shares are of its samples or its time, `dc` is of full scale."""
+class CorpusLimits:
+    """Bounds beyond which a recording is suspicious; shares are of its samples or its time, `dc` is of full scale."""
 
     shortest: Seconds = 0.1
     longest: Seconds = 60.0
@@ -51,7 +51,7 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """Whether a cleaned manifest keeps it."""
+        """Check whether a cleaned manifest keeps it."""
         return not self.problems.keys() - KEPT
 
 
@@ -71,7 +71,7 @@ def utterances_of(source: Path) -> list[Utterance]:
 
 
 def examine(
-    utterances: list[Utterance], limits: Limits, *, jobs: int = 1, advance: Callable[[], None] = lambda: None
+    utterances: list[Utterance], limits: CorpusLimits, *, jobs: int = 1, advance: Callable[[], None] = lambda: None
 ) -> list[Finding]:
     """Measure every recording, `jobs` at a time, and list what is wrong with each; `advance` is called after each."""
 
@@ -97,7 +97,7 @@ def examine(
     return findings
 
 
-def problems(found: Measurement, limits: Limits, usual_rate: int) -> Iterator[tuple[str, str]]:
+def problems(found: Measurement, limits: CorpusLimits, usual_rate: int) -> Iterator[tuple[str, str]]:
     """Kind and detail of everything that lies outside of the limits."""
     nyquist = found.sample_rate / 2
     if found.non_finite:

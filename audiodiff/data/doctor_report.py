@@ -1,4 +1,4 @@
-"""What the data doctor leaves behind: a JSON file for machines and a picture for people."""
+"""Reports of the data doctor: a JSON file for machines and a picture for people."""
 
 import json
 from collections import Counter
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from audiodiff.audio.atomic import written_whole
-from audiodiff.data.doctor import KINDS, Finding, Limits
+from audiodiff.data.doctor import KINDS, CorpusLimits, Finding
 
 Report = dict[str, Any]
 
 
-def report_of(source: Path, findings: list[Finding], limits: Limits) -> Report:
+def report_of(source: Path, findings: list[Finding], limits: CorpusLimits) -> Report:
     """Everything that was found, as JSON values."""
     measured = [finding.measurement for finding in findings if finding.measurement is not None]
     return {

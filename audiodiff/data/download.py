@@ -12,12 +12,12 @@ from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from audiodiff.errors import InputError
 
-BLOCK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Where an archive is, and the SHA-256 of its bytes (None where the server packs it anew for everybody)."""
+    """Address of an archive, and the SHA-256 of its bytes (None where the server packs it anew for everybody)."""
 
     url: str
     sha256: str | None
@@ -95,7 +95,7 @@ def _continue(url: str, part: Path) -> None:
     with response, part.open("ab" if resumed else "wb") as file, Progress(*columns, transient=True) as progress:
         expected = start * resumed + int(response.headers.get("Content-Length", 0))
         bar = progress.add_task(part.stem, total=expected or None, completed=start * resumed)
-        while block := response.read(BLOCK):
+        while block := response.read(CHUNK_BYTES):
             file.write(block)
             progress.advance(bar, len(block))
     if _size(part) < expected:

@@ -17,7 +17,7 @@ MARGIN = 1024
 
 
 def length_of(path: str | os.PathLike[str], sample_rate: Hertz) -> Samples:
-    """How many samples a recording has at `sample_rate`, by its header.
+    """Number of samples of a recording at `sample_rate`, by its header.
 
     Raises `AudioError` for a file that is missing, unreadable or empty.
     """

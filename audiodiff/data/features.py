@@ -1,4 +1,4 @@
-"""What a model learns from: the tensors of recordings, computed once and kept on disk, or made on the fly."""
+"""Features: the tensors that a model learns from, computed once and kept on disk, or made on the fly."""
 
 import hashlib
 from pathlib import Path
@@ -45,13 +45,13 @@ class Features(Protocol):
 
 
 class Source(Protocol):
-    """Where segments come from. A recording shorter than `shortest` frames is continued with digital silence."""
+    """A source of segments. A recording shorter than `shortest` frames is continued with digital silence."""
 
     features: Features
     shortest: int
 
     def frames(self, utterance: Utterance) -> int:
-        """How many frames can be cut from a recording; raises `InputError` where it cannot be used."""
+        """Number of frames that can be cut from a recording; raises `InputError` where it cannot be used."""
         ...
 
     def crop(self, utterance: Utterance, start: int, frames: int, chance: Random | None = None) -> Tensors:
@@ -74,7 +74,7 @@ class FeatureStore:
         self._computed: dict[Utterance, Path] = {}
 
     def path(self, utterance: Utterance) -> Path:
-        """Where the tensors of this recording are, or will be; raises `AudioError` where there is no recording."""
+        """File of the tensors of this recording, there or not; raises `AudioError` where there is no recording."""
         n_samples = length_of(utterance.path, self.features.sample_rate)
         key = self._fingerprint
         for file in filter(None, (utterance.path, utterance.mel)):
@@ -98,7 +98,7 @@ class FeatureStore:
         return path
 
     def frames(self, utterance: Utterance) -> int:
-        """How many frames are stored of a recording, which is computed if it is not there yet."""
+        """Number of stored frames of a recording, which is computed if it is not there yet."""
         with safe_open(self.compute(utterance), framework="pt") as file:
             return file.get_slice("wave").get_shape()[-1] // self.features.hop_length
 
@@ -129,7 +129,7 @@ class LiveFeatures:
         self.margin = -(-features.spec.n_fft // features.hop_length)
 
     def frames(self, utterance: Utterance) -> int:
-        """How many frames a recording has by its header, or its predicted mel if that is shorter."""
+        """Number of frames of a recording by its header, or of its predicted mel if that is shorter."""
         n_samples = length_of(utterance.path, self.features.sample_rate)
         mel = aligned_mel(utterance, self.features.spec, n_samples)
         frames = n_samples // self.features.hop_length

@@ -1,4 +1,4 @@
-"""What can be measured on a recording without knowing what it should be."""
+"""Measurements on a recording that take no knowledge of what it should be."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from audiodiff.errors import AudioError
 from audiodiff.types import Hertz, Seconds
 
-Signal = NDArray[np.float32]
+_Signal = NDArray[np.float32]
 
-SILENCE = -60.0
+_SILENCE = -60.0
 """dBFS below which a stretch of `STRETCH` seconds counts as silence."""
 STRETCH: Seconds = 0.05
 PLATEAU = 3
 """So many samples in a row at the recording's own extreme are a clipped crest."""
 CRESTS = 3
-WINDOW: Seconds = 0.016
+_WINDOW: Seconds = 0.016
 FALL = 28.0
 STEEP = 0.05
 LOWEST: Hertz = 1500
@@ -76,14 +76,14 @@ def decibels(amplitude: float) -> float:
     return round(20 * float(np.log10(max(amplitude, 1e-6))), 2)
 
 
-def silent_share(wave: Signal, sample_rate: Hertz) -> float:
-    """The share of stretches whose RMS, without their mean, lies below `SILENCE`."""
+def silent_share(wave: _Signal, sample_rate: Hertz) -> float:
+    """The share of stretches whose RMS, without their mean, lies below `_SILENCE`."""
     length = min(len(wave), max(1, int(STRETCH * sample_rate)))
     stretches = wave[: len(wave) // length * length].reshape(-1, length)
-    return round(float((stretches.std(axis=1) < 10 ** (SILENCE / 20)).mean()), 4)
+    return round(float((stretches.std(axis=1) < 10 ** (_SILENCE / 20)).mean()), 4)
 
 
-def clipped_share(wave: Signal) -> float:
+def clipped_share(wave: _Signal) -> float:
     """The share of samples on plateaus: `PLATEAU` or more in a row at the highest or the lowest value there is.
 
     Fewer than `CRESTS` plateaus are chance.
@@ -98,13 +98,13 @@ def clipped_share(wave: Signal) -> float:
     return round(sum(plateaus) / len(wave), 6) if len(plateaus) >= CRESTS else 0.0
 
 
-def bandwidth(wave: Signal, sample_rate: Hertz) -> Hertz:
+def bandwidth(wave: _Signal, sample_rate: Hertz) -> Hertz:
     """The frequency above which the recording falls into a hole that reaches up to half its sample rate.
 
     The average spectrum must fall by `FALL` dB within `STEEP` of the band, to a floor where it stays: so resampling
     and coding end a band, and hardly ever nature. Half the sample rate where there is no such hole.
     """
-    spectrum = average_spectrum(wave, 1 << round(np.log2(sample_rate * WINDOW)))
+    spectrum = average_spectrum(wave, 1 << round(np.log2(sample_rate * _WINDOW)))
     smooth = np.convolve(np.pad(spectrum, 1, mode="edge"), np.ones(3) / 3, mode="valid")
     n_bins = len(smooth)
     floor = np.median(smooth[int(0.95 * n_bins) :])
@@ -116,7 +116,7 @@ def bandwidth(wave: Signal, sample_rate: Hertz) -> Hertz:
     return round(edge / (n_bins - 1) * sample_rate / 2) if fall > FALL else sample_rate // 2
 
 
-def average_spectrum(wave: Signal, n_fft: int) -> Float[np.ndarray, " bins"]:
+def average_spectrum(wave: _Signal, n_fft: int) -> Float[np.ndarray, " bins"]:
     """The mean power of overlapping windows, in dB."""
     padded = np.pad(wave - wave.mean(), (0, max(0, n_fft - len(wave))))
     windows = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: n_fft // 2]

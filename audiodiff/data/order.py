@@ -93,7 +93,7 @@ class ResumableLoader(DataLoader):
                 return
 
     def state_dict(self) -> Position:
-        """How far it is."""
+        """The place in the order."""
         return {"epoch": self.epoch, "batches": self.batches}
 
     def load_state_dict(self, state: Position) -> None:

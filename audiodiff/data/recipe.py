@@ -1,4 +1,4 @@
-"""What the recipes share: recordings that a corpus lists become manifests of its splits."""
+"""The shared part of the recipes: recordings that a corpus lists become manifests of its splits."""
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,11 +9,11 @@ from audiodiff.data.manifest import Utterance, write_manifest
 from audiodiff.data.splits import SPLITS, Split
 from audiodiff.errors import AudioError, InputError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class CorpusRecording:
     """A file of a corpus and what the corpus says about it; a file that does not exist is left out."""
 
     id: str
@@ -25,13 +25,13 @@ class Recording:
 
 @dataclass(frozen=True)
 class Prepared:
-    """How many utterances each split got, and which files could not be read, with the reason."""
+    """Number of utterances of each split, and the files that could not be read, with the reason."""
 
     counts: dict[Split, int]
     unreadable: list[str] = field(default_factory=list)
 
 
-def prepare(recordings: Iterable[Recording], out: Path) -> Prepared:
+def prepare(recordings: Iterable[CorpusRecording], out: Path) -> Prepared:
     """Write `train.jsonl`, `valid.jsonl` and `test.jsonl` into `out`, the same bytes for the same corpus.
 
     Raises `InputError` if a split stays empty; nothing is written then.
@@ -55,7 +55,7 @@ def prepare(recordings: Iterable[Recording], out: Path) -> Prepared:
     return Prepared({split: len(members[split]) for split in SPLITS}, unreadable)
 
 
-def describe(recording: Recording) -> Utterance:
+def describe(recording: CorpusRecording) -> Utterance:
     """Read the header of a recording; raises `AudioError` where there is none."""
     import soundfile
 
@@ -75,12 +75,12 @@ def describe(recording: Recording) -> Utterance:
 
 def audio_files(folder: Path) -> Iterator[Path]:
     """Every audio file in a folder and the folders below it, sorted by path."""
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES)
 
 
 def audio_file(stem: Path) -> Path | None:
     """The audio file of that path without a suffix, whichever format it has; None if there is none."""
-    found = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
+    found = (stem.with_name(stem.name + suffix) for suffix in _SUFFIXES)
     return next(filter(Path.is_file, found), None)
 
 
@@ -94,7 +94,7 @@ def need(path: Path, what: str) -> Path:
 def run(
     name: str,
     download: Callable[[Path, list[str]], Path],
-    recordings: Callable[[Path], Iterable[Recording]],
+    recordings: Callable[[Path], Iterable[CorpusRecording]],
     doc: str | None,
     parts: Sequence[str] = (),
     usual: Sequence[str] = (),

@@ -39,11 +39,11 @@ class Shard:
 
     @property
     def seconds(self) -> Seconds:
-        """How much sound is in it."""
+        """Duration of the sound in it."""
         return sum(n_samples / rate for n_samples, rate in self.recordings)
 
     def segments(self, features: Features, segment: int) -> int:
-        """How many segments of `segment` frames an epoch takes from it."""
+        """Number of segments of `segment` frames that an epoch takes from it."""
         lengths = (-(-n * features.sample_rate // rate) // features.hop_length for n, rate in self.recordings)
         return sum(max(1, frames // segment) for frames in lengths)
 

@@ -1,4 +1,4 @@
-"""Which recordings are trained on: splits that depend on names alone, never on order, seed or what else is there."""
+"""Splits of a corpus that depend on names alone, never on order, seed or what else is there."""
 
 import hashlib
 from typing import Literal, get_args
@@ -8,7 +8,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def place_of(name: str) -> float:
-    """Where a name falls in [0, 1), evenly and always the same."""
+    """Place of a name in [0, 1), evenly spread and always the same."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
 
 

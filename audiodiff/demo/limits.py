@@ -1,4 +1,4 @@
-"""How much one page gives to everybody who opens it."""
+"""Limits of one page for everybody who opens it."""
 
 from dataclasses import dataclass
 

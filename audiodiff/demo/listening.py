@@ -7,7 +7,7 @@ from typing import Literal
 
 from audiodiff.demo.takes import Settings, Take
 
-Choice = Literal["first", "second", "same"]
+Preference = Literal["first", "second", "same"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Trial:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Which take is played first, and which second."""
+        """The takes in the order in which they are played."""
         return (1, 0) if self.b_first else (0, 1)
 
     def played(self) -> tuple[Take, Take]:
@@ -38,20 +38,20 @@ class Trial:
         return self.takes[first], self.takes[second]
 
     def revealed(self) -> str:
-        """What was played."""
+        """The names of the takes that were played."""
         names = [f"{'AB'[i]} ({self.settings[i]})" for i in self.order]
         return f"The first was {names[0]}, the second {names[1]}."
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How often A and B were preferred, and how often no difference was heard."""
+    """Number of times that A was preferred, that B was, and that no difference was heard."""
 
     a: int = 0
     b: int = 0
     same: int = 0
 
-    def vote(self, trial: Trial, choice: Choice) -> "Tally":
+    def vote(self, trial: Trial, choice: Preference) -> "Tally":
         """Count one vote; a second one on the same trial counts nothing, since it is no longer blind."""
         if trial.voted:
             return self
@@ -62,7 +62,7 @@ class Tally:
 
     @property
     def chance(self) -> float:
-        """How probable it is that coin tosses prefer one side so clearly (two-sided sign test, ties left out)."""
+        """Probability that coin tosses prefer one side so clearly (two-sided sign test, ties left out)."""
         n, most = self.a + self.b, max(self.a, self.b)
         return min(1.0, 2 * sum(comb(n, k) for k in range(most, n + 1)) / 2**n)
 

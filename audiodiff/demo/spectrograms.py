@@ -10,7 +10,7 @@ from audiodiff.evaluation.report.pictures import difference_picture, spectrogram
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.types import Hertz
 
-QUIETEST = 1e-3
+_QUIETEST = 1e-3
 """The axis of silence."""
 
 
@@ -48,4 +48,4 @@ def row(title: str, *pictures: str) -> str:
 
 def peak_of(*waves: Signal) -> float:
     """The loudest sample of all."""
-    return max(QUIETEST, *(float(np.abs(wave).max()) for wave in waves))
+    return max(_QUIETEST, *(float(np.abs(wave).max()) for wave in waves))

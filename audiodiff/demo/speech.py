@@ -16,10 +16,10 @@ from audiodiff.integrations import SpeechT5Vocoder
 from audiodiff.mel import convention
 from audiodiff.vocoder import Vocoder
 
-MODEL = "microsoft/speecht5_tts"
-MELS = convention("speecht5_16k")
+_MODEL = "microsoft/speecht5_tts"
+_MELS = convention("speecht5_16k")
 """What it says."""
-LONGEST = 20.0
+_LONGEST = 20.0
 """Frames for each letter at most, which is transformers' own bound."""
 
 
@@ -42,21 +42,21 @@ class Speaker:
         limits.check_steps(settings.steps)
         stage = SpeechT5Vocoder(vocoder, sampler=settings.sampler, steps=settings.steps, seed=settings.seed)
         ids = self.tokenizer(text.strip(), return_tensors="pt").input_ids
-        frames = limits.duration * MELS.sample_rate / MELS.hop_length
+        frames = limits.duration * _MELS.sample_rate / _MELS.hop_length
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the decoder's dropout is never off, and draws from torch's own source
             voice = F.normalize(torch.randn(1, self.model.config.speaker_embedding_dim))
             return self.model.generate_speech(
-                ids, speaker_embeddings=voice, vocoder=stage, maxlenratio=min(LONGEST, frames / ids.shape[1])
+                ids, speaker_embeddings=voice, vocoder=stage, maxlenratio=min(_LONGEST, frames / ids.shape[1])
             )
 
 
 def speaking(voices: Mapping[str, Vocoder]) -> Mapping[str, Vocoder]:
     """The voices that take a speaker's mels as they are; where there is none all, which then refuse in words."""
-    return {name: voice for name, voice in voices.items() if voice.mel_spec == MELS} or voices
+    return {name: voice for name, voice in voices.items() if voice.mel_spec == _MELS} or voices
 
 
-def load_speaker(model: str = MODEL) -> Speaker:
+def load_speaker(model: str = _MODEL) -> Speaker:
     """Load an acoustic model by its folder, or by name from the Hugging Face cache; nothing is downloaded.
 
     Raises `InputError`, which says what is missing.
@@ -81,7 +81,7 @@ def load_speaker(model: str = MODEL) -> Speaker:
 
 
 def is_here(model: str) -> bool:
-    """Whether a folder, or the Hugging Face cache, has at least a model's config."""
+    """Check whether a folder, or the Hugging Face cache, has at least a model's config."""
     from huggingface_hub import try_to_load_from_cache
 
     if Path(model).is_dir():

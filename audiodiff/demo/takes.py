@@ -1,4 +1,4 @@
-"""What is heard: the waveform after every denoising step, with the time that it took."""
+"""Takes: the waveforms after every denoising step, with the time that they took."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ Pcm = Int16[np.ndarray, " samples"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to sample; None is the model's own."""
+    """Settings of a sampler; None is the model's own."""
 
     sampler: str | None = None
     steps: int | None = None
@@ -53,7 +53,7 @@ class Take:
 
     @property
     def done(self) -> bool:
-        """Whether the last step was taken."""
+        """Check whether the last step was taken."""
         return self.taken == self.n_steps
 
     def without_history(self) -> "Take":

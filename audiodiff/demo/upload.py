@@ -12,11 +12,11 @@ from audiodiff.audio import load_audio
 from audiodiff.demo.limits import Limits
 from audiodiff.errors import AudioError, InputError, MelError
 from audiodiff.mel import MelSpec, MelSpectrogram, convention, read_mel
-from audiodiff.mel.compatibility import judge
+from audiodiff.mel.compatibility import check_compatibility
 from audiodiff.mel.contract import Convert, MelContractWarning, fit_mel
 from audiodiff.types import OneMel, OneWave
 
-MELS = frozenset({".npy", ".npz", ".safetensors", ".pt"})
+_MELS = frozenset({".npy", ".npz", ".safetensors", ".pt"})
 """Formats that hold arrays only; Kaldi's and HDF5 files can name other files, which would be the server's."""
 
 MODELS_OWN, UNSAID = "the model's own", "what the file says, else guessed"
@@ -24,7 +24,7 @@ MODELS_OWN, UNSAID = "the model's own", "what the file says, else guessed"
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a visitor says of a mel file: its convention by name, its layout, and whether estimates are allowed."""
+    """A visitor's words on a mel file: its convention by name, its layout, and whether estimates are allowed."""
 
     convention: str = UNSAID
     transposed: bool = False
@@ -55,7 +55,7 @@ def open_upload(path: Path, reading: Reading, own: MelSpec, limits: Limits) -> U
     name = shown_name(path)
     try:
         check_size(path, limits)
-        if path.suffix.lower() in MELS:
+        if path.suffix.lower() in _MELS:
             return open_mel(path, name, reading, own, limits)
         return open_audio(path, name, own, limits)
     except InputError as error:
@@ -109,7 +109,7 @@ def check_recording(path: Path, limits: Limits) -> int:
         header = soundfile.info(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(
-            f"{path} is neither audio (.wav, .flac, .ogg, .mp3) nor a mel ({', '.join(sorted(MELS))}): "
+            f"{path} is neither audio (.wav, .flac, .ogg, .mp3) nor a mel ({', '.join(sorted(_MELS))}): "
             "its content cannot be read as either"
         ) from error
     if header.samplerate > limits.sample_rate or header.channels > limits.channels:
@@ -127,11 +127,11 @@ def open_mel(path: Path, name: str, reading: Reading, own: MelSpec, limits: Limi
     found = read_mel(path, reading.spec(own), transposed=reading.transposed)
     spec = found.spec or own
     check_duration(path, found.mel.shape[1] * spec.hop_length / spec.sample_rate, limits)
-    judgement = judge(found.mel, found.spec, own)
+    report = check_compatibility(found.mel, found.spec, own)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MelContractWarning)  # the verdict says it already
         mel = fit_mel(found.mel.unsqueeze(0), found.spec, own, reading.convert)[0]
-    return Upload(name=name, mel=mel, verdict=str(judgement))
+    return Upload(name=name, mel=mel, verdict=str(report))
 
 
 def check_stored(path: Path) -> None:

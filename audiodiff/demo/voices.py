@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from audiodiff.bundle.format import read_config
-from audiodiff.bundle.location import DEFAULT, bundle_folder, shipped
+from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder, shipped
 from audiodiff.errors import ConfigError
-from audiodiff.generation.generator import DEFAULT as DIGITS
-from audiodiff.generation.generator import Generator
+from audiodiff.generation.generator import DEFAULT_GENERATOR, Generator
 from audiodiff.vocoder import Vocoder
 
 GENERATIVE = "audiodiff.models.generative_model."
@@ -17,7 +16,7 @@ def load_voices(models: Sequence[str], device: str) -> Mapping[str, Vocoder]:
 
     Raises `BundleError` for one that is missing or damaged, `ConfigError` for two of one name.
     """
-    wanted = models or sorted(shipped_vocoders(), key=lambda name: (name != DEFAULT, name))
+    wanted = models or sorted(shipped_vocoders(), key=lambda name: (name != DEFAULT_VOICE, name))
     voices: dict[str, Vocoder] = {}
     for model in wanted:
         vocoder = Vocoder.from_pretrained(model, device=device)
@@ -33,13 +32,13 @@ def shipped_vocoders() -> list[str]:
 
 
 def makes_clips(name: str) -> bool:
-    """Whether a bundle is a generator, by its config alone."""
+    """Check whether a bundle is a generator, by its config alone."""
     return str(read_config(bundle_folder(name))["model"]["_target_"]).startswith(GENERATIVE)
 
 
 def load_generator(device: str) -> Generator | None:
     """The generator of spoken digits, if it ships with this audiodiff."""
-    return Generator.from_pretrained(DIGITS, device=device) if DIGITS in shipped() else None
+    return Generator.from_pretrained(DEFAULT_GENERATOR, device=device) if DEFAULT_GENERATOR in shipped() else None
 
 
 def voice_named(voices: Mapping[str, Vocoder], name: str) -> Vocoder:

@@ -39,9 +39,9 @@ class Denoiser(nn.Module):
 
     def output(self, x_t: Wave, t: Time, cond: Conditioning) -> Tensor:
         """Return what the network itself says, in the units of `prediction.target`."""
-        return self.asked(lambda x, label: self.network(x, label, cond), x_t, t)
+        return self.call_network(lambda x, label: self.network(x, label, cond), x_t, t)
 
-    def asked(self, network: "BoundNetwork", x_t: Wave, t: Time) -> Tensor:
+    def call_network(self, network: "BoundNetwork", x_t: Wave, t: Time) -> Tensor:
         """Return what a network whose condition is fixed says."""
         label = self.prediction.noise_label(t, self.schedule)
         precise = torch.promote_types(x_t.dtype, torch.float32)
@@ -80,7 +80,7 @@ class BoundDenoiser:
 
     def __call__(self, x_t: Wave, t: Time) -> Wave:
         """Return the estimate of x_0."""
-        output = self.denoiser.asked(self.network, x_t, t)
+        output = self.denoiser.call_network(self.network, x_t, t)
         return self.denoiser.prediction.x0(output, x_t, t, self.denoiser.schedule)
 
     def with_share(self, x_t: Wave, t: Time) -> tuple[Wave, Tensor]:
@@ -91,7 +91,7 @@ class BoundDenoiser:
                 f"the learned variance was asked of a model with {type(prediction).__name__}; "
                 "train one with LearnedVariance, or sample with variance small or large."
             )
-        output = self.denoiser.asked(self.network, x_t, t)
+        output = self.denoiser.call_network(self.network, x_t, t)
         return prediction.x0(output, x_t, t, self.denoiser.schedule), prediction.share(output)
 
 

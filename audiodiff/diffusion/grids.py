@@ -18,7 +18,7 @@ from audiodiff.errors import ConfigError
 Times = Float[Tensor, " levels"]
 """n_steps + 1 times, falling to 0."""
 
-NEGLIGIBLE = 1e-9
+_NEGLIGIBLE = 1e-9
 """How far rounding may carry a time below the first training step."""
 
 
@@ -93,7 +93,7 @@ def check_grid(schedule: Schedule, times: Times) -> None:
     if not (times.diff() < 0).all() or times[0] > 1 or times[-1] != 0:
         given = [round(t, 4) for t in times.tolist()]
         raise ConfigError(f"a grid must fall strictly from at most 1 (noise) to exactly 0, got {given}.")
-    if times[-2] < _first_step(schedule) - NEGLIGIBLE:
+    if times[-2] < _first_step(schedule) - _NEGLIGIBLE:
         raise ConfigError(
             f"the grid visits t = {times[-2].item():.4g}, but the first training step of {schedule} lies at "
             f"t = {_first_step(schedule):.4g}; take fewer steps or larger times."

@@ -1,4 +1,4 @@
-"""How likely a waveform is under a model, in bits per sample.
+"""Likelihood of a waveform under a model, in bits per sample.
 
 Audio is discrete: a sample stands for a bin of `bin_width` (2^-15 for 16 bits), so bits = -log2(density · width).
 The bins are taken to be narrow beside the noise of the last step, as those of 16-bit audio are.

@@ -1,4 +1,4 @@
-"""What a network is trained to output, and how that output becomes an estimate of x_0.
+"""Predictions: the output that a network is trained for, and the estimate of x_0 that follows from it.
 
 All are one formula, x_0 = c_skip x_t + c_out F(c_in x_t, c_noise) (Karras et al. 2022, eq. 7), with
 

@@ -16,7 +16,7 @@ from audiodiff.types import Time
 
 @runtime_checkable
 class Schedule(Protocol):
-    """How much signal and how much noise x_t holds at time t; dtype, device and shape of t are kept."""
+    """Signal alpha(t) and noise sigma(t) in x_t; dtype, device and shape of t are kept."""
 
     def alpha(self, t: Time) -> Time:
         """Return the factor on x_0: 1 at t = 0, never rising."""

@@ -1,4 +1,4 @@
-"""How t is drawn in training: functions (schedule, n, generator) -> n times in (0, 1], float64.
+"""Draws of t for training: functions (schedule, n, generator) -> n times in (0, 1], float64.
 
 On a beta table every time is a training step (rounded up to one), on other schedules any real number.
 """

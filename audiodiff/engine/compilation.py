@@ -1,4 +1,4 @@
-"""What `Vocoder.compile` makes of a model, where it is."""
+"""Compilation of a model for the device that it is on."""
 
 from audiodiff.engine.diffwave.cpu import accelerated
 from audiodiff.engine.diffwave.gpu.fused import obstacle

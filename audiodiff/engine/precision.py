@@ -35,14 +35,14 @@ def autocast(precision: Precision | torch.dtype, device: torch.device) -> torch.
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions for products in bfloat16."""
+    """Check whether a device has instructions for products in bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and any(capabilities().get(name, False) for name in BFLOAT16)
 
 
 def capabilities() -> Mapping[str, bool]:
-    """What torch reads from the processor; before torch 2.11 it tells less of it."""
+    """The processor's features as torch reads them; before torch 2.11 it tells less of them."""
     if hasattr(torch.cpu, "get_capabilities"):
         return torch.cpu.get_capabilities()
     return {"avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "amx_bf16": torch.cpu._is_amx_tile_supported()}

@@ -99,7 +99,7 @@ def band_envelopes(signal: Signal, sample_rate: Hertz, hop: Samples) -> Envelope
 
 
 def parabolic_offset(values: Float64[np.ndarray, " lags"], peak: int) -> float:
-    """Where the parabola through a peak and its two neighbours is highest, relative to the peak."""
+    """Offset of the highest point of the parabola through a peak and its two neighbours, relative to the peak."""
     if not 0 < peak < len(values) - 1:
         return 0.0
     before, at, after = values[peak - 1 : peak + 2]

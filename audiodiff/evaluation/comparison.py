@@ -1,4 +1,4 @@
-"""What `audiodiff evaluate` does: measure systems, print tables, write the report."""
+"""The work of `audiodiff evaluate`: measure systems, print tables, write the report."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from audiodiff.evaluation.timing import describe_machine
 from audiodiff.types import Hertz
 from audiodiff.vocoder import Vocoder
 
-__all__ = ["Choice", "Output", "Rules", "evaluate_folders", "evaluate_models"]
+__all__ = ["EvaluationPlan", "Output", "Rules", "evaluate_folders", "evaluate_models"]
 
 EXTRA = ("auraloss", "matplotlib", "pesq", "pystoi", "pyworld", "scipy")
 Advance = Callable[[], None]
@@ -33,7 +33,7 @@ Advance = Callable[[], None]
 
 @dataclass(frozen=True)
 class Output:
-    """Where the results go and what they hold."""
+    """Place and extent of the results."""
 
     folder: Path | None
     examples: int
@@ -43,8 +43,8 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which models vocode what, with which samplers and step counts; None is the model's own."""
+class EvaluationPlan:
+    """Models, recordings, samplers and step counts to evaluate; None is the model's own."""
 
     models: Sequence[str]
     data: Path
@@ -71,7 +71,7 @@ def evaluate_folders(
     present(systems, rules, output, make_settings("cpu", settings))
 
 
-def evaluate_models(choice: Choice, rules: Rules, output: Output) -> None:
+def evaluate_models(choice: EvaluationPlan, rules: Rules, output: Output) -> None:
     """Vocode the recordings with every model, sampler and step count, and measure what comes out."""
     check_ready(output)
     runs = list(planned(choice))
@@ -85,7 +85,7 @@ def evaluate_models(choice: Choice, rules: Rules, output: Output) -> None:
         present(systems, rules, output, make_settings(choice.device, settings))
 
 
-def planned(choice: Choice) -> Iterator[Synthesis]:
+def planned(choice: EvaluationPlan) -> Iterator[Synthesis]:
     """Every combination of model, sampler and step count that was asked for."""
     for model in choice.models:
         vocoder = Vocoder.from_pretrained(model, device=choice.device)
@@ -95,7 +95,7 @@ def planned(choice: Choice) -> Iterator[Synthesis]:
                 yield synthesis_of(vocoder, sampler, steps, choice)
 
 
-def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, choice: Choice) -> Synthesis:
+def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, choice: EvaluationPlan) -> Synthesis:
     """One way of calling a vocoder, with a name that tells it from the others."""
     n_steps = len(vocoder.times(steps)) - 1
     return Synthesis(
@@ -118,7 +118,7 @@ def vocoded(run: Synthesis, references: dict[str, Path], folder: Path, rules: Ru
 
 
 def make_settings(device: str, settings: Record) -> Record:
-    """What the results depend on: the machine and the settings."""
+    """Circumstances that results depend on: the machine and the settings."""
     return {"machine": describe_machine(torch.device(device)), "settings": settings}
 
 

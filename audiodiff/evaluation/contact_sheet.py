@@ -13,22 +13,22 @@ from audiodiff.types import Hertz, Seconds, Wave
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WINDOW: Seconds = 0.032
+_WINDOW: Seconds = 0.032
 RANGE_DB = 70.0
-COLUMNS = 8
+_COLUMNS = 8
 TILE_INCHES = (1.3, 1.1)
 
 
 def spectrogram(wave: Float[Tensor, " samples"], sample_rate: Hertz) -> Float[Tensor, "bins frames"]:
     """STFT magnitudes in dB relative to a full-scale sine, in windows of 32 ms."""
-    n_fft = 2 * round(WINDOW * sample_rate / 2)
+    n_fft = 2 * round(_WINDOW * sample_rate / 2)
     window = torch.hann_window(n_fft)
     stft = torch.stft(wave.float(), n_fft, n_fft // 8, window=window, return_complex=True)
     return 20 * (stft.abs() * 2 / window.sum()).clamp_min(1e-7).log10()
 
 
 def contact_sheet(
-    waves: Wave | Sequence[Tensor], sample_rate: Hertz, titles: Sequence[str], columns: int = COLUMNS
+    waves: Wave | Sequence[Tensor], sample_rate: Hertz, titles: Sequence[str], columns: int = _COLUMNS
 ) -> "Figure":
     """One tile for each clip, row by row; all share one scale, 70 dB below the loudest bin."""
     from matplotlib.figure import Figure

@@ -30,7 +30,7 @@ class Synthesis:
 
 @dataclass(frozen=True, kw_only=True)
 class Copies:
-    """What came out: pairs to compare, and how fast it went.
+    """Results of copy-synthesis: pairs to compare, and how fast it went.
 
     `rtf` is by recording; `facts` are the steps, the latency of one second of speech, the peak memory.
     """

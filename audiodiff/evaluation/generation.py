@@ -1,4 +1,4 @@
-"""How good and how varied generated clips are, by a classifier's features and probabilities.
+"""Quality and variety of generated clips, by a classifier's features and probabilities.
 
 The metrics of DiffWave's class-conditional and unconditional tasks (Kong et al. 2021, section 5.2 and appendix):
 FID, IS, mIS, AM, NDB and the Jensen-Shannon distance of its bins.
@@ -34,7 +34,7 @@ class GenerationScores:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a classifier says of a set of clips: hidden features [items, features] and p(label | clip)."""
+    """A classifier's view of a set of clips: hidden features [items, features] and p(label | clip)."""
 
     features: Embeddings
     probabilities: Probabilities

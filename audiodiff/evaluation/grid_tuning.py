@@ -1,4 +1,4 @@
-"""What `audiodiff tune` does: try grids on recordings, keep the best one in the bundle."""
+"""The work of `audiodiff tune`: try grids on recordings, keep the best one in the bundle."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,7 +18,7 @@ from audiodiff.evaluation.copy_synthesis import read_mels
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.pairs import recordings_in
 from audiodiff.evaluation.scoring import score
-from audiodiff.evaluation.search import Grid, Trial, power_grids, search_grid
+from audiodiff.evaluation.search import Grid, GridTrial, power_grids, search_grid
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.types import OneMel
 from audiodiff.vocoder import Vocoder
@@ -26,7 +26,7 @@ from audiodiff.vocoder import Vocoder
 
 @dataclass(frozen=True)
 class Aim:
-    """What to search for, on how much, and for how long."""
+    """The aim of a search, on how much data, and its length."""
 
     steps: int
     metric: str
@@ -38,7 +38,7 @@ class Aim:
 
 
 @dataclass(frozen=True)
-class Clip:
+class TuningClip:
     """A recording and the mel that is vocoded."""
 
     id: str
@@ -77,18 +77,18 @@ def check_metric(name: str) -> None:
         raise ConfigError(f"no metric {name!r} to tune by: did you mean {near[0]}?")
 
 
-def read_clips(vocoder: Vocoder, data: Path, aim: Aim) -> list[Clip]:
+def read_clips(vocoder: Vocoder, data: Path, aim: Aim) -> list[TuningClip]:
     """The recordings that can be used."""
     references = dict(list(recordings_in(data).items())[: aim.limit])
     mels, _ = read_mels(references, vocoder.mel_spec, resampled=aim.resampled)
     return [
-        Clip(name, mel, load_audio(references[name], vocoder.sample_rate).double().numpy())
+        TuningClip(name, mel, load_audio(references[name], vocoder.sample_rate).double().numpy())
         for name, mel in mels.items()
     ]
 
 
 def can_be_sampled(vocoder: Vocoder, grid: Grid) -> bool:
-    """Whether the schedule takes this grid: one of betas knows no time before its first training step."""
+    """Check whether the schedule takes this grid: one of betas knows no time before its first training step."""
     try:
         explicit(vocoder.model.denoiser.schedule, grid)
     except ConfigError:
@@ -97,7 +97,7 @@ def can_be_sampled(vocoder: Vocoder, grid: Grid) -> bool:
 
 
 @torch.inference_mode()
-def grid_loss(vocoder: Vocoder, grid: Grid, clips: list[Clip], aim: Aim) -> float:
+def grid_loss(vocoder: Vocoder, grid: Grid, clips: list[TuningClip], aim: Aim) -> float:
     """Mean loss of the metric over the clips, each vocoded on the grid with the noise of the same seed."""
     spec, losses = vocoder.mel_spec, []
     times = explicit(vocoder.model.denoiser.schedule, grid)
@@ -112,8 +112,8 @@ def grid_loss(vocoder: Vocoder, grid: Grid, clips: list[Clip], aim: Aim) -> floa
     return fmean(losses)
 
 
-def verdict(before: Trial, trials: list[Trial], aim: Aim) -> str:
-    """What the search found, in one line."""
+def verdict(before: GridTrial, trials: list[GridTrial], aim: Aim) -> str:
+    """The outcome of the search, in one line."""
     best = trials[0]
     metric = METRICS[aim.metric]
     sign = -1 if metric.better == "higher" else 1
@@ -122,6 +122,6 @@ def verdict(before: Trial, trials: list[Trial], aim: Aim) -> str:
     return f"{aim.steps} steps, {len(trials)} grids tried, {aim.metric} {change} at times {found}"
 
 
-def note(before: Trial, trials: list[Trial], n_clips: int, aim: Aim) -> str:
+def note(before: GridTrial, trials: list[GridTrial], n_clips: int, aim: Aim) -> str:
     """The line for the model card."""
     return f"Grid tuned by `audiodiff tune` on {n_clips} recordings, seed {aim.seed}: {verdict(before, trials, aim)}."

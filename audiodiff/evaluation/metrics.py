@@ -1,4 +1,4 @@
-"""What every column means: its unit, which way is better, and in which words reports explain it."""
+"""Metrics by their columns: unit, direction, and the words in which reports explain them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

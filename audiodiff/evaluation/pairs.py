@@ -1,4 +1,4 @@
-"""Which file is compared with which, and which pairs cannot be compared, with the reason."""
+"""Pairs of files to compare, and those that cannot be compared, with the reason."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from audiodiff.errors import AudioError, InputError
 from audiodiff.evaluation.waveform import Signal, resample, rms
 from audiodiff.types import Hertz, Seconds
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 SHORTEST: Seconds = 0.25
 SILENT = 1e-5
 LENGTH_TOLERANCE = 0.1
@@ -48,7 +48,7 @@ def find_pairs(generated: Path, reference: Path) -> tuple[list[Pair], list[Exclu
 
     What has no partner is excluded; raises `InputError` when nothing has one.
     """
-    if generated.suffix.lower() in SUFFIXES and reference.suffix.lower() in SUFFIXES:
+    if generated.suffix.lower() in _SUFFIXES and reference.suffix.lower() in _SUFFIXES:
         return [Pair(generated.stem, generated, reference)], []
     ours, theirs = recordings_in(generated), recordings_in(reference)
     shared = sorted(ours.keys() & theirs.keys())
@@ -70,10 +70,10 @@ def recordings_in(source: Path) -> dict[str, Path]:
         return {utterance.id: utterance.path for utterance in read_manifest(source)}
     if not source.is_dir():
         raise InputError(f"there is no {source}: give a folder of audio files, a manifest (.jsonl), or one audio file")
-    files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in source.iterdir() if path.suffix.lower() in _SUFFIXES)
     found = {path.stem: path for path in files}
     if not files:
-        raise InputError(f"{source} holds no audio file ({', '.join(sorted(SUFFIXES))}): give the folder they are in")
+        raise InputError(f"{source} holds no audio file ({', '.join(sorted(_SUFFIXES))}): give the folder they are in")
     if len(found) < len(files):
         twice = next(path.stem for path in files if found[path.stem] != path)
         raise InputError(f"{source} holds several recordings called {twice}: keep one of them")
@@ -113,7 +113,7 @@ def matching_rates(pair: Pair, *, resampled: bool) -> tuple[Hertz, Hertz]:
 
 @dataclass(frozen=True)
 class Header:
-    """What an audio file says about itself."""
+    """The header of an audio file."""
 
     sample_rate: Hertz
     channels: int

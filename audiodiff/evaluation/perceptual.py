@@ -11,7 +11,7 @@ from audiodiff.types import Samples
 
 SAMPLE_RATE = 16000
 LEAD_IN: Samples = 320
-SILENCE: Samples = 8000
+_SILENCE: Samples = 8000
 
 
 def pesq_measures(pair: Aligned) -> Measured:
@@ -27,7 +27,7 @@ def pesq_measures(pair: Aligned) -> Measured:
     framings = (
         (reference, generated),
         (reference[LEAD_IN:], generated[LEAD_IN:]),
-        (np.pad(reference, SILENCE), np.pad(generated, SILENCE)),
+        (np.pad(reference, _SILENCE), np.pad(generated, _SILENCE)),
     )
     scores = [pesq_wide_band(*framing) for framing in framings]
     numbers = [score for score in scores if isinstance(score, float)]

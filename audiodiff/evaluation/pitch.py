@@ -14,7 +14,7 @@ from audiodiff.types import Hertz, Seconds
 F0_RANGE = (60.0, 600.0)
 FRAME_PERIOD: Seconds = 0.005
 GROSS_CENTS = 600
-FEWEST_FRAMES = 11
+_FEWEST_FRAMES = 11
 PERIODICITY_WINDOW: Seconds = 0.04
 
 Track = Float64[np.ndarray, " frames"]
@@ -49,7 +49,7 @@ def f0_track(signal: Signal, sample_rate: Hertz) -> Track:
 def f0_errors(reference: Track, generated: Track) -> Measured:
     """RMSE in cents over the frames voiced in both, the same without gross errors, and the percentage of those."""
     both = (reference > 0) & (generated > 0)
-    if both.sum() < FEWEST_FRAMES:
+    if both.sum() < _FEWEST_FRAMES:
         reason = f"only {both.sum()} frames are voiced in both"
         return dict.fromkeys(("f0_cents", "f0_fine", "f0_gross"), reason)
     cents = 1200 * np.log2(generated[both] / reference[both])

@@ -11,7 +11,7 @@ from audiodiff.evaluation.metrics import FACTS, HEADLINE, METRICS
 from audiodiff.evaluation.systems import System, compare
 from audiodiff.version import __version__
 
-FORMAT = 1
+_FORMAT = 1
 Record = dict[str, Any]
 
 
@@ -20,7 +20,7 @@ def make_record(
 ) -> Record:
     """Everything that was measured; the comparisons set the first system against each of the others."""
     return {
-        "format": FORMAT,
+        "format": _FORMAT,
         "audiodiff": __version__,
         "machine": dict(machine),
         "settings": dict(settings),

@@ -14,7 +14,7 @@ Grid = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Trial:
+class GridTrial:
     """A grid and what it cost."""
 
     grid: Grid
@@ -22,7 +22,7 @@ class Trial:
 
 
 def power_grids(n_steps: int) -> list[Grid]:
-    """Where a search begins: start · ((n - i) / n)^p, from even steps to ever finer ones near clean audio."""
+    """The first grids of a search: start · ((n - i) / n)^p, from even steps to ever finer ones near clean audio."""
     return [
         tuple(start * ((n_steps - i) / n_steps) ** power for i in range(n_steps + 1))
         for power in (POWERS if n_steps > 1 else POWERS[:1])
@@ -30,7 +30,7 @@ def power_grids(n_steps: int) -> list[Grid]:
     ]
 
 
-def search_grid(loss: Callable[[Grid], float], candidates: Iterable[Grid], budget: int) -> list[Trial]:
+def search_grid(loss: Callable[[Grid], float], candidates: Iterable[Grid], budget: int) -> list[GridTrial]:
     """Try the candidates, then move the best one's times, one by one, towards their neighbours and away.
 
     A pattern search (Hooke & Jeeves 1961): the stride, a share of the way to the neighbour, is halved whenever
@@ -51,7 +51,7 @@ def search_grid(loss: Callable[[Grid], float], candidates: Iterable[Grid], budge
         found = min([best, *neighbours(best, stride)], key=attempt)
         stride = stride if tried[found] < tried[best] else stride / 2
         best = found
-    return sorted((Trial(grid, cost) for grid, cost in tried.items()), key=lambda trial: trial.loss)
+    return sorted((GridTrial(grid, cost) for grid, cost in tried.items()), key=lambda trial: trial.loss)
 
 
 def neighbours(grid: Sequence[float], stride: float) -> list[Grid]:

@@ -14,7 +14,7 @@ from audiodiff.types import Hertz
 N_FFT, HOP, N_MELS, F_MAX, FLOOR = 1024, 256, 80, 8000.0, 1e-5
 CEPSTRA = slice(1, 14)
 """Mel cepstral distortion leaves out coefficient 0, the level (Kubichek 1993)."""
-LEVELS = (-np.inf, -6.0, -4.0, -2.0, 0.0, np.inf)
+_LEVELS = (-np.inf, -6.0, -4.0, -2.0, 0.0, np.inf)
 """Edges, in nats above the recording's RMS mel magnitude, of the levels at which the log-mel bias is stated."""
 LEVEL_BIASES = tuple(f"log_mel_bias_{name}" for name in ("below_6", "6_to_4", "4_to_2", "2_to_0", "above_0"))
 
@@ -66,7 +66,7 @@ def bias_by_level(reference: LogMel, generated: LogMel) -> Measured:
     """
     level = reference - 0.5 * np.log(np.mean(np.exp(2 * reference)))
     biases: Measured = {}
-    for name, (low, high) in zip(LEVEL_BIASES, pairwise(LEVELS), strict=True):
+    for name, (low, high) in zip(LEVEL_BIASES, pairwise(_LEVELS), strict=True):
         there = (low <= level) & (level < high)
         biases[name] = (
             float((generated - reference)[there].mean()) if there.any() else "the reference has no bin of that level"
@@ -109,7 +109,7 @@ def stft_measures(pair: Aligned) -> Measured:
 
 
 def high_band_measures(pair: Aligned, f_max: float) -> Measured:
-    """How far the energy above `f_max` is off, in dB: mean over frames, unsigned and signed.
+    """Error of the energy above `f_max` in dB: mean over frames, unsigned and signed.
 
     The mel holds nothing up there, so this is what a vocoder made up. Energies below -100 dB per bin are taken
     for silence.

@@ -1,4 +1,4 @@
-"""How sure a mean is, and whether one system is better than another."""
+"""Confidence of means, and of differences between systems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much higher the first of two systems is on the same utterances, and on what share of them."""
+    """Mean difference of two systems on the same utterances, and the share on which the first is higher."""
 
     estimate: Estimate
     share_higher: float
 
     @property
     def clear(self) -> bool:
-        """Whether the 95 % interval leaves out zero."""
+        """Check whether the 95 % interval leaves out zero."""
         low, high = self.estimate.low, self.estimate.high
         return low is not None and high is not None and (low > 0 or high < 0)
 

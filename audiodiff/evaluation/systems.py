@@ -16,7 +16,7 @@ from audiodiff.types import Seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How pairs are compared.
+    """Rules by which pairs are compared.
 
     `f_max` in hertz is where the mel ended (None: at 8000), `max_lag` how far two recordings may be shifted,
     `resampled` whether a generated one may be at another sample rate than its reference.

@@ -50,7 +50,7 @@ class PeakMemory:
 
 
 def describe_machine(device: torch.device) -> dict[str, str | int]:
-    """What results depend on: processor, cores, threads, versions."""
+    """Facts that results depend on: processor, cores, threads, versions."""
     lines = CPUS.read_text(encoding="utf-8").splitlines() if CPUS.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     described = {

@@ -1,4 +1,4 @@
-"""What a run takes over from a checkpoint: everything when it resumes, matching weights when it starts from one."""
+"""State of a checkpoint for another run: everything when it resumes, matching weights when it starts from one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from torch import nn
 from audiodiff.bundle.aliases import current
 from audiodiff.errors import ConfigError, InputError
 
-MODEL = "objective.model."
+_MODEL = "objective.model."
 """Where a checkpoint's state dict keeps the model."""
 MUST_AGREE = ("model", "objective", "seed")
 """The parts of a config without which a run is no longer the same run."""
@@ -91,7 +91,7 @@ def load_matching(model: nn.Module, path: Path) -> None:
     matching = {
         name: tensor
         for key, tensor in state.items()
-        if (name := key.removeprefix(MODEL)) in ours and ours[name].shape == tensor.shape
+        if (name := key.removeprefix(_MODEL)) in ours and ours[name].shape == tensor.shape
     }
     if not matching:
         raise InputError(f"cannot start from {path}: none of its weights fits this model's names and shapes")

@@ -1,4 +1,4 @@
-"""Where the configs are, and how a configured object is built."""
+"""Configs: their folder, their composition, and the objects that they describe."""
 
 from pathlib import Path
 from typing import Any

@@ -29,7 +29,7 @@ class Example:
         return {name: tensor.repeat(self._counts(name, times)) for name, tensor in self.inputs.items()}
 
     def _counts(self, name: str, times: int) -> list[int]:
-        """How often an input is repeated along each of its axes: along all free ones save the batch."""
+        """Repeats of an input along each of its axes: along all free ones save the batch."""
         axes = self.axes[name]
         return [times if axis in axes and axes[axis] is not BATCH else 1 for axis in range(self.inputs[name].ndim)]
 

@@ -52,7 +52,7 @@ def export_network(path: str | os.PathLike[str], bundle: Bundle, weights: Weight
 
 
 def described(bundle: Bundle) -> dict[str, Any]:
-    """What a graph says of itself, whatever part of the model it is."""
+    """A graph's metadata, whatever part of the model it is."""
     spec, prior = bundle.model.mel, bundle.model.prior
     return {
         "audiodiff": __version__,

@@ -11,7 +11,7 @@ import wave
 import numpy as np
 import onnxruntime
 
-BLOCK = 1 << 14
+NOISE_SAMPLES = 1 << 14
 
 
 class OnnxVocoder:
@@ -44,9 +44,9 @@ def uniform(seed: int, count: int) -> np.ndarray:
 
 def gaussian(seed: int, draw: int, samples: int) -> np.ndarray:
     """Normal noise that depends on seed, draw and place alone, as torch.randn makes it (Box & Muller 1958)."""
-    keys = [f"{seed} {draw} {index}".encode() for index in range(-(-samples // BLOCK))]
+    keys = [f"{seed} {draw} {index}".encode() for index in range(-(-samples // NOISE_SAMPLES))]
     seeds = [int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1 & 0xFFFFFFFF for key in keys]
-    first, second = np.stack([uniform(seed, BLOCK) for seed in seeds]).reshape(-1, 2, 8).swapaxes(0, 1)
+    first, second = np.stack([uniform(seed, NOISE_SAMPLES) for seed in seeds]).reshape(-1, 2, 8).swapaxes(0, 1)
     radius, angle = np.sqrt(-2 * np.log(1 - first)), 2 * np.float32(np.pi) * second
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:samples]
 

@@ -47,7 +47,7 @@ class RealWhitenedDiffWave(nn.Module):
         std = self.std(cond.need_mel())
         waves = [x_t, cond.need_mean()] if self.network.sees_mean else [x_t]
         white = torch.stack([self._times(wave, 1 / std) for wave in waves], dim=1)
-        return self._times(self.network.answer(white, t, cond), std)
+        return self._times(self.network.core(white, t, cond), std)
 
     def _times(self, x: Wave, gains: Gains) -> Wave:
         spectrum = self.stft(x) * self.stft.spread(gains)

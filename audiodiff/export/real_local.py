@@ -8,11 +8,11 @@ from torch.nn import functional as F
 from audiodiff.conditioning import Conditioning
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import LocalSpectralNetwork
-from audiodiff.networks.local_spectral import FAINT, TINY, level
+from audiodiff.networks.local_spectral import FAINT, LEAST_ENERGY, level
 from audiodiff.types import Time, Wave
 
-Rows = Float[Tensor, "batch frames _"]
-Parts = tuple[Rows, Rows]
+FrameRows = Float[Tensor, "batch frames _"]
+Parts = tuple[FrameRows, FrameRows]
 """Real and imaginary parts."""
 
 
@@ -49,13 +49,13 @@ class RealLocalSpectralNetwork(nn.Module):
 
     def _kept(self, x: Parts, bands: Float[Tensor, "batch frames n_mels"]) -> Parts:
         """The phases of x with magnitudes that keep to the mel."""
-        size = power(x).clamp_min(TINY).sqrt()  # ONNX exporters drop `+ TINY`
+        size = power(x).clamp_min(LEAST_ENERGY).sqrt()  # ONNX exporters drop `+ TINY`
         return scaled(x, self.constraint.by_frames(size, bands) / size)
 
     def _planes(
-        self, now: Parts, kept: Parts, consistent: Parts, start: Parts, envelope: Rows
+        self, now: Parts, kept: Parts, consistent: Parts, start: Parts, envelope: FrameRows
     ) -> tuple[Parts, Float[Tensor, "batch frames covered planes"]]:
-        """What `RelativePhases` gives."""
+        """The planes of `RelativePhases`."""
         low, inverse = slice(self.bins), 1 / envelope
         now, kept, consistent, start = (scaled(cut(x, low), inverse) for x in (now, kept, consistent, start))
         size = power(now).sqrt()
@@ -82,12 +82,12 @@ class RealLocalSpectralNetwork(nn.Module):
         return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 
 
-def power(x: Parts) -> Rows:
+def power(x: Parts) -> FrameRows:
     """The squared magnitude."""
     return x[0].square() + x[1].square()
 
 
-def scaled(x: Parts, gain: Rows) -> Parts:
+def scaled(x: Parts, gain: FrameRows) -> Parts:
     """x times a real number."""
     return x[0] * gain, x[1] * gain
 

@@ -7,19 +7,19 @@ from torch._higher_order_ops import while_loop
 from torch.nn import functional as F
 
 from audiodiff.export.transforms import ConvolutionStft, Folded
-from audiodiff.phase.griffin_lim import TINY, Magnitudes
-from audiodiff.phase.running_griffin_lim import BLOCK, LOOK_AHEAD, MOMENTUM
+from audiodiff.phase.griffin_lim import TINY
+from audiodiff.phase.running_griffin_lim import ADVANCE, LOOK_AHEAD, MOMENTUM
 from audiodiff.priors import MelInversion
-from audiodiff.types import Mel, Wave
+from audiodiff.types import Magnitudes, Mel, Wave
 
-WINDOW = LOOK_AHEAD + BLOCK
+_WINDOW = LOOK_AHEAD + ADVANCE
 """Frames that are iterated at a time: those that have been in the window before, and a new block."""
 
 Row = Float[Tensor, "1 1 frames"]
 
 
 class LoopedGriffinLim(nn.Module):
-    """What a `RunningGriffinLim` gives for whole magnitudes.
+    """`RunningGriffinLim` for whole magnitudes.
 
     The spectrum of all frames is one tensor. For block after block, the window that ends with the block and the
     `past` frames that still overlap with it are cut out, iterated, and put back. Behind the last block the window
@@ -35,9 +35,9 @@ class LoopedGriffinLim(nn.Module):
     def forward(self, magnitudes: Magnitudes, bands: Mel, phases: Folded) -> Wave:
         """Find a waveform from estimated magnitudes, the mel's band values and the phases to start from."""
         ones = torch.ones_like(magnitudes[:1, :1])
-        margins, count = (self.past + LOOK_AHEAD, WINDOW), ones.sum()
+        margins, count = (self.past + LOOK_AHEAD, _WINDOW), ones.sum()
         started, wanted, heard = (F.pad(x, margins) for x in (self.stft.spread(magnitudes) * phases, bands, ones))
-        estimate, rows = F.pad(magnitudes, margins), torch.arange(self.past + WINDOW)
+        estimate, rows = F.pad(magnitudes, margins), torch.arange(self.past + _WINDOW)
 
         def unfinished(first: Tensor, spectrum: Folded, consistent: Folded, trust: Row) -> Tensor:
             return first < count + LOOK_AHEAD
@@ -52,10 +52,10 @@ class LoopedGriffinLim(nn.Module):
             window = torch.where(active, window, cut[0][..., self.past :])
             now, trusted = torch.where(active, now, consistent), torch.where(active, trusted, trust)
             index = place[self.past :].expand(*window.shape[:2], -1)
-            return first + BLOCK, spectrum.scatter(2, index, window), moved_on(now, 0.0), moved_on(trusted, 0.5)
+            return first + ADVANCE, spectrum.scatter(2, index, window), moved_on(now, 0.0), moved_on(trusted, 0.5)
 
-        nothing = torch.zeros_like(started[..., :WINDOW])
-        begin = (torch.zeros((), dtype=torch.int64), started, nothing, 0.5 + torch.zeros_like(heard[..., :WINDOW]))
+        nothing = torch.zeros_like(started[..., :_WINDOW])
+        begin = (torch.zeros((), dtype=torch.int64), started, nothing, 0.5 + torch.zeros_like(heard[..., :_WINDOW]))
         _, spectrum, _, _ = while_loop(unfinished, next_block, begin)
         found = spectrum[..., self.past + LOOK_AHEAD :][..., : magnitudes.shape[-1]]
         return self.stft.inverse(found, self.stft.window_sum(ones))
@@ -67,7 +67,7 @@ class LoopedGriffinLim(nn.Module):
         fixed, window = spectrum[..., : self.past], spectrum[..., self.past :].contiguous()
         estimate, bands, counted = (x[..., self.past :] for x in (estimate, bands, heard))
         norm, inside = self.stft.window_sum(heard), heard.repeat_interleave(self.stft.hop_length, dim=-1)[0]
-        new, share = torch.arange(WINDOW) >= LOOK_AHEAD, 1 / (self.rounds * (1 + LOOK_AHEAD / BLOCK))
+        new, share = torch.arange(_WINDOW) >= LOOK_AHEAD, 1 / (self.rounds * (1 + LOOK_AHEAD / ADVANCE))
 
         def unfinished(done: Tensor, window: Folded, consistent: Folded) -> Tensor:
             return done < self.rounds
@@ -89,15 +89,15 @@ class LoopedGriffinLim(nn.Module):
 
 
 def iterates(first: Tensor, count: Tensor) -> Tensor:
-    """Whether the window is iterated when the block behind it begins at the frame `first` of `count`.
+    """Check whether the window is iterated when the block behind it begins at the frame `first` of `count`.
 
     With every block it is; behind the last block whenever a block has left it and another is still there. A last
     block that is whole leaves no time for that when it has just come.
     """
-    whole = (count % BLOCK == 0).to(first.dtype)
-    return (first < count) | ((first >= count + BLOCK * whole) & (first >= WINDOW))
+    whole = (count % ADVANCE == 0).to(first.dtype)
+    return (first < count) | ((first >= count + ADVANCE * whole) & (first >= _WINDOW))
 
 
 def moved_on(window: Tensor, new: float) -> Tensor:
     """The window without its oldest block, with a new one."""
-    return torch.cat([window[..., BLOCK:], torch.full_like(window[..., :BLOCK], new)], dim=-1)
+    return torch.cat([window[..., ADVANCE:], torch.full_like(window[..., :ADVANCE], new)], dim=-1)

@@ -13,7 +13,7 @@ from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, RealWhitenedDiffWave, Turns
 from audiodiff.export.real_local import RealLocalSpectralNetwork
-from audiodiff.export.unroll import Call, Clamp, Draw, Sum, Value, unroll
+from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Time, Wave
@@ -44,7 +44,7 @@ class UnrolledSampler(nn.Module):
 
     def _computed(self, value: Value, done: Sequence[Wave], noise: Tensor, cond: Conditioning) -> Wave:
         match value:
-            case Draw(number):
+            case NoiseDraw(number):
                 return self.prior.shape(noise[number], cond)
             case Call(x, label):
                 x_t = weighted(x, done)

@@ -19,7 +19,7 @@ Pair = Float[Tensor, "batch 2*bins frames"]
 
 
 class ConvolutionStft(nn.Module):
-    """What `Stft` does, as two grouped convolutions each way (Cooley & Tukey 1965, with one twiddled stage).
+    """`Stft` as two grouped convolutions each way (Cooley & Tukey 1965, with one twiddled stage).
 
     With n_fft = n_rows · n_columns and sample n = n_columns·a + c, the sum over a is a convolution along every
     n_columns-th sample that also applies the window, and the sum over c a matrix for each row. For n_fft 1024

@@ -50,7 +50,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Draw:
+class NoiseDraw:
     """Noise of the prior, the one with this number."""
 
     number: int
@@ -73,7 +73,7 @@ class Clamp:
     high: float
 
 
-Value = Draw | Call | Clamp
+Value = NoiseDraw | Call | Clamp
 
 
 @dataclass
@@ -89,16 +89,16 @@ class Program:
 
     def draw(self, like: object = None) -> Any:  # noqa: ANN401 (a Sum where samplers say Tensor)
         """Fresh noise; samplers ask for it in the shape of a state."""
-        return self.add(Draw(self.n_draws))
+        return self.add(NoiseDraw(self.n_draws))
 
     @property
     def n_draws(self) -> int:
-        """How often noise is drawn."""
-        return sum(isinstance(value, Draw) for value in self.values)
+        """Number of noise draws."""
+        return sum(isinstance(value, NoiseDraw) for value in self.values)
 
     @property
     def n_calls(self) -> int:
-        """How often the network is called."""
+        """Number of network calls."""
         return sum(isinstance(value, Call) for value in self.values)
 
 

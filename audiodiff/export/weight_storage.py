@@ -1,4 +1,4 @@
-"""How an ONNX graph keeps its weights: in half the bits where that loses nothing, in a quarter where it may."""
+"""Storage of an ONNX graph's weights: in half the bits where that loses nothing, in a quarter where it may."""
 
 from collections.abc import Collection
 from typing import Any, Literal
@@ -37,7 +37,7 @@ def rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _packed(tensor: Any, may_be_rounded: bool) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (an onnx.TensorProto)
-    """What a constant is stored as, and the nodes that make it what it was."""
+    """A constant in fewer bits, and the nodes that bring it back."""
     from onnx import TensorProto, numpy_helper
     from onnx.helper import make_node
 

@@ -1,4 +1,4 @@
-"""What a generator can do to a recording without having been trained for it.
+"""Edits of a recording by a generator that was not trained for them.
 
 The diffusion is run a part of the way only, or is shown what is known of its result. (Kong et al. 2021, section 5.4
 and appendix: zero-shot denoising and interpolation; Lugmayr et al. 2022: inpainting.)
@@ -16,7 +16,7 @@ from audiodiff.audio.clip import loudness
 from audiodiff.diffusion import diffuse, projection, uniform
 from audiodiff.errors import AudioError, ConfigError
 from audiodiff.generation.generator import Generator
-from audiodiff.generation.requests import Told
+from audiodiff.generation.requests import ConditionRequest
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import MelLatent
@@ -28,7 +28,7 @@ FADE: Samples = 40
 QUIETEST, STANDS_OUT = 0.15, 1.5
 """The share of frames that hold nothing but noise, and by how many nepers (13 dB) a value must lie above it."""
 
-NOTHING_TOLD = Told(unconditional=True)
+UNCONDITIONAL = ConditionRequest(unconditional=True)
 
 Project = Callable[[Tensor], Tensor]
 
@@ -44,7 +44,7 @@ class Editor:
     """
 
     generator: Generator
-    told: Told = NOTHING_TOLD
+    request: ConditionRequest = UNCONDITIONAL
     guidance: float = 1.0
     steps: int = 50
     seed: int = 0
@@ -130,7 +130,7 @@ class Editor:
         """Walk from the time `start` to clean; with `project` every estimate of x_0 passes it."""
         generator, schedule = self.generator, self.generator.model.denoiser.schedule
         seeds = [self.seed] * len(state)
-        denoise = generator.denoise(generator.condition(self.told, seeds), self.guidance)
+        denoise = generator.denoise(generator.condition(self.request, seeds), self.guidance)
         denoise = denoise if project is None else projection(denoise, project)
         times = uniform(schedule, max(1, round(self.steps * start)), start=start)
         *_, x_0 = generator.sampler()(denoise, schedule, state, times, SampleNoise(seeds))

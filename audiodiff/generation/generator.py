@@ -12,13 +12,13 @@ from audiodiff.bundle.location import bundle_folder
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoise, classifier, classifier_free
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.generation.requests import Choice, Told, chosen, embeddings, how_many
+from audiodiff.generation.requests import Choice, ConditionRequest, chosen, embeddings, how_many
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.models.word_classifier import WordClassifier
 from audiodiff.noise import SampleNoise
 from audiodiff.types import Hertz, Time, Wave
 
-DEFAULT = "fsdd-digits"
+DEFAULT_GENERATOR = "fsdd-digits"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Generator:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | os.PathLike[str] = DEFAULT, *, device: torch.device | str = "cpu"
+        cls, model: str | os.PathLike[str] = DEFAULT_GENERATOR, *, device: torch.device | str = "cpu"
     ) -> "Generator":
         """Load a generator's bundle by its folder, or by name one that ships with audiodiff.
 
@@ -65,7 +65,7 @@ class Generator:
 
     @property
     def n_steps(self) -> int:
-        """How many steps the sampler takes unless the caller says otherwise."""
+        """Number of steps that the sampler takes unless the caller says otherwise."""
         return self._bundle.n_steps
 
     @torch.no_grad()
@@ -93,8 +93,8 @@ class Generator:
         """
         batch = how_many(n, label, speaker, embedding)
         seeds = [seed + i for i in range(batch)]
-        told = Told(label=label, speaker=speaker, embedding=embedding, unconditional=unconditional)
-        cond = self.condition(told, seeds)
+        request = ConditionRequest(label=label, speaker=speaker, embedding=embedding, unconditional=unconditional)
+        cond = self.condition(request, seeds)
         return self.waves(self.denoise(cond, guidance, guide), seeds, steps=steps, sampler=sampler)
 
     @torch.no_grad()
@@ -107,19 +107,19 @@ class Generator:
         )
         return self.model.decode(state)
 
-    def condition(self, told: Told, seeds: Sequence[int]) -> Conditioning:
-        """What the network is told of one clip for each seed; raises `ConfigError` as a call does."""
+    def condition(self, request: ConditionRequest, seeds: Sequence[int]) -> Conditioning:
+        """Condition of one clip for each seed; raises `ConfigError` as a call does."""
         model = self.model
-        if told.unconditional:
-            told.check_nothing()
+        if request.unconditional:
+            request.check_nothing()
             self._check_dropout("an unconditional clip")
             return Conditioning()
-        if not told.draw and None in (told.label, told.speaker):
+        if not request.draw and None in (request.label, request.speaker):
             self._check_dropout("a label or a speaker left untold")
         return Conditioning(
-            label=chosen(told.label, model.labels, "label", seeds, told.draw),
-            speaker=chosen(told.speaker, model.speakers, "speaker", seeds, told.draw),
-            embedding=embeddings(told.embedding, model.embedding_size, len(seeds)),
+            label=chosen(request.label, model.labels, "label", seeds, request.draw),
+            speaker=chosen(request.speaker, model.speakers, "speaker", seeds, request.draw),
+            embedding=embeddings(request.embedding, model.embedding_size, len(seeds)),
         ).to(next(model.parameters()).device)
 
     def denoise(self, cond: Conditioning, guidance: float = 1.0, guide: Guide | None = None) -> Denoise:

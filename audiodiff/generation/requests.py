@@ -1,4 +1,4 @@
-"""What a caller asks of a generator, checked and made into numbers."""
+"""Requests to a generator, checked and made into numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ Choice = int | str | Sequence[int | str] | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Told:
-    """What holds for the clips that are asked for; with `unconditional` nothing may be given.
+class ConditionRequest:
+    """Condition of the clips that are asked for; with `unconditional` nothing may be given.
 
     A label or a speaker that is not given is drawn, or with `draw` False left untold.
     """
@@ -30,8 +30,8 @@ class Told:
     def check_nothing(self) -> None:
         """Raise `ConfigError` if anything is given."""
         given = {"label": self.label, "speaker": self.speaker, "embedding": self.embedding}
-        if told := [name for name, value in given.items() if value is not None]:
-            raise ConfigError(f"got {' and '.join(told)} for unconditional clips: leave out the one or the other")
+        if given_too := [name for name, value in given.items() if value is not None]:
+            raise ConfigError(f"got {' and '.join(given_too)} for unconditional clips: leave out the one or the other")
 
 
 def how_many(n: int | None, label: Choice, speaker: Choice, embedding: Tensor | None) -> int:

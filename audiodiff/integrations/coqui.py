@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audiodiff.errors import MelMismatchError
-from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.spec import LogBase, MelSpec
 from audiodiff.types import Mel, Wave
 from audiodiff.vocoder import Vocoder
@@ -22,7 +22,7 @@ class CoquiVocoder(VocoderStage):
         self,
         vocoder: Vocoder,
         synthesizer: Any,  # noqa: ANN401 (Coqui's Synthesizer, which is not imported here)
-        **options: Unpack[Options],
+        **options: Unpack[StageOptions],
     ) -> None:
         super().__init__(vocoder, spec_of(synthesizer.tts_model.ap), **options)
         self.synthesizer = (synthesizer,)  # in a tuple, so that the pipeline does not become a part of its own vocoder

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.errors import MelMismatchError
-from audiodiff.integrations.stage import Options, VocoderStage, standardized
+from audiodiff.integrations.stage import StageOptions, VocoderStage, standardized
 from audiodiff.mel.spec import LogBase, MelSpec
 from audiodiff.types import Hertz
 from audiodiff.vocoder import Vocoder
@@ -24,7 +24,7 @@ class EspnetVocoder(VocoderStage):
         self,
         vocoder: Vocoder,
         text2speech: Any,  # noqa: ANN401 (ESPnet's Text2Speech, which is not imported here)
-        **options: Unpack[Options],
+        **options: Unpack[StageOptions],
     ) -> None:
         super().__init__(vocoder, spec_of(text2speech), **options)
 

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import convention
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
@@ -17,7 +17,7 @@ MATCHA = convention("matcha_22k")
 class MatchaVocoder(VocoderStage):
     """For the `vocoder` of `matcha.cli.to_waveform`, in place of the HiFi-GAN generator."""
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = MATCHA, **options: Unpack[Options]) -> None:
+    def __init__(self, vocoder: Vocoder, spec: MelSpec = MATCHA, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, spec, **options)
 
     def forward(self, mel: Mel, lengths: Tensor | None = None) -> Tensor:

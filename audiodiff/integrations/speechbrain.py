@@ -5,7 +5,7 @@ from typing import Unpack
 from torch import Tensor
 
 from audiodiff.errors import ConfigError
-from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import convention
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Samples
@@ -17,7 +17,7 @@ RECIPES = convention("speechbrain_22k")
 class SpeechbrainVocoder(VocoderStage):
     """Stands where SpeechBrain has `HIFIGAN.from_hparams(...)`; `spec` is what the recipe's yaml says."""
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = RECIPES, **options: Unpack[Options]) -> None:
+    def __init__(self, vocoder: Vocoder, spec: MelSpec = RECIPES, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, spec, **options)
 
     def decode_batch(self, spectrogram: Mel, mel_lens: Tensor | None = None, hop_len: Samples | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every adapter shares: a vocoder as the last stage of a pipeline, held to the pipeline's mel convention."""
+"""The base of all adapters: a vocoder as the last stage of a pipeline, held to the pipeline's mel convention."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +12,8 @@ from audiodiff.types import Hertz, Mel, Wave
 from audiodiff.vocoder import Vocoder
 
 
-class Options(TypedDict, total=False):
-    """How a stage uses its vocoder; what is left out is as in calling the vocoder itself."""
+class StageOptions(TypedDict, total=False):
+    """Options of a stage for its vocoder; what is left out is as in calling the vocoder itself."""
 
     convert: Convert
     steps: int | None
@@ -29,7 +29,7 @@ class VocoderStage(nn.Module):
     part of.
     """
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec, **options: Unpack[Options]) -> None:
+    def __init__(self, vocoder: Vocoder, spec: MelSpec, **options: Unpack[StageOptions]) -> None:
         super().__init__()
         relation_for(spec, vocoder.mel_spec, options.get("convert", "exact"))
         vocoder.sampler(options.get("sampler"))

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from audiodiff.integrations.stage import Options, VocoderStage
+from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import TACOTRON2_22K
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
@@ -21,7 +21,7 @@ WAVERNN = replace(TACOTRON2_22K, n_fft=2048, win_length=1100, hop_length=275, f_
 class Tacotron2Vocoder(VocoderStage):
     """The vocoder of a Tacotron2 bundle whose mels are of the convention `spec`."""
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = GRIFFINLIM, **options: Unpack[Options]) -> None:
+    def __init__(self, vocoder: Vocoder, spec: MelSpec = GRIFFINLIM, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, spec, **options)
 
     def forward(self, specgrams: Mel, lengths: Tensor | None = None) -> tuple[Wave, Tensor | None]:

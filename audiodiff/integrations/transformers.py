@@ -7,7 +7,7 @@ from typing import Unpack
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.integrations.stage import Options, VocoderStage, standardized
+from audiodiff.integrations.stage import StageOptions, VocoderStage, standardized
 from audiodiff.mel.conventions import convention
 from audiodiff.types import Wave
 from audiodiff.vocoder import Vocoder
@@ -20,7 +20,7 @@ class FramesFirstVocoder(VocoderStage):
 
     @property
     def config(self) -> SimpleNamespace:
-        """What a text-to-speech `pipeline(...)` asks of its vocoder."""
+        """The config that a text-to-speech `pipeline(...)` asks of its vocoder."""
         return SimpleNamespace(sampling_rate=self.sample_rate)
 
     def forward(
@@ -39,7 +39,7 @@ class FramesFirstVocoder(VocoderStage):
 class SpeechT5Vocoder(FramesFirstVocoder):
     """For the `vocoder=` of `SpeechT5ForTextToSpeech` and its siblings: mels of the convention `speecht5_16k`."""
 
-    def __init__(self, vocoder: Vocoder, **options: Unpack[Options]) -> None:
+    def __init__(self, vocoder: Vocoder, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, convention("speecht5_16k"), **options)
 
 
@@ -55,7 +55,7 @@ class FastSpeech2ConformerVocoder(FramesFirstVocoder):
         vocoder: Vocoder,
         mean: Tensor | Sequence[float],
         std: Tensor | Sequence[float],
-        **options: Unpack[Options],
+        **options: Unpack[StageOptions],
     ) -> None:
         super().__init__(vocoder, standardized(convention("espnet_22k"), mean, std), **options)
 

@@ -1,7 +1,7 @@
 """Mel spectrograms: conventions by name, their front-ends and files, conversions, and the contract that guards them."""
 
 from audiodiff.mel.conventions import ALIASES, CONVENTIONS, convention, names_of
-from audiodiff.mel.conversion import Kinship, Relation, compare, convert_mel
+from audiodiff.mel.conversion import Compatibility, Relation, compare, convert_mel
 from audiodiff.mel.conversion_error import estimated_error
 from audiodiff.mel.files import MelFile, read_mel, read_mels, write_mel
 from audiodiff.mel.front_end import MelSpectrogram
@@ -10,7 +10,7 @@ from audiodiff.mel.spec import MelSpec
 __all__ = [
     "ALIASES",
     "CONVENTIONS",
-    "Kinship",
+    "Compatibility",
     "MelFile",
     "MelSpec",
     "MelSpectrogram",

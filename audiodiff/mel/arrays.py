@@ -24,7 +24,7 @@ UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.Bad
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file holds: an array of any shape and type, the spec if the file carries one, and its layout."""
+    """Contents of a file: an array of any shape and type, the spec if the file carries one, and its layout."""
 
     array: Tensor
     spec: MelSpec | None = None

@@ -23,7 +23,7 @@ class MelCompression(nn.Module):
 
     @property
     def neper(self) -> float:
-        """What one unit of natural logarithm of a band value becomes before `shift` and `scale`."""
+        """One unit of natural logarithm of a band value, before `shift` and `scale`."""
         return self.spec.gain if self.spec.log_base == "e" else self.spec.gain / math.log(10)
 
     @property
@@ -45,7 +45,7 @@ class MelCompression(nn.Module):
         return self.ended(self.values(log_bands))
 
     def values(self, log_bands: Mel) -> Mel:
-        """What is stored for natural logarithms of band values, in any frame."""
+        """The stored values for natural logarithms of band values, in any frame."""
         spec, log_bands = self.spec, log_bands.clamp(min=self.lowest)
         if spec.silence is not None:
             log_bands = log_bands.where(~log_bands.isneginf(), spec.silence / self.neper)

@@ -4,8 +4,8 @@ import warnings
 from typing import Literal
 
 from audiodiff.errors import MelMismatchError
-from audiodiff.mel import Kinship, Relation, compare, convert_mel
-from audiodiff.mel.compatibility import Verdict, judge, name_of
+from audiodiff.mel import Compatibility, Relation, compare, convert_mel
+from audiodiff.mel.compatibility import Verdict, check_compatibility, name_of
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
 
@@ -32,10 +32,10 @@ def fit_mel(mel: Mel, have: MelSpec | None, want: MelSpec, convert: Convert = "e
         _check_guess(mel, want)
         return mel
     relation = relation_for(have, want, convert)
-    if relation.kinship is Kinship.SAME:
+    if relation.compatibility is Compatibility.SAME:
         return mel
     warnings.warn(
-        f"the mel was converted from {name_of(have)} to {name_of(want)} ({relation.kinship}: {relation})",
+        f"the mel was converted from {name_of(have)} to {name_of(want)} ({relation.compatibility}: {relation})",
         MelContractWarning,
         stacklevel=4,
     )
@@ -43,30 +43,32 @@ def fit_mel(mel: Mel, have: MelSpec | None, want: MelSpec, convert: Convert = "e
 
 
 def relation_for(have: MelSpec, want: MelSpec, convert: Convert = "exact") -> Relation:
-    """How `have` relates to `want`; raises `MelMismatchError` where the contract allows no way between them."""
+    """Relation of `have` to `want`; raises `MelMismatchError` where the contract allows no way between them."""
     relation = compare(have, want)
-    allowed = {Kinship.SAME, Kinship.EXACT} | ({Kinship.APPROXIMATE} if convert == "approximate" else set())
-    if relation.kinship not in allowed:
+    allowed = {Compatibility.SAME, Compatibility.EXACT} | (
+        {Compatibility.APPROXIMATE} if convert == "approximate" else set()
+    )
+    if relation.compatibility not in allowed:
         raise MelMismatchError(_refusal(relation, have, want))
     return relation
 
 
 def _check_guess(mel: Mel, want: MelSpec) -> None:
     for one in mel:
-        judgement = judge(one, None, want)
-        guess = judgement.guess
+        report = check_compatibility(one, None, want)
+        guess = report.guess
         if guess is None or name_of(want) not in guess.names:
             raise MelMismatchError(
                 f"the mel names no convention, and it does not look like {name_of(want)}, which the model expects "
-                f"({judgement.reason}); if you know that it is, say so: {SAY_SO}"
+                f"({report.reason}); if you know that it is, say so: {SAY_SO}"
             )
-        if judgement.verdict is Verdict.UNKNOWN:
-            warnings.warn(f"{judgement.reason}, or say so: {SAY_SO}", MelContractWarning, stacklevel=5)
+        if report.verdict is Verdict.UNKNOWN:
+            warnings.warn(f"{report.reason}, or say so: {SAY_SO}", MelContractWarning, stacklevel=5)
 
 
 def _refusal(relation: Relation, have: MelSpec, want: MelSpec) -> str:
     what = f"the mel is in {name_of(have)}, the model expects {name_of(want)} ({relation})"
-    if relation.kinship is Kinship.MISMATCHED:
+    if relation.compatibility is Compatibility.MISMATCHED:
         return f"{what}; frames at other times cannot be converted: extract the mel again with the model's convention"
     return (
         f"{what}; this takes an estimate: convert it with `audiodiff mel convert FILE --to {name_of(want)}`, "

@@ -1,4 +1,4 @@
-"""What two mel conventions have to do with each other, and the way from one to the other."""
+"""Relations between mel conventions, and conversion from one to another."""
 
 import math
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from audiodiff.errors import MelMismatchError
 from audiodiff.mel.compression import MelCompression
 from audiodiff.mel.filterbank import band_edges, mel_filterbank
 from audiodiff.mel.front_end import analysis_window
-from audiodiff.mel.nnls import ROLL_OFF, Magnitudes, MelToLinear
+from audiodiff.mel.nnls import ROLL_OFF, MelToLinear
 from audiodiff.mel.spec import FINE_PRINT, MelSpec
-from audiodiff.types import Mel, Samples
+from audiodiff.types import Magnitudes, Mel, Samples
 
 STORAGE = frozenset({"mel_norm", "stft_norm", "log_base", "gain", "floor", "silence", "shift", "scale", "range"})
 """Fields that only say how a band value is written down: a formula leads from one to the other."""
@@ -23,12 +23,12 @@ STORAGE = frozenset({"mel_norm", "stft_norm", "log_base", "gain", "floor", "sile
 RAYLEIGH = math.sqrt(math.pi) / 2
 """Mean over root mean square of a noise's magnitudes: what a smooth spectrum lacks when energies become magnitudes."""
 
-BLOCK = 4096
+FRAMES_PER_PASS = 4096
 """Frames that are converted at a time."""
 
 
-class Kinship(StrEnum):
-    """How near two conventions are."""
+class Compatibility(StrEnum):
+    """Degrees of compatibility of two conventions."""
 
     SAME = "same"
     EXACT = "exact"
@@ -38,9 +38,9 @@ class Kinship(StrEnum):
 
 @dataclass(frozen=True)
 class Relation:
-    """How one convention relates to another, with every field in which they differ as (have, want)."""
+    """Relation of one convention to another, with every field in which they differ as (have, want)."""
 
-    kinship: Kinship
+    compatibility: Compatibility
     differences: Mapping[str, tuple[object, object]]
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ def _short(value: object) -> str:
 
 
 def compare(have: MelSpec, want: MelSpec) -> Relation:
-    """Whether a mel in the convention `have` can serve where `want` is expected.
+    """Compare two conventions: can a mel in `have` serve where `want` is expected?
 
     EXACT: a formula converts every value between the floors and ceilings of both. APPROXIMATE: frames lie at the
     same times (up to half a hop), but bands have to be estimated. MISMATCHED: frames lie at other times.
@@ -64,16 +64,16 @@ def compare(have: MelSpec, want: MelSpec) -> Relation:
         if getattr(have, field.name) != getattr(want, field.name)
     }
     if not differences:
-        return Relation(Kinship.SAME, differences)
+        return Relation(Compatibility.SAME, differences)
     if not math.isclose(have.frame_rate, want.frame_rate):
-        return Relation(Kinship.MISMATCHED, differences)
-    return Relation(Kinship.EXACT if set(differences) <= STORAGE else Kinship.APPROXIMATE, differences)
+        return Relation(Compatibility.MISMATCHED, differences)
+    return Relation(Compatibility.EXACT if set(differences) <= STORAGE else Compatibility.APPROXIMATE, differences)
 
 
 class MelConverter(nn.Module):
     """Rewrites mels of one convention in another; raises `MelMismatchError` where frames lie at other times.
 
-    Where only the notation differs (`Kinship.EXACT`) this is a formula. Else linear magnitudes are estimated with
+    Where only the notation differs (`Compatibility.EXACT`) this is a formula. Else linear magnitudes are estimated with
     `MelToLinear` and summed again. A difference in framing keeps the frames: the sound comes `delay` samples late.
     """
 
@@ -82,7 +82,7 @@ class MelConverter(nn.Module):
     def __init__(self, have: MelSpec, want: MelSpec) -> None:
         super().__init__()
         self.relation = compare(have, want)
-        if self.relation.kinship is Kinship.MISMATCHED:
+        if self.relation.compatibility is Compatibility.MISMATCHED:
             raise MelMismatchError(
                 f"a mel with {have.frame_rate:.2f} frames per second cannot become one with {want.frame_rate:.2f} "
                 f"({self.relation}): extract it again from the audio"
@@ -96,7 +96,7 @@ class MelConverter(nn.Module):
 
     @property
     def delay(self) -> Samples:
-        """How much later than in the recording the sound of the converted mel comes; negative is earlier."""
+        """Delay of the converted mel's sound against the recording, in samples; negative is earlier."""
         if self.have.framing == self.want.framing:
             return 0
         return self.want.hop_length // 2 if self.want.framing == "same" else -(self.want.hop_length // 2)
@@ -106,7 +106,7 @@ class MelConverter(nn.Module):
         """The same frames in the convention wanted."""
         if not isinstance(self.have.last_frame, str) and mel.shape[-1] > 1:
             mel = torch.cat([mel[..., :-1], mel[..., -2:-1]], dim=-1)
-        blocks = [self._log_bands(block) for block in mel.split(BLOCK, dim=-1)]
+        blocks = [self._log_bands(block) for block in mel.split(FRAMES_PER_PASS, dim=-1)]
         return self.write.store(torch.cat(blocks, dim=-1)).float()
 
     def _log_bands(self, mel: Mel) -> Mel:

@@ -1,4 +1,4 @@
-"""How wrong an approximate conversion is, told from the mel alone."""
+"""Error of an approximate conversion, estimated from the mel alone."""
 
 import math
 from dataclasses import replace
@@ -10,13 +10,13 @@ from torch import Tensor
 from audiodiff.audio.io import resample
 from audiodiff.audio.stft import Stft
 from audiodiff.mel.compression import MelCompression
-from audiodiff.mel.conversion import Kinship, MelConverter, notation
+from audiodiff.mel.conversion import Compatibility, MelConverter, notation
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.mel.nnls import MelToLinear
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
 
-Decibels = float
+_Decibels = float
 
 NEPER = 20 / math.log(10)
 """Decibels in a neper."""
@@ -28,21 +28,21 @@ SAMPLE = 256
 """Frames that an estimate is made from."""
 
 
-def mel_distance(mel: Mel, other: Mel, spec: MelSpec) -> Decibels:
+def mel_distance(mel: Mel, other: Mel, spec: MelSpec) -> _Decibels:
     """Mean absolute difference of two mels of one convention, in decibels of magnitude."""
     compression = MelCompression(spec)
     difference = compression.log_bands(mel) - compression.log_bands(other)
     return NEPER / spec.power * difference.abs().mean().item()
 
 
-def estimated_error(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelSpec) -> Decibels:
-    """How far `mel`, converted from `have` to `want`, is from the mel that the unknown recording would give.
+def estimated_error(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelSpec) -> _Decibels:
+    """Estimated error of `mel`, converted from `have` to `want`, against the mel of the unknown recording.
 
     A parametric bootstrap: a waveform that has this mel is made up (its magnitudes, random phases), extracted in both
     conventions, converted, and compared. Framing is left out of it, since frames only come half a hop late.
     """
     converter = MelConverter(have, replace(want, framing=have.framing))
-    if converter.relation.kinship in (Kinship.SAME, Kinship.EXACT):
+    if converter.relation.compatibility in (Compatibility.SAME, Compatibility.EXACT):
         return 0.0
     start = max(0, (mel.shape[-1] - SAMPLE) // 2)
     wave = imagined_wave(mel[None, :, start : start + SAMPLE], have)

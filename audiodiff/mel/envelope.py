@@ -9,7 +9,7 @@ from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
 
-QUIETEST = 1e-5
+_QUIETEST = 1e-5
 
 
 class MelEnvelope(nn.Module):
@@ -35,12 +35,12 @@ class MelEnvelope(nn.Module):
         return self.spread @ self.bands(mel)
 
     def bands(self, mel: Mel) -> Mel:
-        """Mean STFT magnitude of every band, at least `QUIETEST`."""
+        """Mean STFT magnitude of every band, at least `_QUIETEST`."""
         linear = self.compression.log_bands(mel.float()).exp()
         magnitude = (linear / self.area).pow(1 / self.spec.power)
         if self.spec.stft_norm == "window":
             magnitude = magnitude * torch.hann_window(self.spec.win_length).square().sum().sqrt()
-        return magnitude.clamp_min(QUIETEST)
+        return magnitude.clamp_min(_QUIETEST)
 
     def level(self, mel: Mel) -> Mel:
         """The logarithm of `bands`, in the same units for every convention, brought to about -3 … 3."""

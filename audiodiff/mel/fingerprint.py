@@ -1,4 +1,4 @@
-"""What a mel betrays of the front-end that made it, whatever the sound.
+"""The traces that a front-end leaves in a mel, whatever the sound.
 
 Neighbouring bands share STFT bins, and how many depends on the filterbank, the FFT and the sample rate; so do the
 small steps between bands that few bins fall into. Both leave a pattern along the bands that no recording hides.
@@ -10,26 +10,26 @@ from torch import Tensor
 
 Bands = Float[Tensor, "n_mels frames"]
 
-LONGEST = 2000
+_LONGEST = 2000
 """Frames that are looked at, from the middle."""
 
 FEWEST = 8
 """Frames below which nothing can be said."""
 
-LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+_LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 OUTLIER = 2.5
 """Changes beyond so many standard deviations, onsets mostly, are cut."""
 
 
 def fingerprint_length(n_mels: int) -> int:
-    """How many numbers the fingerprint of a mel of `n_mels` bands has."""
-    return 4 * n_mels - 5 + len(LEVELS) + 3
+    """Number of values in the fingerprint of a mel of `n_mels` bands."""
+    return 4 * n_mels - 5 + len(_LEVELS) + 3
 
 
 def fingerprint(mel: Bands) -> Float[Tensor, " features"]:
     """Four patterns along the bands and the distribution of the values, for a mel of at least `FEWEST` frames."""
-    start = max(0, (mel.shape[1] - LONGEST) // 2)
-    mel = mel[:, start : start + LONGEST]
+    start = max(0, (mel.shape[1] - _LONGEST) // 2)
+    mel = mel[:, start : start + _LONGEST]
     heard = mel > mel.min() + 1e-3 * (mel.max() - mel.min())
 
     change, moving = mel.diff(dim=1), heard[:, 1:] & heard[:, :-1]
@@ -50,7 +50,7 @@ def fingerprint(mel: Bands) -> Float[Tensor, " features"]:
         (roughness.clamp_min(1e-12).sqrt() / unit).log().clamp(-2, 2),
     ]
     values = mel.flatten()[:: max(1, mel.numel() // 20_000)]
-    spread = torch.cat([torch.quantile(values, values.new_tensor(LEVELS)), mel.min()[None], mel.max()[None]])
+    spread = torch.cat([torch.quantile(values, values.new_tensor(_LEVELS)), mel.min()[None], mel.max()[None]])
     return torch.cat([*patterns, spread, unit.log()[None]])
 
 

@@ -14,10 +14,10 @@ from audiodiff.types import Mel, Wave
 
 __all__ = ["MelSpec", "MelSpectrogram"]
 
-Spectrum = Complex[Tensor, "batch bins frames"]
+_Spectrum = Complex[Tensor, "batch bins frames"]
 Magnitude = Float[Tensor, "batch bins frames"]
 
-BLOCK = 8192
+FRAMES_AT_ONCE = 8192
 """Frames that are transformed at a time, which bounds the memory that long recordings take."""
 
 
@@ -38,14 +38,13 @@ class MelSpectrogram(nn.Module):
         """The mel of each waveform; raises `AudioError` for one that is too short to be padded."""
         padded = self.padded(wave)
         n_frames = 1 + (padded.shape[-1] - self.spec.n_fft) // self.spec.hop_length
-        blocks = [
-            self.filters @ self.magnitude(self.transform(self.samples_of(padded, start, min(start + BLOCK, n_frames))))
-            for start in range(0, n_frames, BLOCK)
-        ]
+        starts = range(0, n_frames, FRAMES_AT_ONCE)
+        pieces = (self.samples_of(padded, start, min(start + FRAMES_AT_ONCE, n_frames)) for start in starts)
+        blocks = [self.filters @ self.magnitude(self.transform(piece)) for piece in pieces]
         return self.compression(torch.cat(blocks, dim=-1))
 
     def seen(self, wave: Wave) -> Float[Tensor, "batch n_fft frames"]:
-        """What every frame sees of the padded waveform."""
+        """The samples of the padded waveform in every frame."""
         return self.padded(wave).unfold(-1, self.spec.n_fft, self.spec.hop_length).mT
 
     def of_seen(self, seen: Float[Tensor, "batch n_fft frames"]) -> Mel:
@@ -55,7 +54,7 @@ class MelSpectrogram(nn.Module):
         spectrum = torch.fft.rfft(seen * window[:, None], dim=1)
         return self.compression.of_frames(self.filters @ self.magnitude(spectrum))
 
-    def stft(self, wave: Wave) -> Spectrum:
+    def stft(self, wave: Wave) -> _Spectrum:
         """The complex STFT whose magnitudes the mel is made of."""
         return self.transform(self.padded(wave))
 
@@ -76,14 +75,14 @@ class MelSpectrogram(nn.Module):
         hop_length = self.spec.hop_length
         return padded[:, start * hop_length : (end - 1) * hop_length + self.spec.n_fft]
 
-    def transform(self, padded: Wave) -> Spectrum:
+    def transform(self, padded: Wave) -> _Spectrum:
         """The STFT of a padded waveform."""
         spec = self.spec
         return torch.stft(
             padded, spec.n_fft, spec.hop_length, spec.win_length, self.window, center=False, return_complex=True
         )
 
-    def magnitude(self, stft: Spectrum) -> Magnitude:
+    def magnitude(self, stft: _Spectrum) -> Magnitude:
         """|X|^power; without epsilon and floor its gradient at 0 is 0, not NaN."""
         spec = self.spec
         if spec.magnitude_epsilon == spec.magnitude_floor == 0:

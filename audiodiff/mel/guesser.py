@@ -1,4 +1,4 @@
-"""Which convention a stray mel is in."""
+"""A guesser of the convention of a mel that names none."""
 
 import json
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ UNNAMED = "another"
 CLAMPED = 20
 """So many values that are exactly the lowest lie on a floor."""
 
-TINY = 1e-15
+NO_FLOOR = 1e-15
 """Stands for silence where a convention has no floor at all."""
 
 SLACK = 0.5
@@ -104,7 +104,7 @@ def possible(mel: Bands, extent: Extent, names: tuple[str, ...]) -> tuple[str, .
 
 
 def is_possible(mel: Bands, extent: Extent, name: str) -> bool:
-    """Whether that front-end can give this mel: it keeps to its bounds, reaches its floor, and ends as it ends."""
+    """Check whether that front-end can give this mel: it keeps to its bounds, reaches its floor, ends as it ends."""
     spec, (lowest, highest, slack) = CONVENTIONS[name], bounds(name)
     if extent.lowest < lowest - slack or extent.highest > highest + slack:
         return False
@@ -118,7 +118,7 @@ def bounds(name: str) -> tuple[float, float, float]:
     """The lowest and the highest value that a waveform in [-1, 1] can give, and what `SLACK` is in that convention."""
     spec = CONVENTIONS[name]
     filters = mel_filterbank(spec).sum(dim=1, keepdim=True)
-    quietest = max(spec.magnitude_epsilon**0.5, spec.magnitude_floor, TINY) ** spec.power
+    quietest = max(spec.magnitude_epsilon**0.5, spec.magnitude_floor, NO_FLOOR) ** spec.power
     loudest = analysis_window(spec).sum().item() ** spec.power
     compression = MelCompression(replace(spec, last_frame="keep"))
     stored = compression(filters * torch.tensor([[quietest, loudest]]))
@@ -127,7 +127,7 @@ def bounds(name: str) -> tuple[float, float, float]:
 
 
 def probabilities(mel: Bands) -> dict[str, float]:
-    """How probable each family of conventions with that many bands is by its fingerprint, by its first name."""
+    """Probability of each family of conventions with that many bands by its fingerprint, by its first name."""
     network = networks()[mel.shape[0]]
     features = ((fingerprint(mel) - network["mean"]) / network["deviation"]).clamp(-4, 4)
     hidden = (network["hidden.weight"] @ features + network["hidden.bias"]).relu()
@@ -137,7 +137,7 @@ def probabilities(mel: Bands) -> dict[str, float]:
 
 @cache
 def classes() -> dict[int, list[str]]:
-    """What the networks tell apart, by number of bands."""
+    """The families that the networks tell apart, by number of bands."""
     from safetensors import safe_open
 
     with safe_open(WEIGHTS, framework="pt") as file:

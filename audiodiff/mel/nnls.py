@@ -8,11 +8,9 @@ from audiodiff.mel.compression import MelCompression
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Mel
+from audiodiff.types import Magnitudes, Mel
 
-Magnitudes = Float[Tensor, "batch bins frames"]
-
-TINY = 1e-20
+LEAST_MAGNITUDE = 1e-20
 ROLL_OFF = 0.5
 """The level, relative to the highest bins that a mel covers, at which the bins above them are carried on."""
 
@@ -57,9 +55,9 @@ def solve_nonnegative(
     matrix: Float[Tensor, "rows columns"], target: Float[Tensor, "batch rows frames"], iterations: int
 ) -> Float[Tensor, "batch columns frames"]:
     """Lower |matrix · x - target| over x >= 0 by multiplicative updates, starting from the mean of each row."""
-    weights = matrix / matrix.sum(dim=0).clamp_min(TINY)
-    x = weights.mT @ (target / matrix.sum(dim=1, keepdim=True).clamp_min(TINY))
+    weights = matrix / matrix.sum(dim=0).clamp_min(LEAST_MAGNITUDE)
+    x = weights.mT @ (target / matrix.sum(dim=1, keepdim=True).clamp_min(LEAST_MAGNITUDE))
     wanted = matrix.mT @ target
     for _ in range(iterations):
-        x = x * wanted / (matrix.mT @ (matrix @ x)).clamp_min(TINY)
+        x = x * wanted / (matrix.mT @ (matrix @ x)).clamp_min(LEAST_MAGNITUDE)
     return x

@@ -87,7 +87,7 @@ class MelSpec:
         return self.sample_rate / 2 if self.f_max is None else self.f_max
 
     def frames_of(self, n_samples: Samples) -> int:
-        """How many frames a waveform of `n_samples` has."""
+        """Number of frames of a waveform of `n_samples`."""
         return frame_count(n_samples, self.hop_length, self.framing) - (self.last_frame == "drop")
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Noise, Samples, Wave
 
 
-class Walk(TypedDict):
-    """Which sampler walks which grid."""
+class SamplingPlan(TypedDict):
+    """A sampler and its grid."""
 
     sampler: Sampler
     times: Times
@@ -37,10 +37,10 @@ class Means(Protocol):
 
 @runtime_checkable
 class Prior(Protocol):
-    """Where sampling starts, and in which units the diffusion works."""
+    """A distribution to start from, and the units in which the diffusion works."""
 
     def condition(self, mel: Mel) -> Conditioning:
-        """What the network is told about this mel."""
+        """Condition of the network for this mel."""
         ...
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:
@@ -93,7 +93,7 @@ class DiffusionModel(nn.Module):
         return 2 * self.radius + 1
 
     def frames_around(self, radius: Samples) -> int:
-        """How many frames to either side of its own a frame's samples depend on, given their receptive radius."""
+        """Number of frames to either side of its own that a frame's samples depend on, given their receptive radius."""
         return -(-radius // self.mel.hop_length)
 
     def start_scale(self, times: Times) -> Tensor:
@@ -102,7 +102,7 @@ class DiffusionModel(nn.Module):
         return torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
 
     def steps(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
-        """Walk the grid and yield the waveform after every step; the last one is the result."""
+        """SamplingPlan the grid and yield the waveform after every step; the last one is the result."""
         cond = self.prior.condition(mel)
 
         def shaped(x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
 
 Logits = Float[Tensor, "batch labels"]
-Features = Float[Tensor, "batch features"]
+_Features = Float[Tensor, "batch features"]
 
 
 class WordClassifier(nn.Module):
@@ -53,7 +53,7 @@ class WordClassifier(nn.Module):
         """The same of mels."""
         return self.output(self.features(mel))
 
-    def features(self, mel: Mel) -> Features:
+    def features(self, mel: Mel) -> _Features:
         """The last hidden layer, on which distances between sets of clips are measured."""
         h = F.layer_norm(mel, mel.shape[1:]).unsqueeze(1)  # each clip by itself: deaf to loudness
         for block in self.blocks:
@@ -61,7 +61,7 @@ class WordClassifier(nn.Module):
         return F.relu(self.pointwise(self.dropout(h.mean(dim=-1).flatten(1))))
 
     @torch.no_grad()
-    def judge(self, waves: Wave, batch: int = 256) -> tuple[Features, Logits]:
+    def judge(self, waves: Wave, batch: int = 256) -> tuple[_Features, Logits]:
         """The features and the log probabilities of many clips."""
         self.eval()
         features = torch.cat([self.features(self.mel(part)) for part in waves.split(batch)])

@@ -2,7 +2,7 @@
 
 import torch
 
-from audiodiff.networks.packed_stack import PackedBlock, PackedStack, Rows
+from audiodiff.networks.packed_stack import PackedGatedBlock, PackedStack, Rows
 
 
 class BlockwiseStack:
@@ -28,7 +28,7 @@ class BlockwiseStack:
 class BlockwiseLayer:
     """A `GatedBlock` that remembers the normalized frames it still has to see, and those it still has to add to."""
 
-    def __init__(self, block: PackedBlock) -> None:
+    def __init__(self, block: PackedGatedBlock) -> None:
         self.block = block
         self.seen = block.output.weight.new_zeros(block.dilation, len(block.output.weight))
         self.waiting = self.seen[:0]

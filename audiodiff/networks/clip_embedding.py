@@ -1,4 +1,4 @@
-"""How a network is told what holds for a whole clip: its class, its speaker, a vector that describes it."""
+"""Conditions that hold for a whole clip: its class, its speaker, a vector that describes it."""
 
 import torch
 from jaxtyping import Float
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from audiodiff.conditioning import NOTHING, Conditioning, Embedding, Label
 from audiodiff.errors import ConfigError
 
-Step = Float[Tensor, "batch channels"]
+_Step = Float[Tensor, "batch channels"]
 
 
 class ClipEmbedding(nn.Module):
@@ -24,12 +24,12 @@ class ClipEmbedding(nn.Module):
         self.speaker = nn.Embedding(n_speakers + 1, channels) if n_speakers else None
         self.projection = nn.Linear(embedding_size, channels, bias=False) if embedding_size else None
 
-    def forward(self, step: Step, cond: Conditioning) -> Step:
+    def forward(self, step: _Step, cond: Conditioning) -> _Step:
         """Add all that `cond` tells of the clips; raise ConfigError for what the network was not built for."""
         told = (_row(self.label, cond.label, "label"), _row(self.speaker, cond.speaker, "speaker"))
         return step + sum(told) + self._projected(cond.embedding)
 
-    def _projected(self, embedding: Embedding | None) -> Step | float:
+    def _projected(self, embedding: Embedding | None) -> _Step | float:
         if embedding is None:
             return 0.0
         if self.projection is None or embedding.shape[-1] != self.embedding_size:

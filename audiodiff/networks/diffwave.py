@@ -53,7 +53,7 @@ class ResidualBlock(nn.Module):
 
 Inputs = Float[Tensor, "batch inputs samples"]
 """x_t and the mean, if it is seen."""
-Answer = Callable[[Inputs, Time, Conditioning], Outputs]
+Core = Callable[[Inputs, Time, Conditioning], Outputs]
 
 
 class DiffWave(nn.Module):
@@ -129,18 +129,18 @@ class DiffWave(nn.Module):
 
         With two outputs that is [batch, 2, samples].
         """
-        return self.asked(self.answer, x_t, t, cond)
+        return self.call_core(self.core, x_t, t, cond)
 
-    def asked(self, answer: Answer, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
-        """What `answer`, in the place of this network's own, makes of the same question on the same scale."""
+    def call_core(self, core: Core, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
+        """Call `core`, this network's own or another of its weights, on the scale that it works on."""
         waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
         if self.whitening is None:
-            return answer(torch.stack(waves, dim=1), t, cond)
+            return core(torch.stack(waves, dim=1), t, cond)
         std = self.whitening.std(cond.need_mel())
         white = torch.stack([self.whitening.white(wave, std) for wave in waves], dim=1)
-        return self.whitening.colored(answer(white, t, cond), std)
+        return self.whitening.colored(core(white, t, cond), std)
 
-    def answer(self, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
+    def core(self, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
         """Map x_t and the mean, if it is seen, to the output, on the scale that the network works on."""
         x = F.relu(self.input(waves))
         step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)

@@ -1,4 +1,4 @@
-"""How a network is told the noise time."""
+"""Embeddings of the noise time."""
 
 import torch
 from jaxtyping import Float
@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from audiodiff.types import Time
 
-Step = Float[Tensor, " batch"]
-Features = Float[Tensor, "batch 128"]
+_Step = Float[Tensor, " batch"]
+_Features = Float[Tensor, "batch 128"]
 
 
 class RisingSinusoids(nn.Module):
@@ -24,15 +24,15 @@ class RisingSinusoids(nn.Module):
         super().__init__()
         self.register_buffer("frequencies", 10 ** (torch.arange(64) * 4.0 / 63), persistent=False)
 
-    def forward(self, step: Step) -> Features:
+    def forward(self, step: _Step) -> _Features:
         low = step.floor()
         return torch.lerp(self._whole(low), self._whole(low + 1), (step - low).unsqueeze(-1))
 
-    def angle(self, step: Step) -> Float[Tensor, "batch 64"]:
+    def angle(self, step: _Step) -> Float[Tensor, "batch 64"]:
         """The argument of the sinusoids at a whole step."""
         return step.unsqueeze(-1) * self.frequencies.double()
 
-    def _whole(self, step: Step) -> Features:
+    def _whole(self, step: _Step) -> _Features:
         angle = self.angle(step)
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
@@ -40,7 +40,7 @@ class RisingSinusoids(nn.Module):
 class RoundedSinusoids(RisingSinusoids):
     """The same with angles in float32, off by up to 0.02 radians at step 50: what lmnt's DiffWave learnt from."""
 
-    def angle(self, step: Step) -> Float[Tensor, "batch 64"]:
+    def angle(self, step: _Step) -> Float[Tensor, "batch 64"]:
         """The argument of the sinusoids at a whole step, rounded."""
         return (step.float().unsqueeze(-1) * self.frequencies).double()
 
@@ -54,7 +54,7 @@ class FallingSinusoids(nn.Module):
         super().__init__()
         self.register_buffer("frequencies", 10 ** (torch.arange(64) * -4.0 / 63), persistent=False)
 
-    def forward(self, step: Step) -> Features:
+    def forward(self, step: _Step) -> _Features:
         angle = step.unsqueeze(-1) * self.frequencies.double()
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 

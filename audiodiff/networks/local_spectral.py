@@ -14,8 +14,8 @@ from audiodiff.phase.griffin_lim import energy
 from audiodiff.phase.mel_constraint import MelConstraint
 from audiodiff.types import Samples, Time, Wave
 
-Rows = Float[Tensor, "batch frames bins"]
-ComplexRows = Complex[Tensor, "batch frames bins"]
+BinRows = Float[Tensor, "batch frames bins"]
+ComplexBinRows = Complex[Tensor, "batch frames bins"]
 Covered = Complex[Tensor, "batch frames covered"]
 """The bins that the mel's bands cover, without an odd last one."""
 Planes = Float[Tensor, "batch frames covered planes"]
@@ -29,7 +29,7 @@ TOGETHER = 2
 GAINS = 4
 """On the consistent spectrum, on the present one, on the mean, and on the present phases alone."""
 
-TINY = 1e-12
+LEAST_ENERGY = 1e-12
 
 
 class LocalSpectralNetwork(nn.Module):
@@ -74,9 +74,9 @@ class LocalSpectralNetwork(nn.Module):
         found = torch.cat([inner, consistent[..., self.bins :]], dim=-1)
         return self.stft.inverse(self._kept(found, bands).mT) - mean
 
-    def _kept(self, spectrum: ComplexRows, bands: Float[Tensor, "batch frames n_mels"]) -> ComplexRows:
+    def _kept(self, spectrum: ComplexBinRows, bands: Float[Tensor, "batch frames n_mels"]) -> ComplexBinRows:
         """The phases of a spectrum with magnitudes that keep to the mel."""
-        magnitudes = energy(spectrum).clamp_min(TINY).sqrt()
+        magnitudes = energy(spectrum).clamp_min(LEAST_ENERGY).sqrt()
         return spectrum * (self.constraint.by_frames(magnitudes, bands) / magnitudes)
 
 
@@ -110,7 +110,7 @@ class LocalStack(nn.Module):
 
 
 class RelativePhases(nn.Module):
-    """What the convolutions see of spectra: nothing that changes when all phases turn by the same angle.
+    """Spectra as the convolutions see them: nothing changes when all phases turn by the same angle.
 
     A sinusoid in the middle of bin k turns by 2 pi k hop / n_fft from frame to frame, and by pi from bin to bin because
     a frame's phase counts from its start; with that undone it looks alike in all bins and frames.
@@ -126,7 +126,12 @@ class RelativePhases(nn.Module):
         self.register_buffer("advance", torch.polar(torch.ones_like(angle), angle), persistent=False)
 
     def forward(
-        self, now: ComplexRows, kept: ComplexRows, consistent: ComplexRows, start: ComplexRows, envelope: Rows
+        self,
+        now: ComplexBinRows,
+        kept: ComplexBinRows,
+        consistent: ComplexBinRows,
+        start: ComplexBinRows,
+        envelope: BinRows,
     ) -> tuple[Covered, Planes]:
         """The phases of `now`, and the planes."""
         envelope = envelope[..., : self.bins]

@@ -8,8 +8,7 @@ from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.packed_stack import Packing, Rows
-from audiodiff.phase.griffin_lim import Magnitudes
-from audiodiff.types import Mel
+from audiodiff.types import Magnitudes, Mel
 
 
 class MagnitudeNetwork(nn.Module):

@@ -11,16 +11,16 @@ from audiodiff.networks.gated import GatedBlock, GatedStack
 
 Rows = Float[Tensor, "_ _"]
 """Frames by channels."""
-Matrix = Float[Tensor, "inputs outputs"]
-State = list[tuple[int, object]]
+_Matrix = Float[Tensor, "inputs outputs"]
+ParameterVersion = list[tuple[int, object]]
 """Which parameters, and how often each has been changed."""
 
 
 @dataclass(frozen=True, eq=False)
-class Affine:
+class PackedLinear:
     """x W + b on rows."""
 
-    weight: Matrix
+    weight: _Matrix
     bias: Tensor
 
     def __call__(self, x: Rows) -> Rows:
@@ -28,7 +28,7 @@ class Affine:
 
 
 @dataclass(frozen=True, eq=False)
-class PackedBlock:
+class PackedGatedBlock:
     """A `GatedBlock`: the dilated convolution is one product of three taps side by side.
 
     The gate is computed from one sigmoid of both halves, which is a third of the time: with tanh(b) = 2·s(2b) - 1,
@@ -37,11 +37,11 @@ class PackedBlock:
 
     norm: nn.LayerNorm
     dilation: int
-    taps: Affine
-    output: Affine
+    taps: PackedLinear
+    output: PackedLinear
 
     def normalized(self, x: Rows, shift: Float[Tensor, " channels"] | None = None) -> Rows:
-        """What the convolution sees of the residual x."""
+        """The convolution's input for the residual x."""
         bias = self.norm.bias if shift is None else self.norm.bias + shift
         return F.layer_norm(x, self.norm.normalized_shape, self.norm.weight, bias, self.norm.eps)
 
@@ -57,17 +57,17 @@ class PackedBlock:
 class PackedStack:
     """A `GatedStack`."""
 
-    input: Affine
-    blocks: list[PackedBlock]
+    input: PackedLinear
+    blocks: list[PackedGatedBlock]
     norm: nn.LayerNorm
-    output: Affine
+    output: PackedLinear
 
 
 class Packing:
     """Packs a stack when it is first needed, and again when its parameters have changed or moved."""
 
     def __init__(self) -> None:
-        self._known: tuple[State, PackedStack] | None = None
+        self._known: tuple[ParameterVersion, PackedStack] | None = None
 
     @torch.no_grad()
     def of(self, stack: GatedStack) -> PackedStack:
@@ -80,26 +80,26 @@ class Packing:
         return self._known[1]
 
 
-def state_of(module: nn.Module) -> State:
-    """What is equal as long as no parameter has changed; never for inference tensors, whose changes nobody counts."""
+def state_of(module: nn.Module) -> ParameterVersion:
+    """Equal as long as no parameter has changed; never for inference tensors, which count no changes."""
     return [(p.data_ptr(), object() if p.is_inference() else p._version) for p in module.parameters()]
 
 
-def _block(block: GatedBlock) -> PackedBlock:
+def _block(block: GatedBlock) -> PackedGatedBlock:
     channels = block.output.in_channels
     factors = torch.tensor([1.0, 2.0]).to(block.output.weight).repeat_interleave(channels)
     taps = block.dilated.weight.permute(2, 1, 0).flatten(0, 1) * factors
     output = _affine(block.output)
-    return PackedBlock(
+    return PackedGatedBlock(
         norm=block.norm.norm,
         dilation=block.dilated.dilation[0],
-        taps=Affine(taps, _bias(block.dilated) * factors),
-        output=Affine(-output.weight, output.bias),
+        taps=PackedLinear(taps, _bias(block.dilated) * factors),
+        output=PackedLinear(-output.weight, output.bias),
     )
 
 
-def _affine(convolution: nn.Conv1d) -> Affine:
-    return Affine(convolution.weight.squeeze(-1).T.contiguous(), _bias(convolution))
+def _affine(convolution: nn.Conv1d) -> PackedLinear:
+    return PackedLinear(convolution.weight.squeeze(-1).T.contiguous(), _bias(convolution))
 
 
 def _bias(convolution: nn.Conv1d) -> Tensor:

@@ -86,25 +86,25 @@ class BoundSpectralDiffWave:
 
     def __init__(self, network: SpectralDiffWave, cond: Conditioning) -> None:
         self.network, self.cond = network, cond
-        self.told: Told | None = None
+        self.known: KnownCondition | None = None
 
     def __call__(self, x_t: Wave, t: Time) -> Wave:
         """Map noisy samples and their noise time to the prediction."""
         network = self.network
         if torch.is_grad_enabled() or x_t.device.type != "cpu":
             return network(x_t, t, self.cond)
-        self.told = told = self.told or Told(network, self.cond)
+        self.known = known = self.known or KnownCondition(network, self.cond)
         step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), self.cond)
         assert network.stack.shifts is not None
-        shifts = network.stack.shifts(step).unflatten(1, (len(told.stack.blocks), -1)).expand(len(x_t), -1, -1)
-        items = zip(told.whitened(x_t), told.hidden, shifts, strict=True)
-        out = torch.stack([_rows(told, *item) for item in items]).float()
-        real, imaginary = (part * told.envelope for part in out.chunk(2, dim=-1))
-        return network.stft.inverse(torch.complex(real, imaginary).mT, told.norm)
+        shifts = network.stack.shifts(step).unflatten(1, (len(known.stack.blocks), -1)).expand(len(x_t), -1, -1)
+        items = zip(known.whitened(x_t), known.hidden, shifts, strict=True)
+        out = torch.stack([_rows(known, *item) for item in items]).float()
+        real, imaginary = (part * known.envelope for part in out.chunk(2, dim=-1))
+        return network.stft.inverse(torch.complex(real, imaginary).mT, known.norm)
 
 
-class Told:
-    """What a `SpectralDiffWave` knows of mel and mean before it sees x_t, frames first.
+class KnownCondition:
+    """The share of mel and mean in a `SpectralDiffWave`, known before it sees x_t, frames first.
 
     `hidden` is their share of the input layer, its bias included; `input` is the weight of the rest.
     """
@@ -127,12 +127,12 @@ class Told:
         return torch.cat([spectrum.real * self.whitening, spectrum.imag * self.whitening], dim=-1)
 
 
-def _rows(told: Told, x: Rows, hidden: Rows, shifts: Float[Tensor, "layers channels"]) -> Rows:
+def _rows(known: KnownCondition, x: Rows, hidden: Rows, shifts: Float[Tensor, "layers channels"]) -> Rows:
     """The stack on one item."""
-    h = torch.addmm(hidden, x, told.input)
-    for block, shift in zip(told.stack.blocks, shifts, strict=True):
+    h = torch.addmm(hidden, x, known.input)
+    for block, shift in zip(known.stack.blocks, shifts, strict=True):
         h = block.added(h, surroundings(block.normalized(h, shift), block.dilation))
-    return told.stack.output(told.stack.norm(h))
+    return known.stack.output(known.stack.norm(h))
 
 
 def surroundings(x: Rows, dilation: int) -> Rows:

@@ -41,7 +41,7 @@ class MelUpsampler(nn.Module):
         return nn.ConvTranspose2d(1, 1, (3, kernel), stride=(1, factor), padding=(1, padding))
 
     def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
-        """What each block of a network is shown: the same for all."""
+        """The stretched mel for each block of a network: the same for all."""
         return repeat(self(mel), blocks)
 
     def forward(self, mel: Mel) -> Stretched:
@@ -59,7 +59,7 @@ class BlockUpsamplers(nn.ModuleList):
         self.radius: Samples = upsamplers[0].radius
 
     def per_block(self, mel: Mel, blocks: int) -> Iterator[Stretched]:
-        """What each block of a network is shown, made when its turn comes: all at once would not fit in memory."""
+        """The stretched mel for each block, made when its turn comes: all at once would not fit in memory."""
         if blocks != len(self):
             raise ConfigError(f"{len(self)} upsamplers for a network of {blocks} blocks: give one for each")
         return (upsampler(mel) for upsampler in self)

@@ -3,13 +3,9 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from audiodiff.audio.stft import Spectrum, Stft
-from audiodiff.types import Wave
-
-Magnitudes = Float[Tensor, "batch bins frames"]
+from audiodiff.types import Magnitudes, Wave
 
 TINY = 1e-30
 """Energy that is added before dividing by it."""

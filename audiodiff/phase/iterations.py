@@ -1,4 +1,4 @@
-"""Rounds of running Griffin-Lim on a fixed number of frames, in memory that is taken once."""
+"""GriffinLimIterations of running Griffin-Lim on a fixed number of frames, in memory that is taken once."""
 
 from collections.abc import Iterable
 
@@ -10,8 +10,8 @@ from audiodiff.audio.stft import Stft
 from audiodiff.phase.griffin_lim import TINY
 from audiodiff.phase.mel_constraint import LOUDEST_GAIN, MelConstraint
 
-Rows = Float[Tensor, "frames bins"]
-Bands = Float[Tensor, "frames n_mels"]
+SpectrumRows = Float[Tensor, "frames bins"]
+BandRows = Float[Tensor, "frames n_mels"]
 ComplexRows = Complex[Tensor, "frames bins"]
 Pairs = Float[Tensor, "frames bins 2"]
 """Real and imaginary parts, beside each other as they lie in memory."""
@@ -19,7 +19,7 @@ Line = Float[Tensor, " samples"]
 Trust = Float[Tensor, "frames 1"]
 
 
-class Rounds:
+class GriffinLimIterations:
     """The loop inside `RunningGriffinLim`, without waste.
 
     On so few frames it is bound by memory and by the number of operations, not by arithmetic: so every view is made
@@ -40,8 +40,8 @@ class Rounds:
         self,
         spectrum: ComplexRows,
         consistent: ComplexRows,
-        magnitudes: Rows,
-        bands: Bands,
+        magnitudes: SpectrumRows,
+        bands: BandRows,
         trusts: Iterable[Trust],
         momentum: float,
         past: Line,
@@ -69,7 +69,7 @@ class Rounds:
             before = now
         return spectrum, torch.view_as_complex(before)
 
-    def _energy(self, spectrum: Pairs, out: Rows) -> Rows:
+    def _energy(self, spectrum: Pairs, out: SpectrumRows) -> SpectrumRows:
         torch.mul(spectrum, spectrum, out=self.squares)
         return torch.add(self.real_squares, self.imaginary_squares, out=out)
 
@@ -101,7 +101,7 @@ class Overlap:
 class Rescaling:
     """`MelConstraint.by_frames` of one tensor, in place, without most of the filterbank's zeros."""
 
-    def __init__(self, constraint: MelConstraint, magnitudes: Rows) -> None:
+    def __init__(self, constraint: MelConstraint, magnitudes: SpectrumRows) -> None:
         self.power, heard = constraint.power, slice(*constraint.to_bands.span)
         self.magnitudes, factor = magnitudes, torch.empty_like(magnitudes)
         self.powers = magnitudes if self.power == 1 else torch.empty_like(magnitudes)
@@ -116,7 +116,7 @@ class Rescaling:
             constraint.uncovered[covered],
         )
 
-    def __call__(self, bands: Bands) -> None:
+    def __call__(self, bands: BandRows) -> None:
         """Scale the magnitudes to these bands."""
         bands = bands[:, self.heard]
         if self.power != 1:

@@ -10,8 +10,8 @@ from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.spec import MelSpec
 from audiodiff.phase.banded import BandedProduct
-from audiodiff.phase.griffin_lim import Magnitudes, Revise
-from audiodiff.types import Mel
+from audiodiff.phase.griffin_lim import Revise
+from audiodiff.types import Magnitudes, Mel
 
 LOUDEST_GAIN = 1e4
 
@@ -58,7 +58,7 @@ class MelConstraint(nn.Module):
         return magnitudes * (factor if self.power == 1 else factor.pow(1 / self.power))
 
     def revision(self, magnitudes: Magnitudes, mel: Mel) -> Revise:
-        """How Griffin-Lim improves estimated magnitudes while it searches for phases.
+        """Revision by which Griffin-Lim improves estimated magnitudes while it searches for phases.
 
         Every iteration strives for what lies between the estimate and the magnitudes that it reached, half way
         at first, wholly the latter at last, scaled to the mel. (Masuyama et al. 2023 find magnitudes and phases

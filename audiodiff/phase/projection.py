@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from audiodiff.audio.stft import Stft
-from audiodiff.phase.griffin_lim import Magnitudes, griffin_lim
-from audiodiff.types import Wave
+from audiodiff.phase.griffin_lim import griffin_lim
+from audiodiff.types import Magnitudes, Wave
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,24 +5,24 @@ import math
 import torch
 
 from audiodiff.audio.stft import Stft
-from audiodiff.phase.iterations import Bands, Line, Rounds, Rows
+from audiodiff.phase.iterations import BandRows, GriffinLimIterations, Line, SpectrumRows
 from audiodiff.phase.mel_constraint import MelConstraint
 
-BLOCK = 16
+ADVANCE = 16
 """Frames that enter the window, and leave it, at a time."""
 
 LOOK_AHEAD = 32
 """Frames behind those that leave the window next: the future that their phases are fitted to."""
 
 MOMENTUM = 0.99
-NEGLIGIBLE = 1e-8
+_NEGLIGIBLE = 1e-8
 """A sum of squared windows by which nothing is divided."""
 
 
 class RunningGriffinLim:
     """Fast Griffin-Lim (Perraudin et al. 2013, alg. 2) on the latest frames; what is behind them stays as it is.
 
-    `BLOCK` frames at a time join the window with random phases, fixed for each frame; all in it are iterated,
+    `ADVANCE` frames at a time join the window with random phases, fixed for each frame; all in it are iterated,
     overlapped with those that have left; then the oldest leave (RTISI-LA, Zhu et al. 2007, by blocks). Every frame
     takes part in about `iterations` of them, and what it strives for is revised on the way, as in
     `MelConstraint.revision`. The same arithmetic is done in the same shapes however the magnitudes are cut into
@@ -31,7 +31,7 @@ class RunningGriffinLim:
 
     def __init__(self, stft: Stft, constraint: MelConstraint, iterations: int) -> None:
         self.stft, self.constraint = stft, constraint
-        self.rounds = max(1, round(iterations * BLOCK / (BLOCK + LOOK_AHEAD)))
+        self.rounds = max(1, round(iterations * ADVANCE / (ADVANCE + LOOK_AHEAD)))
         self.generator = torch.Generator().manual_seed(0)
         self.waiting = self.magnitudes = stft.window.new_empty(0, stft.bins)
         self.waiting_bands = self.bands = stft.window.new_empty(0, len(constraint.filters))
@@ -40,24 +40,24 @@ class RunningGriffinLim:
         overlap = (stft.segments - 1) * stft.hop_length
         self.past = self.past_norm = stft.window.new_zeros(overlap)
         self.finished = stft.window.new_empty(0)
-        self.iteration = Rounds(stft, constraint, BLOCK + LOOK_AHEAD)
+        self.iteration = GriffinLimIterations(stft, constraint, ADVANCE + LOOK_AHEAD)
         self.norms: dict[int, Line] = {}
         self.left = self.given = 0
 
     @property
     def lag(self) -> int:
-        """How many frames later than the magnitudes the waveform comes, after whole blocks."""
+        """Frames by which the waveform comes later than the magnitudes, after whole blocks."""
         return LOOK_AHEAD + -(-self.stft.left // self.stft.hop_length)
 
     @torch.no_grad()
-    def feed(self, magnitudes: Rows, bands: Bands) -> Line:
+    def feed(self, magnitudes: SpectrumRows, bands: BandRows) -> Line:
         """Take the estimated magnitudes and the mel's bands of more frames, return the hops that are finished."""
         self.waiting = torch.cat([self.waiting, magnitudes])
         self.waiting_bands = torch.cat([self.waiting_bands, bands])
-        while len(self.waiting) >= BLOCK:
-            self._join(BLOCK)
-            if len(self.magnitudes) == BLOCK + LOOK_AHEAD:
-                self._leave(BLOCK)
+        while len(self.waiting) >= ADVANCE:
+            self._join(ADVANCE)
+            if len(self.magnitudes) == ADVANCE + LOOK_AHEAD:
+                self._leave(ADVANCE)
         return self._given(len(self.finished) // self.stft.hop_length * self.stft.hop_length)
 
     @torch.no_grad()
@@ -67,10 +67,10 @@ class RunningGriffinLim:
             self._join(len(self.waiting))
         end = self.left + len(self.magnitudes)
         while len(self.magnitudes):
-            self._leave(min(BLOCK, len(self.magnitudes)))
+            self._leave(min(ADVANCE, len(self.magnitudes)))
             if len(self.magnitudes):
                 self._iterate()
-        tail = self.past / self.past_norm.clamp_min(NEGLIGIBLE)
+        tail = self.past / self.past_norm.clamp_min(_NEGLIGIBLE)
         self.finished = torch.cat([self.finished, tail[self._silent() :]])
         return self._given(end * self.stft.hop_length - self.given)
 
@@ -81,7 +81,7 @@ class RunningGriffinLim:
         return given
 
     def _silent(self) -> int:
-        """How many samples at the head of the window's overlap lie before the start of the waveform."""
+        """Samples at the head of the window's overlap that lie before the start of the waveform."""
         return max(0, self.stft.left - self.left * self.stft.hop_length)
 
     def _join(self, n_frames: int) -> None:
@@ -95,9 +95,9 @@ class RunningGriffinLim:
         self._iterate()
 
     def _iterate(self) -> None:
-        n_frames, share = len(self.magnitudes), 1 / (self.rounds * (1 + LOOK_AHEAD / BLOCK))
+        n_frames, share = len(self.magnitudes), 1 / (self.rounds * (1 + LOOK_AHEAD / ADVANCE))
         if self.iteration.n_frames != n_frames:
-            self.iteration = Rounds(self.stft, self.constraint, n_frames)
+            self.iteration = GriffinLimIterations(self.stft, self.constraint, n_frames)
         done = torch.arange(1, self.rounds + 1, device=self.trust.device).view(-1, 1, 1)
         trusts = (self.trust + done * (share / 2)).clamp_max_(1)
         window = self.spectrum, self.consistent, self.magnitudes, self.bands
@@ -109,7 +109,7 @@ class RunningGriffinLim:
         frames = torch.fft.irfft(self.spectrum[:n_frames], n=self.stft.n_fft) * self.stft.window
         wave, norm = self.stft.overlapped(frames, self.past), self._norm(n_frames)
         done = n_frames * self.stft.hop_length
-        fresh = wave[:done] / norm[:done].clamp_min(NEGLIGIBLE)
+        fresh = wave[:done] / norm[:done].clamp_min(_NEGLIGIBLE)
         self.finished = torch.cat([self.finished, fresh[self._silent() :]])
         self.past, self.past_norm = wave[done:], norm[done:]
         self.magnitudes, self.spectrum = self.magnitudes[n_frames:], self.spectrum[n_frames:]
@@ -120,7 +120,7 @@ class RunningGriffinLim:
     def _gain(self) -> Line:
         """One over the sum of the squared windows; zero where there is no signal yet or any more."""
         n_frames = len(self.magnitudes)
-        gain = 1 / self._norm(n_frames).clamp_min(NEGLIGIBLE)
+        gain = 1 / self._norm(n_frames).clamp_min(_NEGLIGIBLE)
         gain[: self._silent()] = 0
         gain[self.stft.left + n_frames * self.stft.hop_length :] = 0
         return gain

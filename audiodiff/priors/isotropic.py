@@ -26,7 +26,7 @@ class Isotropic(nn.Module):
         """There is no mean."""
 
     def condition(self, mel: Mel) -> Conditioning:
-        """What the network is told: the mel."""
+        """Condition of the network: the mel."""
         return Conditioning(mel=mel)
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:

@@ -12,7 +12,7 @@ from audiodiff.phase.griffin_lim import griffin_lim
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.types import Mel, Wave
 
-Rows = Float[Tensor, "batch values"]
+FlatMels = Float[Tensor, "batch values"]
 
 
 class MelLatent(MelInversion):
@@ -29,11 +29,11 @@ class MelLatent(MelInversion):
         compression = MelCompression(mel)
         self.lowest = compression.store(torch.full((1, mel.n_mels, 1), compression.lowest)).amin().item()
 
-    def encode(self, x: Wave, cond: Conditioning) -> Rows:
+    def encode(self, x: Wave, cond: Conditioning) -> FlatMels:
         """From waveforms of whole frames to the values of their mels."""
         return self.rows(self.front_end(x)[..., : x.shape[-1] // self.hop_length])
 
-    def decode(self, r: Rows, cond: Conditioning) -> Wave:
+    def decode(self, r: FlatMels, cond: Conditioning) -> Wave:
         """The sound of the mels, by inversion."""
         return self.condition(self.mel(r)).need_mean()
 
@@ -41,20 +41,20 @@ class MelLatent(MelInversion):
         """From white noise to this prior's noise: here the same."""
         return white
 
-    def rows(self, mel: Mel | Bool[Tensor, "batch n_mels frames"]) -> Rows | Bool[Tensor, "batch values"]:
+    def rows(self, mel: Mel | Bool[Tensor, "batch n_mels frames"]) -> FlatMels | Bool[Tensor, "batch values"]:
         """Lay the frames of every mel, or of a mask over one, one after the other."""
         return mel.mT.flatten(1)
 
-    def mel(self, r: Rows) -> Mel:
+    def mel(self, r: FlatMels) -> Mel:
         """The mels of flat rows, with nothing below what counts as silence."""
         return r.unflatten(1, (-1, self.n_mels)).mT.clamp_min(self.lowest)
 
-    def decode_near(self, r: Rows, wave: Wave) -> Wave:
+    def decode_near(self, r: FlatMels, wave: Wave) -> Wave:
         """The sound of the mels with phases that start from those of `wave`."""
         magnitudes = self.magnitudes(self.mel(r))
         return griffin_lim(magnitudes, torch.sgn(self.stft(wave)), self.stft, self.iterations)
 
-    def attenuated(self, r: Rows, wave: Wave) -> Wave:
+    def attenuated(self, r: FlatMels, wave: Wave) -> Wave:
         """`wave` with every band made as quiet as the mels say, and nothing made louder: a Wiener filter's work."""
         ours, theirs = self.mel(r), self.front_end(wave)[..., : wave.shape[-1] // self.hop_length]
         gain = self.envelope(ours) / self.envelope(theirs)

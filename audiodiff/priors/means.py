@@ -10,7 +10,7 @@ from audiodiff.errors import MelError
 from audiodiff.phase.running_griffin_lim import RunningGriffinLim
 from audiodiff.types import Mel, Wave
 
-BLOCK = 32
+MEAN_BLOCK = 32
 """Mel frames whose magnitudes are estimated at a time: whole blocks of Griffin-Lim, and no more to wait for."""
 
 
@@ -24,13 +24,13 @@ class MagnitudeEstimator(Protocol):
         """Estimate those of whole mels."""
         ...
 
-    def blockwise(self) -> "BlockwiseMagnitudes":
+    def blockwise(self) -> "MagnitudeStream":
         """Begin with one mel that comes block by block."""
         ...
 
 
 @runtime_checkable
-class BlockwiseMagnitudes(Protocol):
+class MagnitudeStream(Protocol):
     """Estimates the magnitudes of one mel that comes block by block."""
 
     def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "_ bins"]:
@@ -48,8 +48,8 @@ class MeanStream:
     def __init__(self, magnitudes: MagnitudeEstimator, griffin_lim: RunningGriffinLim) -> None:
         self.magnitudes = magnitudes.blockwise()
         self.griffin_lim = griffin_lim
-        self.wanted = magnitudes.frame_radius + BLOCK
-        self.lag = magnitudes.frame_radius + BLOCK - 1 + griffin_lim.lag
+        self.wanted = magnitudes.frame_radius + MEAN_BLOCK
+        self.lag = magnitudes.frame_radius + MEAN_BLOCK - 1 + griffin_lim.lag
         self.waiting: Mel | None = None
         self.bands = griffin_lim.bands
 
@@ -60,7 +60,7 @@ class MeanStream:
         while waiting.shape[-1] >= self.wanted:
             block, waiting = waiting[..., : self.wanted], waiting[..., self.wanted :]
             waves.append(self._invert(block, last=False))
-            self.wanted = BLOCK
+            self.wanted = MEAN_BLOCK
         self.waiting = waiting
         return torch.cat(waves).unsqueeze(0)
 

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.nnls import MelToLinear
 from audiodiff.mel.spec import MelSpec
-from audiodiff.phase.griffin_lim import Magnitudes
-from audiodiff.types import Mel
+from audiodiff.types import Magnitudes, Mel
 
 
 class NnlsMagnitudes(nn.Module):

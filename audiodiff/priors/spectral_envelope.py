@@ -35,7 +35,7 @@ class SpectralEnvelope(nn.Module):
         """There is no mean."""
 
     def condition(self, mel: Mel) -> Conditioning:
-        """What the network is told: the mel."""
+        """Condition of the network: the mel."""
         return Conditioning(mel=mel)
 
     def encode(self, x: Wave, cond: Conditioning) -> Wave:

@@ -6,7 +6,7 @@ from torch import Tensor
 from audiodiff.types import Samples
 
 
-class Tape:
+class FrameBuffer:
     """Everything is addressed by absolute frame; the last dimension holds `width` values of each frame."""
 
     def __init__(self, width: Samples) -> None:

@@ -1,4 +1,4 @@
-"""What strangers hand to a vocoder: mels, lengths, seeds, options, and the checks that they go through."""
+"""Input of a vocoder from strangers: mels, lengths, seeds, options, and the checks that they go through."""
 
 from collections.abc import Callable, Sequence
 from typing import TypedDict
@@ -16,8 +16,8 @@ from audiodiff.types import AnyMel, Mel, OneMel, OneWave, Samples, Wave
 Lengths = Sequence[int] | Tensor
 
 
-class Options(TypedDict, total=False):
-    """How to vocode; every key may be left out.
+class VocodeOptions(TypedDict, total=False):
+    """Options of vocoding; every key may be left out.
 
     `steps` is the number of network steps or the very grid, `sampler` one of `audiodiff.diffusion.SAMPLERS`; None takes
     the model's own. `seed` is one for all mels or one for each; the same seed gives the same waveform.

@@ -9,8 +9,8 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times, bound_network
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior
-from audiodiff.streaming.frame_buffer import Tape
-from audiodiff.streaming.replay import Rehearsal
+from audiodiff.streaming.frame_buffer import FrameBuffer
+from audiodiff.streaming.replay import SamplerReplay
 from audiodiff.types import Mel, Noise, Samples, Wave
 
 
@@ -49,19 +49,19 @@ class ModelStream:
         self.model, self.prior = model, model.prior
         self.around = model.frames_around(model.radius)
         self.around_prior = model.frames_around(model.prior.radius)
-        self.rehearsal = Rehearsal(model.denoiser, sampler, times, model.mel.hop_length)
+        self.replay = SamplerReplay(model.denoiser, sampler, times, model.mel.hop_length)
         self.scale = model.start_scale(times)
-        self.mel = Tape(1)
+        self.mel = FrameBuffer(1)
         self.noise = ShapedNoise(self.prior, self.mel, noise, model.mel.hop_length, self.around_prior)
         self.means = self.prior.means()
-        self.mean = None if self.means is None else Tape(model.mel.hop_length)
+        self.mean = None if self.means is None else FrameBuffer(model.mel.hop_length)
         self.finished = 0
         self.every_step = every_step
 
     @property
     def lag(self) -> int:
         """In frames; computed from the receptive radius of prior and network, and the number of network calls."""
-        return self._prior_lag + self.around * len(self.rehearsal.answers)
+        return self._prior_lag + self.around * len(self.replay.outputs)
 
     @property
     def _prior_lag(self) -> int:
@@ -84,33 +84,33 @@ class ModelStream:
     def _advance(self, ready: int, *, last: bool) -> Wave:
         """Let every network call go as far as it can; `ready` is where the first one may look."""
         ready = max(0, ready)
-        for turn, answer in enumerate(self.rehearsal.answers):
+        for turn, output in enumerate(self.replay.outputs):
             end = ready if last else ready - self.around
-            if end > answer.end:
-                start = max(0, answer.end - self.around)
+            if end > output.end:
+                start = max(0, output.end - self.around)
                 said = self._ask(turn, start, ready)
                 hop = self.model.mel.hop_length
-                answer.append(said[..., (answer.end - start) * hop : (end - start) * hop])
-            ready = answer.end
+                output.append(said[..., (output.end - start) * hop : (end - start) * hop])
+            ready = output.end
         return self._finish(ready)
 
     def _ask(self, turn: int, start: int, end: int) -> Tensor:
-        question = self.rehearsal.question(*self._beginning(start, end), turn, start, end)
+        call = self.replay.call(*self._beginning(start, end), turn, start, end)
         network = bound_network(self.model.denoiser.network, self._cond(start, end))
-        return network(question.x, question.label)
+        return network(call.x, call.label)
 
     def _finish(self, end: int) -> Wave:
         start, self.finished = self.finished, end
         if start == end:
-            rows = self.rehearsal.n_states if self.every_step else 1
+            rows = self.replay.n_states if self.every_step else 1
             return self.scale.new_empty(rows, 0, dtype=torch.float32)
-        states = self.rehearsal.states(*self._beginning(start, end), start, end)
+        states = self.replay.states(*self._beginning(start, end), start, end)
         cond = self._cond(start, end)
         waves = [self.prior.decode(state, cond) for state in (states if self.every_step else states[-1:])]
         needed = end - max(self.around, self.around_prior)
-        tapes = [self.mel, *self.rehearsal.answers, *self.noise.draws, *([] if self.mean is None else [self.mean])]
-        for tape in tapes:
-            tape.forget(before=needed)
+        buffers = [self.mel, *self.replay.outputs, *self.noise.draws, *([] if self.mean is None else [self.mean])]
+        for buffer in buffers:
+            buffer.forget(before=needed)
         return torch.cat(waves)
 
     def _beginning(self, start: int, end: int) -> tuple[Wave, Noise]:
@@ -126,9 +126,11 @@ class ModelStream:
 class ShapedNoise:
     """The prior's noise, draw by draw, on any stretch of the mel that is still there."""
 
-    def __init__(self, prior: LocalPrior, mel: Tape, white: AddressedNoise, hop_length: Samples, around: int) -> None:
+    def __init__(
+        self, prior: LocalPrior, mel: FrameBuffer, white: AddressedNoise, hop_length: Samples, around: int
+    ) -> None:
         self.prior, self.mel, self.white, self.hop_length, self.around = prior, mel, white, hop_length, around
-        self.draws: list[Tape] = []
+        self.draws: list[FrameBuffer] = []
 
     def on(self, start: int, end: int) -> Noise:
         """Noise for a walk over the frames from `start` to `end`; each call is the next draw."""
@@ -141,11 +143,11 @@ class ShapedNoise:
 
     def _read(self, draw: int, start: int, end: int) -> Tensor:
         if draw == len(self.draws):
-            self.draws.append(Tape(self.hop_length))
-        tape = self.draws[draw]
-        if end > tape.end:
-            tape.append(self._shaped(draw, tape.end, end))
-        return tape.read(start, end)
+            self.draws.append(FrameBuffer(self.hop_length))
+        buffer = self.draws[draw]
+        if end > buffer.end:
+            buffer.append(self._shaped(draw, buffer.end, end))
+        return buffer.read(start, end)
 
     def _shaped(self, draw: int, start: int, end: int) -> Wave:
         hop, around = self.hop_length, self.around

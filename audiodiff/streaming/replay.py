@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, LearnedVariance, Sampler, Times
 from audiodiff.errors import ConfigError
-from audiodiff.streaming.frame_buffer import Tape
+from audiodiff.streaming.frame_buffer import FrameBuffer
 from audiodiff.types import Noise, Samples, Time, Wave
 
 
@@ -28,78 +28,78 @@ class PointwiseError(ConfigError):
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What the network is asked: its input and the label of the noise level."""
+class NetworkCall:
+    """Arguments of a network call: its input and the label of the noise level."""
 
     x: Wave
     label: Time
 
 
-class Unanswered(Exception):  # noqa: N818 (it is no error)
-    """Ends a rehearsal at the call that has no answer yet."""
+class PendingCall(Exception):  # noqa: N818 (it is no error)
+    """Ends a replay at the call whose output is not known yet."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, call: NetworkCall) -> None:
         super().__init__()
-        self.question = question
+        self.call = call
 
 
-class Prompter(nn.Module):
-    """Stands in for the network of a sampler: it repeats `answers`, then raises `Unanswered`."""
+class ReplayNetwork(nn.Module):
+    """Stands in for the network of a sampler: it repeats `outputs`, then raises `PendingCall`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: list[Tensor] = []
+        self.outputs: list[Tensor] = []
         self.calls = 0
 
     def forward(self, x: Wave, label: Time, cond: Conditioning) -> Tensor:
-        """Give the answer to the next call."""
-        if self.calls == len(self.answers):
-            raise Unanswered(Question(x, label))
+        """Return the output of the next call."""
+        if self.calls == len(self.outputs):
+            raise PendingCall(NetworkCall(x, label))
         self.calls += 1
-        return self.answers[self.calls - 1]
+        return self.outputs[self.calls - 1]
 
 
-class Rehearsal:
-    """A sampler with its grid, and what the network has answered so far, one tape for each of its calls.
+class SamplerReplay:
+    """A sampler with its grid, and the outputs of the network so far, in one buffer for each of its calls.
 
     Raises `PointwiseError` for a sampler whose number of calls depends on the signal.
     """
 
     def __init__(self, denoiser: Denoiser, sampler: Sampler, times: Times, hop_length: Samples) -> None:
         self.sampler, self.times = sampler, times
-        self.prompter = Prompter()
+        self.stand_in = ReplayNetwork()
         self.denoiser = Denoiser(
-            network=self.prompter, schedule=denoiser.schedule, prediction=denoiser.prediction
+            network=self.stand_in, schedule=denoiser.schedule, prediction=denoiser.prediction
         ).requires_grad_(False)
         n_calls, self.n_states = self._count()
-        self.answers = [Tape(hop_length) for _ in range(n_calls)]
+        self.outputs = [FrameBuffer(hop_length) for _ in range(n_calls)]
 
-    def question(self, x: Wave, noise: Noise, turn: int, start: int, end: int) -> Question:
-        """What call number `turn` asks about the frames from `start` to `end`; `x` is the first state there."""
+    def call(self, x: Wave, noise: Noise, turn: int, start: int, end: int) -> NetworkCall:
+        """Arguments of call number `turn` on the frames from `start` to `end`; `x` is the first state there."""
         try:
-            self._run(x, noise, [tape.read(start, end) for tape in self.answers[:turn]])
-        except Unanswered as unanswered:
-            return unanswered.question
+            self._run(x, noise, [buffer.read(start, end) for buffer in self.outputs[:turn]])
+        except PendingCall as pending:
+            return pending.call
         raise PointwiseError
 
     def states(self, x: Wave, noise: Noise, start: int, end: int) -> list[Wave]:
-        """The states after every step on the frames from `start` to `end`, where all calls have been answered."""
+        """The states after every step on the frames from `start` to `end`, where the outputs of all calls are known."""
         try:
-            return self._run(x, noise, [tape.read(start, end) for tape in self.answers])
-        except Unanswered as unanswered:
-            raise PointwiseError from unanswered
+            return self._run(x, noise, [buffer.read(start, end) for buffer in self.outputs])
+        except PendingCall as pending:
+            raise PointwiseError from pending
 
-    def _run(self, x: Wave, noise: Noise, answers: list[Tensor]) -> list[Wave]:
-        self.prompter.answers, self.prompter.calls = answers, 0
+    def _run(self, x: Wave, noise: Noise, outputs: list[Tensor]) -> list[Wave]:
+        self.stand_in.outputs, self.stand_in.calls = outputs, 0
         return list(self.sampler(self.denoiser.bind(Conditioning()), self.denoiser.schedule, x, self.times, noise))
 
     def _count(self) -> tuple[int, int]:
-        """The numbers of calls and of states, found by answering about no samples at all."""
+        """The numbers of calls and of states, found by a run over no samples at all."""
         nothing = torch.empty(1, 0)
-        answer = nothing.new_empty(1, 2, 0) if isinstance(self.denoiser.prediction, LearnedVariance) else nothing
-        answers: list[Tensor] = []
+        output = nothing.new_empty(1, 2, 0) if isinstance(self.denoiser.prediction, LearnedVariance) else nothing
+        outputs: list[Tensor] = []
         while True:
             try:
-                return len(answers), len(self._run(nothing, torch.empty_like, answers))
-            except Unanswered:
-                answers.append(answer)
+                return len(outputs), len(self._run(nothing, torch.empty_like, outputs))
+            except PendingCall:
+                outputs.append(output)

@@ -23,7 +23,7 @@ class TiledCalls(Protocol):
 
     @property
     def ahead(self) -> int:
-        """How many frames of the mel the first call must be able to see behind those of its tile."""
+        """Frames of the mel behind those of its tile that the first call must be able to see."""
         ...
 
     @property
@@ -32,7 +32,7 @@ class TiledCalls(Protocol):
         ...
 
     def end_of_tile(self, frame: int) -> int:
-        """Where the tile that holds a frame ends."""
+        """End of the tile that holds a frame."""
         ...
 
     def feed(
@@ -77,14 +77,14 @@ class TiledStream(ModelStream):
         live: bool = False,
     ) -> None:
         super().__init__(model, sampler=sampler, times=times, noise=noise, every_step=every_step)
-        self.live, self.calls = live, network.in_tiles(len(self.rehearsal.answers))
+        self.live, self.calls = live, network.in_tiles(len(self.replay.outputs))
         self.piece = max(self.calls.tile, FEW)
 
     @property
     def lag(self) -> int:
         """In frames; computed from how far prior and network see, and the number of network calls."""
         wait = 0 if self.live else self.calls.tile - 1
-        return self._prior_lag + self.calls.ahead + (self.calls.delay + wait) * len(self.rehearsal.answers)
+        return self._prior_lag + self.calls.ahead + (self.calls.delay + wait) * len(self.replay.outputs)
 
     def _advance(self, ready: int, *, last: bool) -> Wave:
         fed = self.calls.fed
@@ -97,19 +97,19 @@ class TiledStream(ModelStream):
 
     def _through(self, end: int, *, last: bool) -> int:
         """Let every call go on up to frame `end`, or to where the call before has come; return the last one's place."""
-        for turn, answer in enumerate(self.rehearsal.answers):
+        for turn, output in enumerate(self.replay.outputs):
             while (start := self.calls.fed[turn]) < end:
                 stop = end if turn == 0 else self.calls.end_of_tile(start)
                 if stop > end and not self.live:
                     break
                 stop = min(stop, end)
-                answer.append(self._fed(turn, start, stop, last=last and stop == end))
-            end = answer.end
+                output.append(self._fed(turn, start, stop, last=last and stop == end))
+            end = output.end
         return end
 
     def _fed(self, turn: int, start: int, end: int, *, last: bool) -> Tensor:
-        question = self.rehearsal.question(*self._beginning(start, end), turn, start, end)
-        return self.calls.feed(turn, question.x, question.label, self._cond(start, end), self._frames, last=last)
+        call = self.replay.call(*self._beginning(start, end), turn, start, end)
+        return self.calls.feed(turn, call.x, call.label, self._cond(start, end), self._frames, last=last)
 
     def _frames(self, start: int, end: int) -> Mel:
         return self.mel.read(start, min(end, self.mel.end))

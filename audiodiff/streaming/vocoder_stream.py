@@ -1,4 +1,4 @@
-"""What `Vocoder.stream` returns."""
+"""A vocoder's stream, as `Vocoder.stream` returns it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ from audiodiff.errors import StreamError
 from audiodiff.streaming.model_stream import ModelStream
 from audiodiff.types import Mel, Samples
 
-TILE = 512
+_TILE = 512
 """Frames that are vocoded at a time, which bounds the memory."""
 
 
@@ -38,7 +38,7 @@ class VocoderStream:
 
     @property
     def latency(self) -> Samples:
-        """How far ahead of the samples that it returns the mel must have been fed, at most."""
+        """Distance by which the mel must have been fed ahead of the samples that are returned, at most."""
         return self._stream.lag * self._stream.model.mel.hop_length
 
     @torch.inference_mode()
@@ -51,7 +51,7 @@ class VocoderStream:
             raise StreamError("the stream was flushed, its waveform is complete: begin another one for another mel")
         batch = self._checked(mel)
         with self._precision():
-            waves = [self._stream.feed(piece) for piece in batch.split(TILE, dim=-1)]
+            waves = [self._stream.feed(piece) for piece in batch.split(_TILE, dim=-1)]
         return torch.cat(waves, dim=-1)[0]
 
     @torch.inference_mode()

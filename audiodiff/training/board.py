@@ -1,4 +1,4 @@
-"""Where the sounds and pictures of a preview go: TensorBoard or Weights & Biases."""
+"""Boards for the sounds and pictures of a preview: TensorBoard or Weights & Biases."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What `debug=overfit` needs."""
+"""Callbacks for `debug=overfit`."""
 
 import lightning as L
 from torch import Tensor

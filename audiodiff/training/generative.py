@@ -1,4 +1,4 @@
-"""How a generator is trained: clips of one length, the ids of what they hold, and the objective over them."""
+"""Training of generators: clips of one length, the ids of what they hold, and the objective over them."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ from audiodiff.training.noising import DrawTimes, balanced
 from audiodiff.training.objective import Distance, Losses, Weight
 from audiodiff.types import Hertz, Wave
 
-Embed = Callable[[Wave, Hertz], Embedding]
+_Embed = Callable[[Wave, Hertz], Embedding]
 
 
 class ClipFeatures:
@@ -25,7 +25,7 @@ class ClipFeatures:
     (waves [batch, samples], sample_rate) to [batch, embedding_size], such as `audiodiff.integrations.clap`'s.
     """
 
-    def __init__(self, *, model: GenerativeModel, embed: Embed | None = None) -> None:
+    def __init__(self, *, model: GenerativeModel, embed: _Embed | None = None) -> None:
         if (embed is not None) != bool(model.embedding_size):
             raise ConfigError(
                 f"a model with embedding_size {model.embedding_size} "

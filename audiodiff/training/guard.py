@@ -14,7 +14,7 @@ from audiodiff.errors import InputError, TrainingError
 
 
 @dataclass(frozen=True, eq=False)
-class Draw:
+class CheckedBatch:
     """A batch, the seed of what was drawn for it, and the loss that came of it."""
 
     batch: dict[str, Tensor]
@@ -26,9 +26,9 @@ class Guard:
     """Remembers the batches of the step under way, several where gradients accumulate."""
 
     def __init__(self) -> None:
-        self.draws: list[Draw] = []
+        self.draws: list[CheckedBatch] = []
 
-    def remember(self, draw: Draw) -> None:
+    def remember(self, draw: CheckedBatch) -> None:
         """Keep a batch until its step is checked."""
         self.draws.append(draw)
 
@@ -50,7 +50,7 @@ class Guard:
             f"batch are in {path}; the same settings with replay={path} repeat it and name the operation at fault"
         )
 
-    def _keep(self, module: L.LightningModule, draws: list[Draw]) -> Path:
+    def _keep(self, module: L.LightningModule, draws: list[CheckedBatch]) -> Path:
         path = Path(module.trainer.default_root_dir) / "nan" / f"step{module.global_step}-rank{module.global_rank}.pt"
         path.parent.mkdir(parents=True, exist_ok=True)
         objective: Any = module.objective

@@ -10,17 +10,16 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import ddim, diffuse, uniform, uniform_times
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.phase.griffin_lim import Magnitudes
 from audiodiff.priors import MelInversion
 from audiodiff.training.objective import Losses
 from audiodiff.training.spectral_loss import MultiResolutionStft
-from audiodiff.types import Mel, Time, Wave
+from audiodiff.types import Magnitudes, Mel, Time, Wave
 
-Kept = Float[Tensor, "batch bins 1"]
+_Kept = Float[Tensor, "batch bins 1"]
 """One where a loss counts a bin, zero where it does not."""
-NOTHING = 5e-5
+_NOTHING = 5e-5
 """An STFT magnitude that 16-bit audio's rounding alone exceeds (window 1024): below it is no recording."""
-NEGLIGIBLE = 1e-5
+_NEGLIGIBLE = 1e-5
 """100 dB below a clip's loudest bin: what is left above its old band when a recording is resampled upwards."""
 INNER = slice(2, -2)
 """Frames at the ends of a crop see zeros where the mel saw sound."""
@@ -61,12 +60,12 @@ class Endpoint(nn.Module):
         }
 
     def state(self, x_0: Wave, eps: Wave, cond: Conditioning) -> tuple[Wave, Time]:
-        """Where the network is asked for x_0: on the way from the target to noise, at a time drawn uniformly."""
+        """A state on the way from the target to noise, and its time, drawn uniformly."""
         schedule = self.model.denoiser.schedule
         t = uniform_times(schedule, len(x_0)).to(x_0)
         return diffuse(x_0, eps, t, schedule), t
 
-    def _distance(self, error: Wave, kept: Kept, cond: Conditioning) -> Float[Tensor, ""]:
+    def _distance(self, error: Wave, kept: _Kept, cond: Conditioning) -> Float[Tensor, ""]:
         prior = inversion_prior(self.model)
         weight = prior.envelope(cond.need_mel()).pow(-self.whitening) * kept
         weight = weight / weight.mean(dim=(1, 2), keepdim=True).clamp_min(1e-8)
@@ -126,13 +125,13 @@ class MagnitudeMatch(nn.Module):
         return {"loss": ratio + whitened + self.peaks * plain, "log_ratio": ratio.detach()}
 
 
-def held(magnitudes: Magnitudes) -> Kept:
+def held(magnitudes: Magnitudes) -> _Kept:
     """One for every bin at which a clip holds something, zero where it holds nothing, as above its band.
 
     The maximum over the inner frames decides, so a bin that is silent for a while still counts.
     """
     loudest = magnitudes[..., INNER].amax(dim=-1, keepdim=True)
-    return (loudest > NOTHING).float() * (loudest > NEGLIGIBLE * loudest.amax(dim=1, keepdim=True))
+    return (loudest > _NOTHING).float() * (loudest > _NEGLIGIBLE * loudest.amax(dim=1, keepdim=True))
 
 
 def inversion_prior(model: DiffusionModel) -> MelInversion:

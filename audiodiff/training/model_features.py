@@ -42,7 +42,7 @@ class MelFeatures:
         return {"wave": wave[: frames * self.hop_length], "mel": spoken[:, :frames]}
 
     def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What a model learns from, given a batch of these where it trains: the same."""
+        """The tensors that a model learns from, given a batch of these where it trains: the same."""
         return batch
 
 

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from audiodiff.noise import seed_of
-from audiodiff.training.guard import Draw, Guard
+from audiodiff.training.guard import CheckedBatch, Guard
 
 
 class Training(L.LightningModule):
@@ -43,7 +43,7 @@ class Training(L.LightningModule):
         seed = seed_of(self.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(seed)
         losses = self.objective(**batch)
-        self.guard.remember(Draw(batch=batch, seed=seed, loss=losses["loss"].detach()))
+        self.guard.remember(CheckedBatch(batch=batch, seed=seed, loss=losses["loss"].detach()))
         self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
         return losses["loss"]
 

@@ -1,4 +1,4 @@
-"""What is minimized: ordinary modules, called with the tensors of a batch, that return named losses."""
+"""Objectives: ordinary modules, called with the tensors of a batch, that return named losses."""
 
 from collections.abc import Callable
 from functools import partial

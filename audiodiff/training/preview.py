@@ -16,7 +16,7 @@ from audiodiff.training.board import Board, boards, compare
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Hertz, Mel, Samples, Wave
 
-Grid = Callable[[Schedule], Times]
+_Grid = Callable[[Schedule], Times]
 
 
 class Preview(L.Callback):
@@ -27,7 +27,7 @@ class Preview(L.Callback):
     on the averaged weights, because the weight-averaging callback swaps them in for validation.
     """
 
-    def __init__(self, *, sampler: Sampler, grid: Grid, clips: int = 3) -> None:
+    def __init__(self, *, sampler: Sampler, grid: _Grid, clips: int = 3) -> None:
         self.sampler = sampler
         self.grid = grid
         self.clips = clips
@@ -57,14 +57,16 @@ class Preview(L.Callback):
         }
         pl_module.log_dict(distances, batch_size=len(wave), prog_bar=True, sync_dist=True)
         if batch_idx < self.clips and trainer.is_global_zero:
-            clip = Clip(wave, generated, batch["wave"], batch["mel"], model.mel.sample_rate, model.mel.hop_length)
+            clip = PreviewClip(
+                wave, generated, batch["wave"], batch["mel"], model.mel.sample_rate, model.mel.hop_length
+            )
             for board in boards(trainer.loggers):
                 clip.show(board, batch_idx, trainer.global_step, with_recording=batch_idx not in self.recorded)
             self.recorded.add(batch_idx)
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class PreviewClip:
     """A batch of generated waveforms and their mels beside the recordings; the first of it is shown."""
 
     wave: Wave

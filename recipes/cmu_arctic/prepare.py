@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.download import Archive, unpacked
-from audiodiff.data.recipe import Recording, audio_file, need, run
+from audiodiff.data.recipe import CorpusRecording, audio_file, need, run
 from audiodiff.data.splits import split_of
 from audiodiff.errors import InputError
 
@@ -38,7 +38,7 @@ def download(target: Path, voices: list[str]) -> Path:
     return corpus
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """Every recording that a voice's list of prompts names, if it is there."""
     folders = sorted(corpus.glob("cmu_us_*_arctic"))
     if not folders:
@@ -50,7 +50,7 @@ def recordings(corpus: Path) -> Iterator[Recording]:
             path = audio_file(folder / "wav" / name)
             if path is not None:
                 split = split_of(name, valid=0.02, test=0.02)
-                yield Recording(id=f"{voice}_{name}", path=path, split=split, speaker=voice, text=text)
+                yield CorpusRecording(id=f"{voice}_{name}", path=path, split=split, speaker=voice, text=text)
 
 
 if __name__ == "__main__":

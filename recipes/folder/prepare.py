@@ -9,7 +9,7 @@ its text. By a hash of their names 5 % of the recordings are for validation and 
 from collections.abc import Iterator
 from pathlib import Path
 
-from audiodiff.data.recipe import Recording, audio_files, run
+from audiodiff.data.recipe import CorpusRecording, audio_files, run
 from audiodiff.data.splits import Split, place_of, split_of
 from audiodiff.errors import InputError
 
@@ -32,7 +32,7 @@ def splits(names: list[str]) -> dict[str, Split]:
     return found
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """Every audio file below the folder; its id is its path with dashes."""
     files: dict[str, Path] = {}
     for path in audio_files(corpus):
@@ -45,7 +45,7 @@ def recordings(corpus: Path) -> Iterator[Recording]:
     split = splits(list(files))
     for name, path in files.items():
         parts, text = path.relative_to(corpus).parts, path.with_suffix(".txt")
-        yield Recording(
+        yield CorpusRecording(
             id=name,
             path=path,
             split=split[name],

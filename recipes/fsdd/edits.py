@@ -17,9 +17,9 @@ from audiodiff.data import read_manifest
 from audiodiff.data.clips import MemoryDataset, stacked
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.evaluation.spectral import si_sdr
-from audiodiff.generation.editing import NOTHING_TOLD, Editor, crossed_over
-from audiodiff.generation.generator import DEFAULT, Generator
-from audiodiff.generation.requests import Told
+from audiodiff.generation.editing import UNCONDITIONAL, Editor, crossed_over
+from audiodiff.generation.generator import DEFAULT_GENERATOR, Generator
+from audiodiff.generation.requests import ConditionRequest
 from audiodiff.mel.compression import per_band
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.models.word_classifier import WordClassifier, accuracy, load_classifier
@@ -49,9 +49,9 @@ class Bench:
         items = stacked(MemoryDataset(utterances, ClipFeatures(model=generator.model)))
         return cls(generator, judge, items["wave"], items["label"], steps)
 
-    def editor(self, told: Told = NOTHING_TOLD) -> Editor:
+    def editor(self, request: ConditionRequest = UNCONDITIONAL) -> Editor:
         """An editor that is told nothing, or something."""
-        return Editor(generator=self.generator, told=told, steps=self.steps)
+        return Editor(generator=self.generator, request=request, steps=self.steps)
 
     def masks(self) -> tuple[Tensor, Tensor]:
         """Which values of a mel [n_mels, frames] lie in the gap, and which in bands that reach above the cutoff."""
@@ -79,7 +79,7 @@ def denoising(bench: Bench, snr: float, start: float) -> dict[str, Wave]:
     noise = torch.randn_like(bench.clean)
     level = bench.clean.square().mean(dim=1, keepdim=True).sqrt() * 10 ** (-snr / 20)
     noisy = bench.clean + level * noise
-    known = Told(label=bench.labels.tolist(), draw=False)
+    known = ConditionRequest(label=bench.labels.tolist(), draw=False)
     return {
         f"noise at {snr:g} dB, nothing done": noisy,
         "denoised": bench.editor().denoise(noisy, start=start),
@@ -91,7 +91,7 @@ def inpainting(bench: Bench) -> dict[str, Wave]:
     """A gap of silence in the middle."""
     gapped = bench.clean.clone()
     gapped[:, slice(*GAP)] = 0
-    known = Told(label=bench.labels.tolist(), draw=False)
+    known = ConditionRequest(label=bench.labels.tolist(), draw=False)
     return {
         "gap of 120 ms, nothing done": gapped,
         "inpainted": bench.editor().inpaint(gapped, begin=GAP[0], end=GAP[1]),
@@ -102,7 +102,7 @@ def inpainting(bench: Bench) -> dict[str, Wave]:
 def extension(bench: Bench) -> dict[str, Wave]:
     """Nothing above the cutoff."""
     muffled = crossed_over(bench.clean, torch.zeros_like(bench.clean), CUTOFF / bench.generator.sample_rate)
-    known = Told(label=bench.labels.tolist(), draw=False)
+    known = ConditionRequest(label=bench.labels.tolist(), draw=False)
     return {
         "nothing above 1 kHz, nothing done": muffled,
         "extended": bench.editor().extend_band(muffled, cutoff=CUTOFF),
@@ -132,7 +132,7 @@ def interpolation(bench: Bench) -> list[str]:
 def main() -> None:
     """Print the tables, save a picture of each edit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=DEFAULT)
+    parser.add_argument("--model", default=DEFAULT_GENERATOR)
     parser.add_argument("--classifier", type=Path, default=Path("runs/fsdd_classifier.safetensors"))
     parser.add_argument("--data", type=Path, default=Path("data/fsdd"))
     parser.add_argument("--every", type=int, default=3, help="take every third test clip")

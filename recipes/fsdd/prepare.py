@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.download import Archive, unpacked
-from audiodiff.data.recipe import Recording, audio_files, run
+from audiodiff.data.recipe import CorpusRecording, audio_files, run
 from audiodiff.data.splits import Split
 from audiodiff.errors import InputError
 
@@ -33,7 +33,7 @@ def split_of(index: int) -> Split:
     return "test" if index < 5 else "valid" if index < 7 else "train"
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """Every recording, its text the digit as a word."""
     folder = corpus / "recordings" if (corpus / "recordings").is_dir() else corpus
     files = [path for path in audio_files(folder) if path.stem.count("_") == 2]
@@ -41,7 +41,9 @@ def recordings(corpus: Path) -> Iterator[Recording]:
         raise InputError(f"{folder} holds no <digit>_<speaker>_<index> recordings: give the corpus's folder")
     for path in files:
         digit, speaker, index = path.stem.split("_")
-        yield Recording(id=path.stem, path=path, split=split_of(int(index)), speaker=speaker, text=DIGITS[int(digit)])
+        yield CorpusRecording(
+            id=path.stem, path=path, split=split_of(int(index)), speaker=speaker, text=DIGITS[int(digit)]
+        )
 
 
 if __name__ == "__main__":

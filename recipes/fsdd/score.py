@@ -18,7 +18,7 @@ from audiodiff.data import read_manifest
 from audiodiff.data.clips import MemoryDataset, stacked
 from audiodiff.evaluation.contact_sheet import contact_sheet
 from audiodiff.evaluation.generation import Judged, nearest, score
-from audiodiff.generation.generator import DEFAULT, Generator, Guide
+from audiodiff.generation.generator import DEFAULT_GENERATOR, Generator, Guide
 from audiodiff.models.word_classifier import WordClassifier, accuracy, load_classifier
 from audiodiff.training.generative import ClipFeatures
 from audiodiff.types import Wave
@@ -115,7 +115,7 @@ def sweep_plot(points: Sequence[tuple[float, float, float]], out: Path, real: fl
 def main() -> None:
     """Print the tables, save the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=DEFAULT)
+    parser.add_argument("--model", default=DEFAULT_GENERATOR)
     parser.add_argument("--classifier", type=Path, default=Path("runs/fsdd_classifier.safetensors"))
     parser.add_argument("--data", type=Path, default=Path("data/fsdd"))
     parser.add_argument("--guidance", type=float, nargs="+", default=[0, 1, 1.5, 2, 3, 5])

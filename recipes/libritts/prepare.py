@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.download import Archive, unpacked
-from audiodiff.data.recipe import Recording, audio_files, run
+from audiodiff.data.recipe import CorpusRecording, audio_files, run
 from audiodiff.data.splits import Split
 from audiodiff.errors import InputError
 
@@ -35,7 +35,7 @@ def download(target: Path, parts: list[str]) -> Path:
     return target / "LibriTTS"
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """Every recording of the parts that are there, with its normalized text."""
     parts = sorted(part for part in SHA256 if (corpus / part).is_dir())
     if not parts:
@@ -43,7 +43,7 @@ def recordings(corpus: Path) -> Iterator[Recording]:
     for part in parts:
         for path in audio_files(corpus / part):
             text = path.with_name(f"{path.stem}.normalized.txt")
-            yield Recording(
+            yield CorpusRecording(
                 id=path.stem,
                 path=path,
                 split=SPLITS[part.split("-")[0]],

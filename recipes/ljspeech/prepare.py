@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.download import Archive, unpacked
-from audiodiff.data.recipe import Recording, audio_file, need, run
+from audiodiff.data.recipe import CorpusRecording, audio_file, need, run
 from audiodiff.data.splits import Split, split_of
 
 TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
@@ -33,13 +33,13 @@ def split(utterance_id: str) -> Split:
     return "test" if utterance_id in TEST_IDS else split_of(utterance_id, valid=0.02)
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """The recordings of metadata.csv (id|text|normalized text) that are there."""
     with need(corpus / "metadata.csv", "metadata.csv and wavs/").open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE):
             path = audio_file(corpus / "wavs" / row[0])
             if path is not None:
-                yield Recording(id=row[0], path=path, split=split(row[0]), speaker="linda_johnson", text=row[-1])
+                yield CorpusRecording(id=row[0], path=path, split=split(row[0]), speaker="linda_johnson", text=row[-1])
 
 
 if __name__ == "__main__":

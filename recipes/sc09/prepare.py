@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.download import Archive, unpacked
-from audiodiff.data.recipe import Recording, audio_files, need, run
+from audiodiff.data.recipe import CorpusRecording, audio_files, need, run
 from audiodiff.data.splits import Split
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -31,7 +31,7 @@ def official(corpus: Path, name: str) -> set[str]:
     return {line.removesuffix(".wav") for line in lines}
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """Every recording of a digit; the speaker is the hash that the file's name begins with."""
     valid, test = official(corpus, "validation_list.txt"), official(corpus, "testing_list.txt")
     for word in DIGITS:
@@ -39,7 +39,7 @@ def recordings(corpus: Path) -> Iterator[Recording]:
             name = f"{word}/{path.stem}"
             split: Split = "test" if name in test else "valid" if name in valid else "train"
             speaker = path.stem.split("_nohash_")[0]
-            yield Recording(id=f"{word}_{path.stem}", path=path, split=split, speaker=speaker, text=word)
+            yield CorpusRecording(id=f"{word}_{path.stem}", path=path, split=split, speaker=speaker, text=word)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.download import Archive, unpacked
-from audiodiff.data.recipe import Recording, audio_files, need, run
+from audiodiff.data.recipe import CorpusRecording, audio_files, need, run
 from audiodiff.data.splits import Split
 
 TEST = frozenset({"p360", "p361", "p362", "p363", "p364", "p374", "p376", "s5"})
@@ -32,14 +32,14 @@ def split(speaker: str) -> Split:
     return "test" if speaker in TEST else "valid" if speaker in VALID else "train"
 
 
-def recordings(corpus: Path) -> Iterator[Recording]:
+def recordings(corpus: Path) -> Iterator[CorpusRecording]:
     """Every recording of the first microphone; the transcripts of p315 were lost by the corpus's authors."""
     folder = need(corpus / "wav48_silence_trimmed", "wav48_silence_trimmed/ and txt/")
     for path in audio_files(folder):
         if path.stem.endswith("_mic1"):
             speaker, name = path.parent.name, path.stem.removesuffix("_mic1")
             text = corpus / "txt" / speaker / f"{name}.txt"
-            yield Recording(
+            yield CorpusRecording(
                 id=name,
                 path=path,
                 split=split(speaker),

@@ -13,7 +13,7 @@ from audiodiff.audio import load_audio
 from audiodiff.audio.io import resample
 from audiodiff.cli.main import app
 from audiodiff.data import Utterance, read_manifest, write_manifest
-from audiodiff.data.doctor import KINDS, Limits, cleaned, examine, utterances_of
+from audiodiff.data.doctor import KINDS, CorpusLimits, cleaned, examine, utterances_of
 from audiodiff.data.measurement import measure
 from audiodiff.errors import InputError
 from tests.conftest import CLIP, ROOT
@@ -71,7 +71,7 @@ def plant(folder, kind, wave):
 
 
 def kinds_of(folder, **limits):
-    findings = examine(utterances_of(folder), Limits(**limits), jobs=2)
+    findings = examine(utterances_of(folder), CorpusLimits(**limits), jobs=2)
     return {finding.utterance.id: set(finding.problems) for finding in findings if finding.problems}
 
 
@@ -101,7 +101,7 @@ def test_real_recordings_are_good(shared, part):
     if not files:
         pytest.skip(f"no {part} here")
     utterances = [Utterance(id=path.stem, path=path, duration=0.0, sample_rate=0) for path in files]
-    bad = {f.utterance.id: f.problems for f in examine(utterances, Limits(), jobs=2) if not f.good}
+    bad = {f.utterance.id: f.problems for f in examine(utterances, CorpusLimits(), jobs=2) if not f.good}
     assert not bad
 
 
@@ -135,7 +135,7 @@ def test_the_exit_code_says_how_bad_it_is(corpus, tmp_path):
     result = CliRunner().invoke(app, ["data", "check", str(corpus), "--shortest", "1000"])
     assert result.exit_code == 2
     with pytest.raises(InputError, match="none of the 3 recordings is good"):
-        cleaned(examine(utterances_of(corpus), Limits(shortest=1000)))
+        cleaned(examine(utterances_of(corpus), CorpusLimits(shortest=1000)))
     with pytest.raises(InputError, match="there is no"):
         utterances_of(tmp_path / "absent")
     (tmp_path / "empty").mkdir()

@@ -5,7 +5,7 @@ import soundfile
 
 from audiodiff.bundle.constructors import build, canonical
 from audiodiff.bundle.format import save_bundle
-from audiodiff.bundle.location import DEFAULT, shipped
+from audiodiff.bundle.location import DEFAULT_VOICE, shipped
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.voices import load_generator, load_voices, makes_clips, shipped_vocoders, voice_named
 from audiodiff.errors import BundleError, ConfigError
@@ -20,14 +20,14 @@ def bundle(tmp_path):
 
 def test_the_voices_that_ship_are_offered_the_default_first():
     voices = load_voices([], "cpu")
-    assert next(iter(voices)) == DEFAULT
+    assert next(iter(voices)) == DEFAULT_VOICE
     assert set(voices) == set(shipped_vocoders()) == {name for name in shipped() if not makes_clips(name)}
 
 
 def test_only_what_is_offered_can_be_chosen(bundle):
     voices = load_voices([bundle], "cpu")
     assert voice_named(voices, "tiny").name == "tiny"
-    for name in (bundle, DEFAULT, "../tiny", ""):
+    for name in (bundle, DEFAULT_VOICE, "../tiny", ""):
         with pytest.raises(ConfigError, match="choose one of tiny"):
             voice_named(voices, name)
 

@@ -62,7 +62,7 @@ def test_only_what_is_needed_is_asked_for():
     model = model_of(PAIRS["x0"], Isotropic())
     program, result = unroll(model.denoiser, SAMPLERS["ddim"], uniform(StraightPath(), 4))
     assert (program.n_calls, program.n_draws) == (4, 1)
-    assert [type(value).__name__ for value in program.values] == ["Draw", "Call", "Call", "Call", "Call"]
+    assert [type(value).__name__ for value in program.values] == ["NoiseDraw", "Call", "Call", "Call", "Call"]
     assert list(result.terms) == [4]  # the last estimate of x_0, alone
 
 

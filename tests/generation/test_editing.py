@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from audiodiff.errors import AudioError, ConfigError
 from audiodiff.generation.editing import Editor, crossed_over
-from audiodiff.generation.requests import Told
+from audiodiff.generation.requests import ConditionRequest
 from tests.generators import tiny_generator
 
 
@@ -79,8 +79,8 @@ def test_interpolation_begins_and_ends_with_its_ends(editor, words):
 
 def test_what_is_told_changes_the_edit(words):
     generator = tiny_generator()
-    told = [Told(label=label, draw=False) for label in (0, 1)]
-    one, two = (Editor(generator=generator, told=what, steps=4).denoise(words, start=0.6) for what in told)
+    request = [ConditionRequest(label=label, draw=False) for label in (0, 1)]
+    one, two = (Editor(generator=generator, request=what, steps=4).denoise(words, start=0.6) for what in request)
     assert not torch.allclose(one, two, atol=1e-5)
 
 

@@ -8,8 +8,8 @@ from audiodiff.bundle.constructors import build
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.diffusion import SAMPLERS
 from audiodiff.errors import AudiodiffError, BundleError, ConfigError
-from audiodiff.generation.generator import DEFAULT, Generator, Guide
-from audiodiff.generation.requests import Told
+from audiodiff.generation.generator import DEFAULT_GENERATOR, Generator, Guide
+from audiodiff.generation.requests import ConditionRequest
 from audiodiff.models.word_classifier import WordClassifier
 from audiodiff.vocoder import Vocoder
 from tests.generators import LABELS, tiny_bundle, tiny_generator, tree
@@ -50,7 +50,7 @@ def test_names_and_numbers_mean_the_same(generator):
 
 def test_what_is_not_given_is_drawn_by_the_seed(generator):
     assert_close(generator(n=6, seed=3)[4:], generator(n=2, seed=7), rtol=1e-4, atol=1e-4)
-    cond = generator.condition(Told(), range(60))
+    cond = generator.condition(ConditionRequest(), range(60))
     assert set(cond.label.tolist()) == {0, 1, 2}
     assert set(cond.speaker.tolist()) == {0, 1}
 
@@ -60,8 +60,8 @@ def test_guidance_of_zero_is_unconditional(generator):
 
 
 def test_classifier_pulls_the_estimate_towards_its_label(generator):
-    ours, told = guide(generator), Told(label=2, speaker=0)
-    cond = generator.condition(told, range(8))
+    ours, request = guide(generator), ConditionRequest(label=2, speaker=0)
+    cond = generator.condition(request, range(8))
     x_t, t = torch.randn(8, 320, generator=torch.Generator().manual_seed(0)), torch.tensor(0.6, dtype=torch.float64)
     plain, pulled = (
         ours.classifier.of_mel(generator.model.mels(generator.denoise(cond, guide=guide)(x_t, t))).log_softmax(dim=1)
@@ -77,7 +77,7 @@ def test_every_sampler_generates(generator, name):
 
 
 def test_unconditional_model_takes_no_labels():
-    generator = tiny_generator(told=False)
+    generator = tiny_generator(request=False)
     assert generator(n=2).shape == (2, 1600)
     assert_close(generator(n=2), generator(n=2, unconditional=True))
 
@@ -166,7 +166,7 @@ def test_device_that_is_not_there(tmp_path):
 
 def test_the_digits_that_ship_work_out_of_the_box():
     generator = Generator.from_pretrained()
-    assert sum(file.stat().st_size for file in bundle_folder(DEFAULT).iterdir()) < 10_000_000
+    assert sum(file.stat().st_size for file in bundle_folder(DEFAULT_GENERATOR).iterdir()) < 10_000_000
     waves = generator(label="seven", speaker="theo", n=2, guidance=2.0, steps=4)
     assert waves.shape == (2, 4800)
     assert 0.02 < waves.square().mean().sqrt() < 0.2

@@ -129,9 +129,9 @@ class Exact(nn.Module):
 class TimedDenoiser(Denoiser):
     """Tells the exact network the time itself, which a label may hide."""
 
-    def asked(self, network, x_t, t):
+    def call_network(self, network, x_t, t):
         self.network.t = t
-        return super().asked(network, x_t, t)
+        return super().call_network(network, x_t, t)
 
 
 @pytest.mark.parametrize("sampler", [*DETERMINISTIC.values(), *STOCHASTIC.values()], ids=[*DETERMINISTIC, *STOCHASTIC])

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from audiodiff.errors import MelMismatchError
-from audiodiff.mel import CONVENTIONS, Kinship, MelSpectrogram, compare, convention, convert_mel, estimated_error
+from audiodiff.mel import CONVENTIONS, Compatibility, MelSpectrogram, compare, convention, convert_mel, estimated_error
 from audiodiff.mel.conventions import families
 from audiodiff.mel.conversion import MelConverter
 from audiodiff.mel.conversion_error import floored_share, mel_distance
 from audiodiff.mel.nnls import MelToLinear
 
 DISTINCT = [name for names in families().values() for name in names]
-KINSHIP = {kinship: [] for kinship in Kinship}
+KINSHIP = {compatibility: [] for compatibility in Compatibility}
 for a in DISTINCT:
     for b in DISTINCT:
-        KINSHIP[compare(CONVENTIONS[a], CONVENTIONS[b]).kinship].append((a, b))
+        KINSHIP[compare(CONVENTIONS[a], CONVENTIONS[b]).compatibility].append((a, b))
 
 STATISTICS = replace(
     convention("parallel_wavegan_22k"), shift=tuple(-2 - 0.01 * b for b in range(80)), scale=(0.5,) * 80
@@ -37,18 +37,18 @@ def mel(clip):
 @pytest.mark.parametrize("name", DISTINCT)
 def test_convention_is_the_same_as_itself(name):
     relation = compare(CONVENTIONS[name], CONVENTIONS[name])
-    assert (relation.kinship, dict(relation.differences)) == (Kinship.SAME, {})
+    assert (relation.compatibility, dict(relation.differences)) == (Compatibility.SAME, {})
 
 
-@pytest.mark.parametrize(("have", "want"), KINSHIP[Kinship.EXACT])
-def test_kinship_is_mutual_and_names_the_fields(have, want):
+@pytest.mark.parametrize(("have", "want"), KINSHIP[Compatibility.EXACT])
+def test_compatibility_is_mutual_and_names_the_fields(have, want):
     there, back = compare(CONVENTIONS[have], CONVENTIONS[want]), compare(CONVENTIONS[want], CONVENTIONS[have])
-    assert there.kinship is back.kinship
+    assert there.compatibility is back.compatibility
     assert {k: (b, a) for k, (a, b) in there.differences.items()} == dict(back.differences)
 
 
 EXACT = [
-    *KINSHIP[Kinship.EXACT],
+    *KINSHIP[Compatibility.EXACT],
     ("parallel_wavegan_22k", STATISTICS),
     ("parallel_wavegan_22k", "ln"),
     ("vocos_24k", "area"),
@@ -62,7 +62,7 @@ OTHERS = {
 @pytest.mark.parametrize(("have", "want"), EXACT, ids=lambda x: x if isinstance(x, str) else "statistics")
 def test_exact_conversion_equals_extraction_and_returns(have, want, mel):
     have, want = (OTHERS.get(x) or CONVENTIONS[x] if isinstance(x, str) else x for x in (have, want))
-    assert compare(have, want).kinship is Kinship.EXACT
+    assert compare(have, want).compatibility is Compatibility.EXACT
     there = convert_mel(mel(have), have, want)
     compressed = MelConverter(have, want).write
     above = compressed.log_bands(there) > max(MelConverter(want, have).write.lowest, compressed.lowest) + 0.01
@@ -71,7 +71,7 @@ def test_exact_conversion_equals_extraction_and_returns(have, want, mel):
     torch.testing.assert_close(back[above], mel(have)[above], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("have", "want"), KINSHIP[Kinship.MISMATCHED][::7])
+@pytest.mark.parametrize(("have", "want"), KINSHIP[Compatibility.MISMATCHED][::7])
 def test_other_frame_times_are_refused(have, want):
     with pytest.raises(MelMismatchError, match="frames per second"):
         convert_mel(torch.zeros(1, CONVENTIONS[have].n_mels, 10), CONVENTIONS[have], CONVENTIONS[want])
@@ -91,7 +91,7 @@ APPROXIMATE = [
 @pytest.mark.parametrize(("have", "want", "limit"), APPROXIMATE)
 def test_approximate_conversion_is_off_by_what_is_estimated(have, want, limit, mel):
     have, want = CONVENTIONS[have], CONVENTIONS[want]
-    assert compare(have, want).kinship is Kinship.APPROXIMATE
+    assert compare(have, want).compatibility is Compatibility.APPROXIMATE
     converter = MelConverter(have, want)
     truth = mel(replace(want, framing=have.framing))
     error = mel_distance(converter(mel(have)), truth, want)
@@ -103,7 +103,7 @@ def test_approximate_conversion_is_off_by_what_is_estimated(have, want, limit, m
 def test_long_mels_are_converted_in_blocks(mel, monkeypatch):
     have, want = convention("diffwave_22k"), convention("hifigan_22k")
     whole = convert_mel(mel(have), have, want)
-    monkeypatch.setattr("audiodiff.mel.conversion.BLOCK", 17)
+    monkeypatch.setattr("audiodiff.mel.conversion.FRAMES_PER_PASS", 17)
     torch.testing.assert_close(convert_mel(mel(have), have, want), whole, atol=1e-4, rtol=0)
 
 

@@ -45,7 +45,7 @@ def test_batch_does_not_matter(name, noise):
 def test_long_waveforms_are_transformed_in_blocks(name, noise, monkeypatch):
     front_end = MelSpectrogram(convention(name))
     whole = front_end(noise)
-    monkeypatch.setattr("audiodiff.mel.front_end.BLOCK", 7)
+    monkeypatch.setattr("audiodiff.mel.front_end.FRAMES_AT_ONCE", 7)
     torch.testing.assert_close(front_end(noise), whole, atol=1e-4, rtol=0)
 
 

@@ -1,4 +1,4 @@
-"""The guesser names what it can tell, admits what it cannot, and a judgement never calls a wrong mel a match."""
+"""The guesser names what it can tell, admits what it cannot, and a report never calls a wrong mel a match."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 
 from audiodiff.audio import audio_sample_rate, load_audio, resample
 from audiodiff.mel import CONVENTIONS, MelSpec, MelSpectrogram, convention
-from audiodiff.mel.compatibility import Verdict, judge
+from audiodiff.mel.compatibility import Verdict, check_compatibility
 from audiodiff.mel.conventions import families
 from audiodiff.mel.fingerprint import FEWEST
 from audiodiff.mel.guesser import LEARN, UNLEARNT, UNNAMED, bounds, classes, guess
@@ -50,9 +50,9 @@ def test_a_new_convention_is_not_taken_for_another(new, clip):
     """Nobody is sure of anything, and whoever added it is told what to run."""
     for wanted in ("new", "hifigan_22k", "cosyvoice2_24k"):
         want = new if wanted == "new" else convention(wanted)
-        judgement = judge(mel_of(new, clip, 22050), None, want)
-        assert judgement.verdict is not Verdict.MATCH
-        assert want.n_mels != new.n_mels or LEARN in judgement.reason
+        report = check_compatibility(mel_of(new, clip, 22050), None, want)
+        assert report.verdict is not Verdict.MATCH
+        assert want.n_mels != new.n_mels or LEARN in report.reason
     assert guess(mel_of(new, clip, 22050)).confidence <= UNLEARNT
 
 
@@ -77,11 +77,11 @@ def test_family_of_a_mel_is_recognised(name, clip):
     "wanted", ["hifigan_22k", "tacotron2_22k", "diffwave_22k", "vocos_24k", "parallel_wavegan_22k"]
 )
 def test_no_wrong_mel_is_called_a_match(name, wanted, clip):
-    judgement = judge(mel_of(convention(name), clip, 22050), None, convention(wanted))
-    if judgement.verdict is Verdict.MATCH:
+    report = check_compatibility(mel_of(convention(name), clip, 22050), None, convention(wanted))
+    if report.verdict is Verdict.MATCH:
         assert name == wanted
     if name == wanted:
-        assert judgement.verdict is not Verdict.MISMATCH
+        assert report.verdict is not Verdict.MISMATCH
 
 
 def test_recordings_of_all_kinds(shared):
@@ -124,21 +124,21 @@ def test_what_cannot_be_guessed_is_not(mel, words):
     found = guess(mel)
     assert not found.names
     assert words in str(found)
-    assert judge(mel, None, replace(HIFIGAN, n_mels=mel.shape[0])).verdict is Verdict.UNKNOWN
+    assert check_compatibility(mel, None, replace(HIFIGAN, n_mels=mel.shape[0])).verdict is Verdict.UNKNOWN
 
 
 def test_noise_is_no_mel():
     mel = torch.randn(80, 400, generator=torch.Generator().manual_seed(0)) * 2 - 5
-    assert judge(mel, None, HIFIGAN).verdict in (Verdict.UNKNOWN, Verdict.MISMATCH)
+    assert check_compatibility(mel, None, HIFIGAN).verdict in (Verdict.UNKNOWN, Verdict.MISMATCH)
 
 
 def test_convention_without_a_name_is_not_forced_into_one(clip):
     strange = MelSpec(sample_rate=32000, n_fft=1024, win_length=1024, hop_length=320, n_mels=80, f_max=14000.0)
     for wanted in ("hifigan_22k", "bigvgan_22k", "cosyvoice2_24k"):
-        assert judge(mel_of(strange, clip, 22050), None, convention(wanted)).verdict is not Verdict.MATCH
+        assert check_compatibility(mel_of(strange, clip, 22050), None, convention(wanted)).verdict is not Verdict.MATCH
 
 
-def test_judgement_of_a_declared_mel_says_why(clip):
+def test_report_on_a_declared_mel_says_why(clip):
     mel = mel_of(convention("diffwave_22k"), clip, 22050)
     verdicts = {
         "diffwave_22k": (Verdict.MATCH, "declared as diffwave_22k"),
@@ -146,9 +146,9 @@ def test_judgement_of_a_declared_mel_says_why(clip):
         "vocos_24k": (Verdict.MISMATCH, "frames lie at other times"),
     }
     for wanted, (verdict, words) in verdicts.items():
-        judgement = judge(mel, convention("diffwave_22k"), CONVENTIONS[wanted])
-        assert judgement.verdict is verdict
-        assert words in str(judgement)
+        report = check_compatibility(mel, convention("diffwave_22k"), CONVENTIONS[wanted])
+        assert report.verdict is verdict
+        assert words in str(report)
 
 
 def test_a_million_frames_are_guessed_from_some(clip):

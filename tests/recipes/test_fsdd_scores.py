@@ -34,8 +34,8 @@ def corpus(tmp_path_factory):
         path = folder / f"{i}.wav"
         tone = torch.sin(torch.arange(1200) * (0.2 + 0.4 * (i % 3)))
         save_audio(path, 0.2 * tone + 0.02 * torch.randn(1200), 8000)
-        told = {"text": LABELS[i % 3], "speaker": SPEAKERS[i % 2]}
-        made.append(Utterance(id=f"{i:02d}", path=path, duration=0.15, sample_rate=8000, **told))
+        request = {"text": LABELS[i % 3], "speaker": SPEAKERS[i % 2]}
+        made.append(Utterance(id=f"{i:02d}", path=path, duration=0.15, sample_rate=8000, **request))
     for split in ("train", "valid", "test"):
         write_manifest(folder / f"{split}.jsonl", made)
     return folder

@@ -9,14 +9,13 @@ from torch.testing import assert_close
 from audiodiff.audio.stft import Stft
 from audiodiff.mel import MelSpec, MelSpectrogram
 from audiodiff.networks import MagnitudeNetwork
-from audiodiff.noise import BLOCK as NOISE_BLOCK
-from audiodiff.noise import SampleNoise
+from audiodiff.noise import NOISE_BLOCK, SampleNoise
 from audiodiff.phase.griffin_lim import griffin_lim
-from audiodiff.phase.iterations import Rounds
+from audiodiff.phase.iterations import GriffinLimIterations
 from audiodiff.phase.mel_constraint import MelConstraint
-from audiodiff.phase.running_griffin_lim import BLOCK, RunningGriffinLim
+from audiodiff.phase.running_griffin_lim import ADVANCE, RunningGriffinLim
 from audiodiff.priors import MelInversion, NnlsMagnitudes
-from audiodiff.streaming.frame_buffer import Tape
+from audiodiff.streaming.frame_buffer import FrameBuffer
 from tests.tiny_voices import HIFIGAN, mel_of
 
 SPECS = {
@@ -61,7 +60,7 @@ def test_a_mean_in_pieces_is_the_mean_bit_by_bit(estimate, frames, size):
 
 
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("frames", [1, 2, BLOCK, 2 * BLOCK + 1, 75])
+@pytest.mark.parametrize("frames", [1, 2, ADVANCE, 2 * ADVANCE + 1, 75])
 def test_running_griffin_lim_fits_every_framing(name, frames):
     """From the right magnitudes it finds a waveform with nearly these, as long as the frames."""
     spec = SPECS[name]
@@ -99,7 +98,7 @@ def test_rounds_in_place_are_rounds_of_griffin_lim(name, frames, known):
         wanted = constraint.by_frames(torch.lerp(magnitudes, now.abs(), trust), bands)
         expected, before = torch.sgn(now + 0.99 * (now - before)) * wanted, now
     window = spectrum, consistent, magnitudes, bands
-    found, last = Rounds(stft, constraint, frames)(*window, trusts, 0.99, past, gain)
+    found, last = GriffinLimIterations(stft, constraint, frames)(*window, trusts, 0.99, past, gain)
     assert_close(found, expected, rtol=1e-3, atol=1e-3)
     assert_close(last, before, rtol=1e-3, atol=1e-3)
 
@@ -133,12 +132,12 @@ def test_noise_at_a_place_is_a_piece_of_the_draw():
 
 
 def test_a_tape_is_addressed_by_absolute_frame():
-    tape = Tape(4)
-    tape.append(torch.arange(40.0))
-    tape.forget(6)
-    tape.append(torch.arange(40.0, 60.0))
-    assert (tape.start, tape.end) == (6, 15)
-    assert_close(tape.read(7, 12), torch.arange(28.0, 48.0))
-    assert tape.read(9, 9).numel() == 0
+    buffer = FrameBuffer(4)
+    buffer.append(torch.arange(40.0))
+    buffer.forget(6)
+    buffer.append(torch.arange(40.0, 60.0))
+    assert (buffer.start, buffer.end) == (6, 15)
+    assert_close(buffer.read(7, 12), torch.arange(28.0, 48.0))
+    assert buffer.read(9, 9).numel() == 0
     with pytest.raises(AssertionError):
-        tape.read(5, 7)
+        buffer.read(5, 7)

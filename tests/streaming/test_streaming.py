@@ -87,8 +87,8 @@ def test_memory_is_bounded_by_the_context(vocoder):
     kept = []
     for piece in mel_of(600).split(20, dim=1):
         model.feed(piece[None])
-        tapes = [model.mel, *model.rehearsal.answers, *model.noise.draws]
-        kept.append(sum(tape.end - tape.start for tape in tapes))
+        buffers = [model.mel, *model.replay.outputs, *model.noise.draws]
+        kept.append(sum(buffer.end - buffer.start for buffer in buffers))
     assert max(kept[-10:]) == max(kept[-20:-10])
     assert max(kept) < 600
 

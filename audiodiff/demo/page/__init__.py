@@ -1,1 +1,1 @@
-"""How the page looks and is served; the only place that imports Gradio."""
+"""The looks and the serving of the page; the only place that imports Gradio."""

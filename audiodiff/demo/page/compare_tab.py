@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from audiodiff.demo.limits import Limits
-from audiodiff.demo.listening import Choice, Tally, Trial
+from audiodiff.demo.listening import Preference, Tally, Trial
 from audiodiff.demo.page.parts import (
     DRAWING_QUEUE,
     MODEL_QUEUE,
@@ -34,7 +34,7 @@ from audiodiff.types import OneMel
 from audiodiff.vocoder import Vocoder
 
 BLIND = "Listen to both, then say which one is better."
-VOTES: Mapping[str, Choice] = {
+VOTES: Mapping[str, Preference] = {
     "The first is better": "first",
     "No difference": "same",
     "The second is better": "second",
@@ -126,7 +126,7 @@ class CompareTab:
             trial = kept(trial).shuffled(self.random)
             return *played(trial), BLIND, trial, ""
 
-    def vote(self, trial: Trial | None, tally: Tally, choice: Choice) -> tuple[Trial, Tally, str, str, str]:
+    def vote(self, trial: Trial | None, tally: Tally, choice: Preference) -> tuple[Trial, Tally, str, str, str]:
         """Count a vote, and say what was heard."""
         with refusals_shown():
             trial = kept(trial)

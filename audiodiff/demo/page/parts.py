@@ -1,4 +1,4 @@
-"""What several tabs share: fields, the box that files are dropped in, and how a refusal reaches the page."""
+"""Parts that several tabs share: fields, the box that files are dropped in, and how a refusal reaches the page."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,36 +48,36 @@ def refusals_shown() -> Iterator[None]:
 
 
 def uploaded(file: str | None) -> Path:
-    """Where the upload lies; raises `InputError` if there is none."""
+    """Path of the upload; raises `InputError` if there is none."""
     if file is None:
         raise InputError("there is no file yet: drop an audio or mel file into the box, or click into it")
     return Path(file)
 
 
 def settings(sampler: str, steps: float | None, seed: float | None) -> Settings:
-    """What the fields of a form say."""
+    """Settings from the fields of a form."""
     return Settings(
         sampler=None if sampler == OWN else sampler, steps=int(steps) if steps else None, seed=int(seed or 0)
     )
 
 
 def model_field(voices: Mapping[str, Vocoder]) -> gr.Dropdown:
-    """Which model."""
+    """Field for the model."""
     return gr.Dropdown(list(voices), value=next(iter(voices)), label="Model")
 
 
 def sampler_field(label: str = "Sampler") -> gr.Dropdown:
-    """Which sampler."""
+    """Field for the sampler."""
     return gr.Dropdown([OWN, *sorted(SAMPLERS)], value=OWN, label=label)
 
 
 def steps_field(limits: Limits, label: str = "Steps (0: the model's own number)", elem_id: str = "steps") -> gr.Slider:
-    """How many network steps."""
+    """Field for the number of network steps."""
     return gr.Slider(0, limits.steps, value=0, step=1, label=label, elem_id=elem_id)
 
 
 def seed_field() -> gr.Number:
-    """Which noise."""
+    """Field for the seed."""
     return gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
 
 

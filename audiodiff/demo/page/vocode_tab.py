@@ -40,7 +40,7 @@ FORGOTTEN = "this result is no longer kept: press Vocode again"
 
 @dataclass(frozen=True)
 class Heard:
-    """What a visitor's result is looked at and listened to with."""
+    """The parts of the page that show and play a visitor's result."""
 
     take: Take
     reference: Pcm | None

@@ -1,4 +1,4 @@
-"""How multistep solvers guess x_0 over a whole step from the estimates at its start and before.
+"""Multistep solvers' guesses at x_0 over a whole step, from the estimates at its start and before.
 
 With lambda = ln(alpha / sigma), the exact solution of a step is a DDIM step whose x_0 is the average of the true
 x_0 over the step under the weight exp(lambda) (Lu et al. 2022b, eq. 8). A method is a guess at that average. Points
@@ -17,14 +17,14 @@ from audiodiff.types import Time, Wave
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class PastEstimate:
     """An estimate of x_0 and the lambda at which it was made."""
 
     at: float
     x_0: Wave
 
 
-Rule = Callable[[Sequence[Estimate], float], Wave]
+Rule = Callable[[Sequence[PastEstimate], float], Wave]
 """(estimates, latest first; lambda at the end of the step) -> the average x_0 over it."""
 
 
@@ -33,12 +33,12 @@ def half_log_snr(schedule: Schedule, t: Time) -> float:
     return log_snr(schedule, t).item() / 2
 
 
-def remember(now: Estimate, past: Sequence[Estimate], at_most: int) -> list[Estimate]:
+def remember(now: PastEstimate, past: Sequence[PastEstimate], at_most: int) -> list[PastEstimate]:
     """Put `now` before the past and forget the rest; estimates from pure noise have no place to stay."""
     return [now, *(estimate for estimate in past if math.isfinite(estimate.at))][:at_most]
 
 
-def midpoint(past: Sequence[Estimate], to: float) -> Wave:
+def midpoint(past: Sequence[PastEstimate], to: float) -> Wave:
     """Guess with the line through the two latest estimates, taken half-way (Lu et al. 2022b, algorithm 2)."""
     if len(past) == 1:
         return past[0].x_0
@@ -46,7 +46,7 @@ def midpoint(past: Sequence[Estimate], to: float) -> Wave:
     return now.x_0 + (to - now.at) / (now.at - before.at) / 2 * (now.x_0 - before.x_0)
 
 
-def polynomial(past: Sequence[Estimate], to: float) -> Wave:
+def polynomial(past: Sequence[PastEstimate], to: float) -> Wave:
     """Guess with the average of the polynomial through all estimates (UniPC, Zhao et al. 2023).
 
     The latest estimate comes first; the others lie before it, or, for a corrector, at `to` itself.
@@ -63,7 +63,7 @@ def polynomial(past: Sequence[Estimate], to: float) -> Wave:
     return average
 
 
-def reference_third_order(past: Sequence[Estimate], to: float) -> Wave:
+def reference_third_order(past: Sequence[PastEstimate], to: float) -> Wave:
     """Guess as the published code of DPM-Solver++(3M), which counts the curvature of the parabola half."""
     if len(past) < 3:
         return midpoint(past, to)

@@ -8,7 +8,7 @@ from audiodiff.diffusion.denoiser import Denoise
 from audiodiff.diffusion.grids import Times
 from audiodiff.diffusion.process import Transition
 from audiodiff.diffusion.samplers.exponential import (
-    Estimate,
+    PastEstimate,
     Rule,
     half_log_snr,
     midpoint,
@@ -78,9 +78,9 @@ def _multistep(
     eta: float,
     rule: Rule,
 ) -> Iterator[Wave]:
-    past: list[Estimate] = []
+    past: list[PastEstimate] = []
     for steps_left, (t, s) in zip(range(len(times) - 1, 0, -1), pairwise(times), strict=True):
-        past = remember(Estimate(half_log_snr(schedule, t), denoise(x, t)), past, order)
+        past = remember(PastEstimate(half_log_snr(schedule, t), denoise(x, t)), past, order)
         x_0 = rule(past[:steps_left], half_log_snr(schedule, s))  # the last steps are of lower order
         x = ddim_step(x, x_0, Transition.between(schedule, s, t), noise, eta)
         yield x

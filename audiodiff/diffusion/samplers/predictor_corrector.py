@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from audiodiff.diffusion.denoiser import Denoise
 from audiodiff.diffusion.grids import Times
 from audiodiff.diffusion.process import Transition
-from audiodiff.diffusion.samplers.exponential import Estimate, half_log_snr, polynomial, remember
+from audiodiff.diffusion.samplers.exponential import PastEstimate, half_log_snr, polynomial, remember
 from audiodiff.diffusion.samplers.signature import sampler
 from audiodiff.diffusion.schedules import Schedule
 from audiodiff.errors import ConfigError
@@ -37,10 +37,10 @@ def unipc(
         raise ConfigError(f"expected order 1, 2 or 3 and variant bh1 or bh2, got {order!r} and {variant!r}.")
 
     def walk(x: Wave) -> Iterator[Wave]:
-        past: list[Estimate] = []
+        past: list[PastEstimate] = []
         used, begin, step = past, x, None
         for steps_left, (t, s) in zip(range(len(times) - 1, 0, -1), pairwise(times), strict=True):
-            now = Estimate(half_log_snr(schedule, t), denoise(x, t))
+            now = PastEstimate(half_log_snr(schedule, t), denoise(x, t))
             if step is not None and math.isfinite(used[0].at):
                 x = step.backward(begin, _average([*used, now], now.at, variant))
             past = remember(now, past, order)
@@ -51,7 +51,7 @@ def unipc(
     return walk(x)
 
 
-def _average(estimates: Sequence[Estimate], to: float, variant: Variant) -> Wave:
+def _average(estimates: Sequence[PastEstimate], to: float, variant: Variant) -> Wave:
     """Guess the average x_0 of a step; from a single difference by the paper's rule a_1 = 1/2."""
     if len(estimates) != 2:
         return polynomial(estimates, to)

@@ -9,8 +9,8 @@ from audiodiff.diffusion.grids import Times, check_grid
 from audiodiff.diffusion.schedules import Schedule
 from audiodiff.types import Noise, Wave
 
-Options = ParamSpec("Options")
-Sampler = Callable[Concatenate[Denoise, Schedule, Wave, Times, Noise, Options], Iterator[Wave]]
+SamplerOptions = ParamSpec("SamplerOptions")
+Sampler = Callable[Concatenate[Denoise, Schedule, Wave, Times, Noise, SamplerOptions], Iterator[Wave]]
 """sampler(denoise, schedule, x, times, noise) yields the state after every step; the last is the waveform.
 
 `x` is the state at times[0]; `noise` draws fresh noise shaped like its argument, and a deterministic sampler
@@ -18,21 +18,21 @@ never calls it. Coefficients are float64, states keep the dtype of `x`; gradient
 """
 
 
-def sampler(walk: Sampler[Options]) -> Sampler[Options]:
+def sampler(generator: Sampler[SamplerOptions]) -> Sampler[SamplerOptions]:
     """Let a generator check its grid when it is called, not at its first step."""
 
-    @wraps(walk)
+    @wraps(generator)
     def checked(
         denoise: Denoise,
         schedule: Schedule,
         x: Wave,
         times: Times,
         noise: Noise,
-        *args: Options.args,
-        **options: Options.kwargs,
+        *args: SamplerOptions.args,
+        **options: SamplerOptions.kwargs,
     ) -> Iterator[Wave]:
         times = times.detach().to("cpu").double()
         check_grid(schedule, times)
-        return walk(denoise, schedule, x, times, noise, *args, **options)
+        return generator(denoise, schedule, x, times, noise, *args, **options)
 
     return checked

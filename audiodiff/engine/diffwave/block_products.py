@@ -12,8 +12,8 @@ from audiodiff.engine.diffwave.window import State
 from audiodiff.types import Samples
 
 
-class Products(Protocol):
-    """How a block turns rows into rows; an instance owns the buffers and belongs to one thread."""
+class BlockProducts(Protocol):
+    """Arithmetic of a block, from rows to rows; an instance owns the buffers and belongs to one thread."""
 
     def __call__(self, block: PackedBlock, bias: Tensor, begin: Begin | None, seen: State, out: State) -> None:
         """Write the next block's rows to `out`, from `seen` with `dilation` rows more at both ends.
@@ -23,7 +23,7 @@ class Products(Protocol):
         ...
 
 
-class Exact:
+class Float32Block:
     """In the precision of the weights: three shifted products with no copy, the residual and the skip in another."""
 
     def __init__(self, channels: int, rows: Samples, like: Tensor) -> None:
@@ -40,7 +40,7 @@ class Exact:
         torch.addmm(seen[d : d + n], gated, block.output, out=out)
 
 
-class Reduced:
+class MixedBlock:
     """Factors of fewer bits: one product over all taps, one after the gate; sums, gate and state keep their precision.
 
     Copies of the taps beside each other take a sixth of the time of their product; three products would round thrice.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from audiodiff.engine.diffwave.mel_projection import Begin
-from audiodiff.engine.diffwave.packed_weights import Packed, PackedBlock
+from audiodiff.engine.diffwave.packed_weights import PackedBlock, PackedWeights
 from audiodiff.engine.diffwave.window import State
 from audiodiff.engine.precision import capabilities
 from audiodiff.errors import ConfigError
@@ -45,7 +45,7 @@ class Kernel:
 
 
 def suits(network: DiffWave, dtype: torch.dtype) -> bool:
-    """Whether there is a kernel for products of this network in `dtype` on this processor."""
+    """Check whether there is a kernel for products of this network in `dtype` on this processor."""
     weight = network.input.weight
     possible = dtype == torch.float32 or (dtype == torch.bfloat16 and capabilities().get("avx512_bf16", False))
     here = weight.device.type == "cpu" and weight.dtype == torch.float32
@@ -80,13 +80,13 @@ def _compiler() -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class InPanels(Packed):
-    """`Packed` whose blocks have the factors of taps and output in panels, and the kernel that is for them."""
+class PanelWeights(PackedWeights):
+    """`PackedWeights` whose blocks have the factors of taps and output in panels, and the kernel that is for them."""
 
     kernel: Kernel
 
     @classmethod
-    def of(cls, weights: Packed, kernel: Kernel) -> "InPanels":
+    def of(cls, weights: PackedWeights, kernel: Kernel) -> "PanelWeights":
         """Rearrange weights of the kernel's dtype."""
         n_panels = len(weights.skip) // kernel.wide
 
@@ -106,7 +106,7 @@ class InPanels(Packed):
         return cls(**{**vars(weights), "blocks": blocks}, kernel=kernel)
 
 
-class Fused:
+class CompiledBlock:
     """Factors of the kernel's dtype, all else in float32 and in registers; an instance belongs to one thread."""
 
     def __init__(self, kernel: Kernel, channels: int, rows: Samples, widest: Samples) -> None:

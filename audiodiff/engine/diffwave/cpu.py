@@ -9,23 +9,23 @@ from torch import nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
-from audiodiff.engine.diffwave.c_kernel import InPanels, compiled_kernel, suits
+from audiodiff.engine.diffwave.c_kernel import PanelWeights, compiled_kernel, suits
 from audiodiff.engine.diffwave.mel_projection import MelPerBlock, MelRows, SharedMel, StretchedMel
-from audiodiff.engine.diffwave.packed_weights import Packed, packed
-from audiodiff.engine.diffwave.tile_pass import Walk, Workspace, steps_of, tile_length
+from audiodiff.engine.diffwave.packed_weights import PackedWeights, packed
+from audiodiff.engine.diffwave.tile_pass import TilePass, Workspace, steps_of, tile_length
 from audiodiff.engine.diffwave.tiles import CallsInTiles
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.diffwave import Inputs, Outputs
-from audiodiff.networks.packed_stack import State, state_of
+from audiodiff.networks.packed_stack import ParameterVersion, state_of
 from audiodiff.networks.upsampling import BlockUpsamplers
 from audiodiff.types import Samples, Time, Wave
 
 FEW_BITS = (torch.bfloat16,)
 """What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
-Kept = tuple[torch.dtype, State]
+_Kept = tuple[torch.dtype, ParameterVersion]
 """What a stretched mel was made for, and by which upsampler."""
-KEPT = 1 << 19
+_KEPT = 1 << 19
 """Samples whose stretched mel is kept from step to step: of 80 bands that is 160 MiB."""
 
 
@@ -41,8 +41,8 @@ class FastDiffWave(nn.Module):
     def __init__(self, network: DiffWave, *, native: bool = False) -> None:
         super().__init__()
         self.network, self.native = network, native
-        self._stretched: WeakKeyDictionary[Conditioning, tuple[Kept, list[SharedMel]]] = WeakKeyDictionary()
-        self._packed: dict[torch.dtype, tuple[State, Packed]] = {}
+        self._stretched: WeakKeyDictionary[Conditioning, tuple[_Kept, list[SharedMel]]] = WeakKeyDictionary()
+        self._packed: dict[torch.dtype, tuple[ParameterVersion, PackedWeights]] = {}
 
     @property
     def radius(self) -> Samples:
@@ -57,11 +57,11 @@ class FastDiffWave(nn.Module):
             return self.network(x_t, t, cond)
         with torch.autocast("cpu", enabled=False):
             own = self.network.input.weight.dtype
-            return self.network.asked(partial(self._answer, dtype), x_t.to(own), t, cond)
+            return self.network.call_core(partial(self._output, dtype), x_t.to(own), t, cond)
 
     @property
     def tiles(self) -> bool:
-        """Whether `in_tiles` works here and now: not where the network itself is called, or whitens, or reflects."""
+        """Check whether `in_tiles` works here and now, and the network neither whitens nor reflects."""
         return self._dtype() is not None and not self.network.reflects and self.network.whitening is None
 
     def in_tiles(self, calls: int) -> CallsInTiles:
@@ -78,14 +78,14 @@ class FastDiffWave(nn.Module):
         native = weight.device.type == "cpu" and not torch.is_grad_enabled() and dtype in (weight.dtype, *FEW_BITS)
         return dtype if native else None
 
-    def _answer(self, dtype: torch.dtype, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
+    def _output(self, dtype: torch.dtype, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
         network, weights = self.network, self._weights(dtype)
         out = waves.new_empty(len(waves), network.output.out_channels, waves.shape[-1])
         workspace = Workspace(network, weights, tile_length())
         items = zip(waves.mT, self._mels(cond, waves, dtype), out, steps_of(network, t, cond), strict=True)
         for wave, mel, item, step in items:
             shown = None if mel is None else StretchedMel(mel, weights)
-            Walk(network, weights, workspace, step).run(wave, shown, item)
+            TilePass(network, weights, workspace, step).run(wave, shown, item)
         return out.squeeze(1)
 
     def _mels(self, cond: Conditioning, waves: Inputs, dtype: torch.dtype) -> Iterable[MelRows | None]:
@@ -97,7 +97,7 @@ class FastDiffWave(nn.Module):
         if isinstance(upsampler, BlockUpsamplers):
             blocks = len(network.blocks)
             return [MelPerBlock(upsampler, mel, network.hop_length, blocks, dtype) for mel in mels]
-        if len(waves) * waves.shape[-1] > KEPT:
+        if len(waves) * waves.shape[-1] > _KEPT:
             return (SharedMel(upsampler, mel, dtype) for mel in mels)
         state = (dtype, state_of(upsampler))
         known = self._stretched.get(cond)
@@ -105,14 +105,14 @@ class FastDiffWave(nn.Module):
             known = self._stretched[cond] = (state, [SharedMel(upsampler, mel, dtype) for mel in mels])
         return known[1]
 
-    def _weights(self, dtype: torch.dtype) -> Packed:
-        """Packed once for each state of the parameters: training, loading or moving them is seen."""
+    def _weights(self, dtype: torch.dtype) -> PackedWeights:
+        """Pack the weights once for each state of the parameters: training, loading or moving them is seen."""
         state = state_of(self.network)
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
             weights = packed(self.network, dtype)
             if self.native and suits(self.network, dtype):
-                weights = InPanels.of(weights, compiled_kernel(dtype))
+                weights = PanelWeights.of(weights, compiled_kernel(dtype))
             known = self._packed[dtype] = (state, weights)
         return known[1]
 

@@ -1,4 +1,4 @@
-"""What each block of a network sees of the mel, some samples at a time: stretched, and projected to its halves."""
+"""The mel as each block of a network sees it, some samples at a time: stretched, and projected to its halves."""
 
 from typing import Protocol
 
@@ -6,18 +6,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.engine.diffwave.packed_weights import Packed
+from audiodiff.engine.diffwave.packed_weights import PackedWeights
 from audiodiff.errors import ConfigError
 from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler
 from audiodiff.types import OneMel, Samples
 
-Rows = Float[Tensor, "rows values"]
+SampleRows = Float[Tensor, "rows values"]
 
 
 class MelRows(Protocol):
     """A stretched mel, as a block sees it."""
 
-    def rows(self, block: int, start: Samples, end: Samples) -> Rows:
+    def rows(self, block: int, start: Samples, end: Samples) -> SampleRows:
         """Of the samples from `start` to `end`."""
         ...
 
@@ -28,8 +28,8 @@ class SharedMel:
     def __init__(self, upsampler: MelUpsampler, mel: OneMel, dtype: torch.dtype) -> None:
         self.stretched = upsampler(mel.unsqueeze(0))[0].T.to(dtype).contiguous()
 
-    def rows(self, block: int, start: Samples, end: Samples) -> Rows:
-        """What the block sees of the samples from `start` to `end`: [rows, n_mels]."""
+    def rows(self, block: int, start: Samples, end: Samples) -> SampleRows:
+        """The stretched mel of the samples from `start` to `end`: [rows, n_mels]."""
         return self.stretched[start:end]
 
 
@@ -44,8 +44,8 @@ class MelPerBlock:
         self.upsamplers, self.mel, self.hop_length, self.dtype = list(upsamplers), mel, hop_length, dtype
         self.radius = upsamplers.radius
 
-    def rows(self, block: int, start: Samples, end: Samples) -> Rows:
-        """What the block sees of the samples from `start` to `end`: [rows, n_mels]."""
+    def rows(self, block: int, start: Samples, end: Samples) -> SampleRows:
+        """The stretched mel of the samples from `start` to `end`: [rows, n_mels]."""
         first = max(0, (start - self.radius) // self.hop_length)
         last = -(-(end + self.radius) // self.hop_length)
         stretched = self.upsamplers[block](self.mel[None, :, first:last])[0]
@@ -59,23 +59,23 @@ class PartOfMel:
     def __init__(self, part: MelRows, offset: Samples) -> None:
         self.part, self.offset = part, offset
 
-    def rows(self, block: int, start: Samples, end: Samples) -> Rows:
+    def rows(self, block: int, start: Samples, end: Samples) -> SampleRows:
         """Those of the whole."""
         return self.part.rows(block, start - self.offset, end - self.offset)
 
 
 class Begin(Protocol):
-    """What a mel adds to the two halves of one block, for some samples."""
+    """The mel's share of the two halves of one block, for some samples."""
 
-    def __call__(self, out: Rows, bias: Tensor | None = None) -> Rows:
+    def __call__(self, out: SampleRows, bias: Tensor | None = None) -> SampleRows:
         """Return it, in `out` or in memory of its own; with a bias added, always in `out`."""
         ...
 
 
 class Shown(Protocol):
-    """What a mel adds to the two halves of every block."""
+    """The mel's share of the two halves of every block."""
 
-    def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
+    def rows(self, index: int, start: Samples, end: Samples, out: SampleRows, bias: Tensor | None = None) -> SampleRows:
         """That for the block of an `index` and the samples from `start` to `end`, as `Begin` says."""
         ...
 
@@ -83,10 +83,10 @@ class Shown(Protocol):
 class StretchedMel:
     """A mel that is projected whenever a block asks."""
 
-    def __init__(self, mel: MelRows, weights: Packed) -> None:
+    def __init__(self, mel: MelRows, weights: PackedWeights) -> None:
         self.mel, self.weights = mel, weights
 
-    def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
+    def rows(self, index: int, start: Samples, end: Samples, out: SampleRows, bias: Tensor | None = None) -> SampleRows:
         """Project the mel."""
         stretched, projection = self.mel.rows(index, start, end), self.weights.projection(index)
         if bias is None:
@@ -101,12 +101,14 @@ class ProjectedMel:
     parts. `room` is where it is written, if it shall not be in new memory.
     """
 
-    def __init__(self, mel: MelRows, weights: Packed, room: Float[Tensor, "blocks rows 2*channels"] | None) -> None:
+    def __init__(
+        self, mel: MelRows, weights: PackedWeights, room: Float[Tensor, "blocks rows 2*channels"] | None
+    ) -> None:
         self.mel, self.weights, self.room = mel, weights, room
-        self.known: dict[int, tuple[Samples, Rows]] = {}
+        self.known: dict[int, tuple[Samples, SampleRows]] = {}
 
-    def rows(self, index: int, start: Samples, end: Samples, out: Rows, bias: Tensor | None = None) -> Rows:
-        """What is known, or project the mel."""
+    def rows(self, index: int, start: Samples, end: Samples, out: SampleRows, bias: Tensor | None = None) -> SampleRows:
+        """Return the known projection, or project the mel."""
         if index not in self.known:
             stretched, room = self.mel.rows(index, start, end), None
             if self.room is not None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from audiodiff.engine.diffwave.gate import AFTER, BEFORE
 from audiodiff.networks.diffwave import DiffWave, ResidualBlock
 
-Matrix = Float[Tensor, "inputs outputs"]
+_Matrix = Float[Tensor, "inputs outputs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +29,15 @@ class PackedBlock:
 
     dilation: int
     taps: Tensor
-    summed: Matrix
-    mel: Matrix | None
+    summed: _Matrix
+    mel: _Matrix | None
     bias: Tensor
-    output: Matrix
+    output: _Matrix
     missing: Tensor
     scale: float
 
     def shift(self, step: Float[Tensor, " channels"]) -> Tensor:
-        """What has to be added to X to have the convolution's input, for the projected embedding of a step."""
+        """Difference between X and the convolution's input, for the projected embedding of a step."""
         return self.missing + self.scale * step
 
     def biased(self, shift: Tensor) -> Float[Tensor, " 2*channels"]:
@@ -46,15 +46,15 @@ class PackedBlock:
 
 
 @dataclass(frozen=True, eq=False)
-class Packed:
+class PackedWeights:
     """All weights of a network but those of its embeddings and upsamplers."""
 
-    input: Matrix
+    input: _Matrix
     input_bias: Tensor
     blocks: list[PackedBlock]
-    skip: Matrix
+    skip: _Matrix
     skip_bias: Tensor
-    output: Matrix
+    output: _Matrix
     output_bias: Tensor
 
     @property
@@ -62,14 +62,14 @@ class Packed:
         """Of the products inside the blocks."""
         return self.blocks[0].taps.dtype
 
-    def projection(self, index: int) -> Matrix:
-        """What a block multiplies the stretched mel by, in a network that is shown one."""
+    def projection(self, index: int) -> _Matrix:
+        """The matrix of a block that multiplies the stretched mel, in a network that is shown one."""
         projection = self.blocks[index].mel
         assert projection is not None
         return projection
 
 
-def packed(network: DiffWave, dtype: torch.dtype) -> Packed:
+def packed(network: DiffWave, dtype: torch.dtype) -> PackedWeights:
     """Arrange the weights; `dtype` is that of the products inside the blocks."""
     blocks = []
     missing = missing_skip = network.input.weight.new_zeros(network.input.out_channels)
@@ -80,7 +80,7 @@ def packed(network: DiffWave, dtype: torch.dtype) -> Packed:
         missing, missing_skip = missing + sqrt(2) ** layer * residual, missing_skip + skip
     share = 1 / sqrt(len(blocks))
     skip = share * _matrix(network.skip)
-    return Packed(
+    return PackedWeights(
         input=_matrix(network.input),
         input_bias=_bias(network.input),
         blocks=blocks,
@@ -110,7 +110,7 @@ def _packed_block(block: ResidualBlock, scale: float, missing: Tensor, dtype: to
     )
 
 
-def _matrix(convolution: torch.nn.Conv1d) -> Matrix:
+def _matrix(convolution: torch.nn.Conv1d) -> _Matrix:
     return convolution.weight.squeeze(-1).T.contiguous()
 
 

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.engine.diffwave.block_products import Exact, Products, Reduced
-from audiodiff.engine.diffwave.c_kernel import Fused, InPanels
+from audiodiff.engine.diffwave.block_products import BlockProducts, Float32Block, MixedBlock
+from audiodiff.engine.diffwave.c_kernel import CompiledBlock, PanelWeights
 from audiodiff.engine.diffwave.mel_projection import Shown
-from audiodiff.engine.diffwave.packed_weights import Packed
+from audiodiff.engine.diffwave.packed_weights import PackedWeights
 from audiodiff.engine.diffwave.window import State, Window
 from audiodiff.networks.diffwave import DiffWave, ResidualBlock
 from audiodiff.types import Samples, Time
@@ -25,7 +25,7 @@ def tile_length() -> Samples:
 
 
 def steps_of(network: DiffWave, t: Time, cond: Conditioning) -> Float[Tensor, "batch blocks channels"]:
-    """What every block is told of the noise time, and of anything else that holds for a whole waveform."""
+    """Each block's term for the noise time, and for anything else that holds for a whole waveform."""
     step = network.embedding(t) if network.clip is None else network.clip(network.embedding(t), cond)
     return torch.stack([block.step(step) for block in network.blocks if isinstance(block, ResidualBlock)], dim=1)
 
@@ -33,20 +33,20 @@ def steps_of(network: DiffWave, t: Time, cond: Conditioning) -> Float[Tensor, "b
 class Workspace:
     """The buffers of one tile, which all blocks of all calls use in turn; it belongs to one thread."""
 
-    def __init__(self, network: DiffWave, weights: Packed, tile: Samples) -> None:
+    def __init__(self, network: DiffWave, weights: PackedWeights, tile: Samples) -> None:
         self.tile, self.head = tile, 2 * network.widest
         rows, channels, like = tile + network.block_radius, network.input.out_channels, weights.input
         self.tiles = [like.new_empty(self.head + rows + network.widest, 2 * channels) for _ in range(2)]
-        self.products: Products
-        if isinstance(weights, InPanels):
-            self.products = Fused(weights.kernel, channels, rows, network.widest)
+        self.products: BlockProducts
+        if isinstance(weights, PanelWeights):
+            self.products = CompiledBlock(weights.kernel, channels, rows, network.widest)
         elif weights.dtype != like.dtype:
-            self.products = Reduced(channels, rows, network.widest, like, weights.dtype)
+            self.products = MixedBlock(channels, rows, network.widest, like, weights.dtype)
         else:
-            self.products = Exact(channels, rows, like)
+            self.products = Float32Block(channels, rows, like)
 
 
-class Walk:
+class TilePass:
     """A network's blocks on their way over one waveform.
 
     Every block is as many samples late as it looks ahead, so a tile comes out `network.block_radius` samples after it
@@ -54,7 +54,7 @@ class Walk:
     """
 
     def __init__(
-        self, network: DiffWave, weights: Packed, workspace: Workspace, steps: Float[Tensor, "blocks channels"]
+        self, network: DiffWave, weights: PackedWeights, workspace: Workspace, steps: Float[Tensor, "blocks channels"]
     ) -> None:
         self.weights, self.workspace = weights, workspace
         shifts = [block.shift(step) for block, step in zip(weights.blocks, steps, strict=True)]
@@ -89,7 +89,7 @@ class Walk:
                 products(block, self.biases[index], begin, seen, other[head : head + new])
             window.close(seen, new)
             tile, other = other, tile
-        return self._answer(tile[head : head + new])
+        return self._output(tile[head : head + new])
 
     def _enter(self, piece: Tensor, tile: State) -> Samples:
         head = self.workspace.head
@@ -99,7 +99,7 @@ class Walk:
         total.zero_()
         return len(piece)
 
-    def _answer(self, rows: State) -> Float[Tensor, "rows outputs"]:
+    def _output(self, rows: State) -> Float[Tensor, "rows outputs"]:
         weights = self.weights
         x = torch.addmm(weights.skip_bias, rows.chunk(2, dim=1)[1], weights.skip).relu_()
         return torch.addmm(weights.output_bias, x, weights.output)

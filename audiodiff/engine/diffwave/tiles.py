@@ -22,8 +22,8 @@ from audiodiff.engine.diffwave.mel_projection import (
     Shown,
     StretchedMel,
 )
-from audiodiff.engine.diffwave.packed_weights import Packed
-from audiodiff.engine.diffwave.tile_pass import Walk, Workspace, steps_of, tile_length
+from audiodiff.engine.diffwave.packed_weights import PackedWeights
+from audiodiff.engine.diffwave.tile_pass import TilePass, Workspace, steps_of, tile_length
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.upsampling import BlockUpsamplers
 from audiodiff.types import Mel, Time, Wave
@@ -50,12 +50,12 @@ class CallsInTiles:
     Call number 0 lays out the tiles, of at most `tile` frames. The others take each of them whole or in parts.
     """
 
-    def __init__(self, network: DiffWave, weights: Packed, calls: int) -> None:
+    def __init__(self, network: DiffWave, weights: PackedWeights, calls: int) -> None:
         self.network, self.weights = network, weights
         self.tile = max(1, tile_length() // network.hop_length)
         self.projects = calls > 1 and self._projected_bytes(calls) <= PROJECTED
         self.workspace = Workspace(network, weights, self.tile * network.hop_length)
-        self.walks: list[Walk] = []
+        self.passes: list[TilePass] = []
         self.fed = [0] * calls
         self.left = [weights.input.new_empty(network.output.out_channels, 0)] * calls
         self.tiles: deque[Tile] = deque()
@@ -63,7 +63,7 @@ class CallsInTiles:
 
     @property
     def ahead(self) -> int:
-        """How many frames of the mel the first call must be able to see behind those of its tile."""
+        """Frames of the mel behind those of its tile that the first call must be able to see."""
         upsampler = self.network.upsampler
         return 1 if upsampler is None else ceil(upsampler.radius / self.network.hop_length)
 
@@ -73,7 +73,7 @@ class CallsInTiles:
         return ceil(self.network.block_radius / self.network.hop_length)
 
     def end_of_tile(self, frame: int) -> int:
-        """Where the tile that holds a frame ends, if call number 0 has been there."""
+        """End of the tile that holds a frame, if call number 0 has been there."""
         return next(tile.end for tile in self.tiles if tile.start <= frame < tile.end)
 
     @torch.no_grad()
@@ -86,14 +86,16 @@ class CallsInTiles:
         start, hop = self.fed[turn], self.network.hop_length
         self.fed[turn] += x.shape[-1] // hop
         with torch.autocast("cpu", enabled=False):
-            if turn == len(self.walks):
-                self.walks.append(Walk(self.network, self.weights, self.workspace, steps_of(self.network, t, cond)[0]))
+            if turn == len(self.passes):
+                self.passes.append(
+                    TilePass(self.network, self.weights, self.workspace, steps_of(self.network, t, cond)[0])
+                )
             if turn == 0:
                 self.tiles.append(Tile(start, self.fed[0], self._mel(start, self.fed[0], read)))
             mel = next(tile.mel for tile in self.tiles if start < tile.end)
             waves = [x, cond.need_mean()] if self.network.sees_mean else [x]
             piece = torch.stack(waves, dim=-1)[0].to(self.weights.input.dtype)
-            rows = self.walks[turn].feed(piece, mel, last=last)
+            rows = self.passes[turn].feed(piece, mel, last=last)
         while self.tiles and self.tiles[0].end <= self.fed[-1]:
             self._forget(self.tiles.popleft())
         return self._whole_frames(turn, rows)
@@ -105,7 +107,7 @@ class CallsInTiles:
         return out[None, :, :whole].squeeze(1)
 
     def _mel(self, start: int, end: int, read: ReadMel) -> Shown | None:
-        """What the blocks see in the tile of the frames from `start` to `end`; each asks somewhat earlier."""
+        """The mel for the tile of the frames from `start` to `end`; each block asks somewhat earlier."""
         network, upsampler = self.network, self.network.upsampler
         if upsampler is None:
             return None

@@ -42,7 +42,7 @@ class Window:
         return tile[start:end]
 
     def ready(self, seen: State) -> Samples:
-        """How many rows can be answered for."""
+        """Number of rows whose outputs are certain."""
         return max(0, len(seen) - 2 * self.dilation) if self.begun else 0
 
     def close(self, seen: State, ready: Samples) -> None:

@@ -18,12 +18,12 @@ N_FFT: Samples = 1024
 HOP: Samples = 256
 FLOOR_DB, DIFFERENCE_DB = -100.0, 30.0
 SIZE_INCHES, DPI = (5.0, 2.3), 100
-COLUMNS = 900
+_COLUMNS = 900
 
-Decibels = Float64[np.ndarray, "bins frames"]
+_Decibels = Float64[np.ndarray, "bins frames"]
 
 
-def decibels(signal: Signal) -> Decibels:
+def decibels(signal: Signal) -> _Decibels:
     """STFT magnitudes in dB relative to a full-scale sine, at least -100."""
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, N_FFT // 2), N_FFT)[::HOP]
     window = np.hanning(N_FFT + 1)[:-1]
@@ -45,7 +45,7 @@ def difference_picture(reference: Signal, generated: Signal, sample_rate: Hertz)
 def waveform_picture(signal: Signal, sample_rate: Hertz, peak: float) -> str:
     """The lowest and highest sample of every column; the axis reaches a little beyond `peak`."""
     figure, axes = empty_figure(height=0.5)
-    edges = np.unique(np.linspace(0, len(signal), COLUMNS + 1).astype(int)[:-1])
+    edges = np.unique(np.linspace(0, len(signal), _COLUMNS + 1).astype(int)[:-1])
     lowest, highest = np.minimum.reduceat(signal, edges), np.maximum.reduceat(signal, edges)
     axes.fill_between(edges / sample_rate, lowest, highest, linewidth=0.5, color="#31688e", edgecolor="#31688e")
     axes.set_xlim(0, len(signal) / sample_rate)
@@ -54,7 +54,7 @@ def waveform_picture(signal: Signal, sample_rate: Hertz, peak: float) -> str:
     return png(figure)
 
 
-def picture_of(values: Decibels, sample_rate: Hertz, colors: str, span: tuple[float, float], unit: str) -> str:
+def picture_of(values: _Decibels, sample_rate: Hertz, colors: str, span: tuple[float, float], unit: str) -> str:
     """A picture with time and frequency axes and a color bar."""
     figure, axes = empty_figure()
     seconds, kilohertz = values.shape[1] * HOP / sample_rate, sample_rate / 2000

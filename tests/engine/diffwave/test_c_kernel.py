@@ -12,7 +12,7 @@ from audiodiff import Vocoder
 from audiodiff.diffusion import SAMPLERS, uniform
 from audiodiff.engine import FastDiffWave, accelerated
 from audiodiff.engine.diffwave import c_kernel, tile_pass
-from audiodiff.engine.diffwave.c_kernel import Fused, InPanels, Kernel, compiled_kernel, suits
+from audiodiff.engine.diffwave.c_kernel import CompiledBlock, Kernel, PanelWeights, compiled_kernel, suits
 from audiodiff.engine.diffwave.packed_weights import PackedBlock, packed
 from audiodiff.engine.precision import capabilities
 from audiodiff.errors import ConfigError
@@ -48,7 +48,7 @@ def test_block(channels, rows, threads, dtype, monkeypatch):
     for shown in (None, mel):
         out = torch.empty(rows, 2 * channels)
         begin = None if shown is None else lambda out, bias=None: mel
-        Fused(block, channels, rows, d)(InPanels.of(weights, block).blocks[3], bias, begin, seen, out)
+        CompiledBlock(block, channels, rows, d)(PanelWeights.of(weights, block).blocks[3], bias, begin, seen, out)
         added = out - seen[d : d + rows]
         expected = written_out(part, bias, 0 if shown is None else mel, seen)
         assert expected.std() > 0.1
@@ -77,10 +77,10 @@ def test_gate(dtype):
     weights, block = packed(network("plain", channels=channels), dtype), compiled_kernel(dtype)
     zero, minus = torch.zeros(3, channels, 2 * channels), -torch.eye(channels, 2 * channels)
     plain = replace(weights.blocks[0], taps=zero.to(dtype), output=minus.to(dtype))
-    plain = InPanels.of(replace(weights, blocks=[plain]), block).blocks[0]
+    plain = PanelWeights.of(replace(weights, blocks=[plain]), block).blocks[0]
     out = torch.empty(rows, 2 * channels)
     seen, bias = torch.zeros(rows + 2, 2 * channels), torch.zeros(2 * channels)
-    Fused(block, channels, rows, 1)(plain, bias, lambda out, bias=None: mel, seen, out)
+    CompiledBlock(block, channels, rows, 1)(plain, bias, lambda out, bias=None: mel, seen, out)
     a, b = mel.double().chunk(2, dim=1)
     precision = 5e-3 if dtype == torch.bfloat16 else 1e-6
     assert_close(out[:, :channels].double(), a.sigmoid() * (b / 2).tanh(), rtol=precision, atol=1e-7)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-FEWEST = 64
+FEWEST_FRAMES = 64
 """Frames of the smallest bucket."""
 MOST = 16
 """Items of a list that go together; a tensor of more is a batch as it is."""
@@ -14,8 +14,8 @@ def bucket(n: int, fewest: int = 1) -> int:
 
 
 def grouped(frames: Sequence[int]) -> list[list[int]]:
-    """Which items of a list, by their place in it, are vocoded together: of one bucket of frames, at most `MOST`."""
+    """Group the items of a list, by their place in it, that are vocoded together: of one bucket, at most `MOST`."""
     places: dict[int, list[int]] = {}
     for place, n in enumerate(frames):
-        places.setdefault(bucket(n, FEWEST), []).append(place)
+        places.setdefault(bucket(n, FEWEST_FRAMES), []).append(place)
     return [same[i : i + MOST] for _, same in sorted(places.items()) for i in range(0, len(same), MOST)]

@@ -7,18 +7,17 @@ from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion.denoiser import BoundNetwork
-from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP, FusedWeights, State
+from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP, BlockBuffers, FusedWeights
 from audiodiff.engine.diffwave.gpu.launch import CHANNELS, add_block, triton_runs_on
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave
 from audiodiff.networks.diffwave import Outputs, ResidualBlock
-from audiodiff.networks.packed_stack import State as Version
-from audiodiff.networks.packed_stack import state_of
+from audiodiff.networks.packed_stack import ParameterVersion, state_of
 from audiodiff.networks.upsampling import MelUpsampler
 from audiodiff.types import Samples, Time, Wave
 
-Rows = Float[Tensor, "batch samples bands"]
-Lengths = Int[Tensor, " batch"]
+MelSamples = Float[Tensor, "batch samples bands"]
+ItemLengths = Int[Tensor, " batch"]
 Shifts = Float[Tensor, "blocks batch channels"]
 
 
@@ -53,7 +52,7 @@ class FusedDiffWave(nn.Module):
         if reason is not None:
             raise ConfigError(f"the fused block cannot run this DiffWave: {reason}; call the network itself")
         self.network = network
-        self._weights: dict[torch.dtype, tuple[Version, FusedWeights]] = {}
+        self._weights: dict[torch.dtype, tuple[ParameterVersion, FusedWeights]] = {}
 
     @property
     def radius(self) -> Samples:
@@ -73,7 +72,7 @@ class FusedDiffWave(nn.Module):
 
     def bound(self, cond: Conditioning) -> BoundNetwork:
         """Fix the condition: its mel is stretched once for all calls."""
-        stretched: dict[torch.dtype, Rows] = {}
+        stretched: dict[torch.dtype, MelSamples] = {}
 
         def call(x_t: Wave, t: Time) -> Outputs:
             dtype = self.factors(x_t.device)
@@ -84,9 +83,9 @@ class FusedDiffWave(nn.Module):
                 if dtype not in stretched:
                     stretched[dtype] = self.stretched(cond, x_t, dtype)
                 lengths = torch.full((len(x_t),), x_t.shape[-1], dtype=torch.int32, device=x_t.device)
-                state = State(len(x_t), x_t.shape[-1], self.network.input.out_channels, x_t.device)
+                state = BlockBuffers(len(x_t), x_t.shape[-1], self.network.input.out_channels, x_t.device)
                 waves = self.waves(x_t.float(), cond.mean)
-                return self.answer(weights, waves, self.shifts(weights, t), stretched[dtype], lengths, state)
+                return self.core(weights, waves, self.shifts(weights, t), stretched[dtype], lengths, state)
 
         return call
 
@@ -99,32 +98,32 @@ class FusedDiffWave(nn.Module):
         return known[1]
 
     def waves(self, x_t: Wave, mean: Wave | None) -> Float[Tensor, "batch samples inputs"]:
-        """What the first convolution sees."""
+        """Input of the first convolution."""
         if not self.network.sees_mean:
             return x_t.unsqueeze(-1)
         return torch.stack([x_t, Conditioning(mean=mean).need_mean()], dim=-1)
 
     def shifts(self, weights: FusedWeights, t: Time) -> Shifts:
-        """What each block adds to its input at a noise time [batch], the constant part of x included."""
+        """The term that each block adds to its input at a noise time [batch], the constant part of x included."""
         step = self.network.embedding(t)
         blocks = zip(weights.packed.blocks, self.network.blocks, strict=True)
         return torch.stack([packed.shift(_block(block).step(step)) for packed, block in blocks])
 
-    def stretched(self, cond: Conditioning, like: Wave, dtype: torch.dtype) -> Rows:
+    def stretched(self, cond: Conditioning, like: Wave, dtype: torch.dtype) -> MelSamples:
         """The mel of every sample in `dtype`, its bands filled up with zeros; no bands for a network without a mel."""
         if self.network.upsampler is None:
             return like.new_empty(*like.shape, 0, dtype=dtype)
         mel = self.network.upsampler(cond.need_mel()).mT.to(dtype)
         return F.pad(mel, (0, -mel.shape[-1] % MEL_GROUP)).contiguous()
 
-    def answer(
+    def core(
         self,
         weights: FusedWeights,
         waves: Float[Tensor, "batch samples inputs"],
         shifts: Shifts,
-        mel: Rows,
-        lengths: Lengths,
-        state: State,
+        mel: MelSamples,
+        lengths: ItemLengths,
+        state: BlockBuffers,
     ) -> Outputs:
         """The network's output; an item's samples beyond its length have no meaning, and matter to nothing."""
         packed, channels = weights.packed, state.x.shape[-1]

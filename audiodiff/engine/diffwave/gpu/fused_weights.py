@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.engine.diffwave.packed_weights import Packed, packed
+from audiodiff.engine.diffwave.packed_weights import PackedWeights, packed
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.types import Samples
 
@@ -33,7 +33,7 @@ class FusedBlock:
 class FusedWeights:
     """A network's blocks with factors of one dtype, and `packed`, from which they and all else come."""
 
-    packed: Packed
+    packed: PackedWeights
     blocks: list[FusedBlock]
     dtype: torch.dtype
 
@@ -61,8 +61,8 @@ class FusedWeights:
         return len(self.blocks[0].conditioner)
 
 
-class State:
-    """What a network's blocks hand on: x, its next value and the sum of the skips, each [batch, samples, channels]."""
+class BlockBuffers:
+    """Buffers between blocks: x, its next value and the sum of the skips, each [batch, samples, channels]."""
 
     def __init__(self, batch: int, samples: Samples, channels: int, device: torch.device) -> None:
         self.x, self.next, self.total = torch.zeros(3, batch, samples, channels, device=device)

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP, FusedBlock, State
+from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP, BlockBuffers, FusedBlock
 
 CHANNELS = (16, 32, 64, 128)
 """For which the block's accumulators stay in registers; a product has at least 16 columns, and powers of two only."""
 
 
 @dataclass(frozen=True)
-class Tile:
-    """What one program of the kernel works on: samples, channels per product in and out, and its warps."""
+class KernelTile:
+    """Work of one program of the kernel: samples, channels per product in and out, and its warps."""
 
     rows: int
     k: int
@@ -23,7 +23,7 @@ class Tile:
     warps: int
 
     @classmethod
-    def of(cls, channels: int, dtype: torch.dtype) -> "Tile":
+    def of(cls, channels: int, dtype: torch.dtype) -> "KernelTile":
         """The tile for a block; chosen by what the compiler needs for it, see docs/speed_gpu.md."""
         if dtype == torch.float32:
             return cls(rows=32, k=16, n=16, warps=4)
@@ -31,7 +31,7 @@ class Tile:
 
 
 def triton_runs_on(device: torch.device) -> bool:
-    """Whether Triton is installed and can run kernels on a device: a GPU with bfloat16, or its interpreter anywhere."""
+    """Check whether Triton is installed and runs on a device: a GPU with bfloat16, or its interpreter anywhere."""
     if find_spec("triton") is None:
         return False
     if device.type == "cuda":
@@ -40,13 +40,13 @@ def triton_runs_on(device: torch.device) -> bool:
 
 
 def interpreted() -> bool:
-    """Whether kernels are interpreted on the processor, which `TRITON_INTERPRET=1` asks for: slow, for tests."""
+    """Check whether kernels are interpreted on the processor, which `TRITON_INTERPRET=1` asks for: slow, for tests."""
     from triton import knobs
 
     return knobs.runtime.interpret
 
 
-def add_block(block: FusedBlock, state: State, mel: Tensor, lengths: Tensor, shift: Tensor) -> None:
+def add_block(block: FusedBlock, state: BlockBuffers, mel: Tensor, lengths: Tensor, shift: Tensor) -> None:
     """Let one block work on `state`.
 
     `mel` is [batch, samples, bands] in the dtype of the block's factors, `lengths` [batch] int32 in samples, `shift`
@@ -55,7 +55,7 @@ def add_block(block: FusedBlock, state: State, mel: Tensor, lengths: Tensor, shi
     from audiodiff.engine.diffwave.gpu.triton_kernel import residual_block
 
     batch, samples, channels = state.x.shape
-    tile = Tile.of(channels, block.taps.dtype)
+    tile = KernelTile.of(channels, block.taps.dtype)
     grid = (-(-samples // tile.rows), batch)
     launch: Any = residual_block[grid]  # on the current device, which the caller has seen to
     launch(

@@ -7,13 +7,12 @@ from threading import Lock
 import torch
 
 from audiodiff.diffusion import Denoiser, Sampler, Times
-from audiodiff.engine.diffwave.gpu.buckets import FEWEST, bucket, grouped
+from audiodiff.engine.diffwave.gpu.buckets import FEWEST_FRAMES, bucket, grouped
 from audiodiff.engine.diffwave.gpu.fused import FusedDiffWave
 from audiodiff.engine.diffwave.gpu.recording import Recording, Shape
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
-from audiodiff.networks.packed_stack import State as Version
-from audiodiff.networks.packed_stack import state_of
+from audiodiff.networks.packed_stack import ParameterVersion, state_of
 from audiodiff.noise import SampleNoise
 from audiodiff.types import Mel, Noise, OneMel, OneWave, Wave
 
@@ -40,7 +39,7 @@ class RecordedModel(DiffusionModel):
         self.fused = fused
         self.eval()
         self._recordings: OrderedDict[Key, tuple[Sampler, Recording]] = OrderedDict()
-        self._recorded_of: Version = []
+        self._recorded_of: ParameterVersion = []
         self._lock = Lock()
 
     @torch.no_grad()
@@ -88,7 +87,7 @@ class RecordedModel(DiffusionModel):
         lengths = [mel.shape[-1] * self.mel.hop_length for mel in mels]
         longest = torch.empty(len(mels), max(lengths), device=device)
         with self._lock:
-            size = bucket(len(mels)), bucket(max(mel.shape[-1] for mel in mels), FEWEST)
+            size = bucket(len(mels)), bucket(max(mel.shape[-1] for mel in mels), FEWEST_FRAMES)
             recording = self._recording(Shape(*size, self.mel.hop_length, dtype, every_step), sampler, times)
             white = [noise(longest) for _ in recording.draws]
             for place, (cond, n) in enumerate(zip(conditions, lengths, strict=True)):

@@ -11,7 +11,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.diffusion.denoiser import BoundDenoiser, BoundNetwork
 from audiodiff.engine.diffwave.gpu.fused import FusedDiffWave
-from audiodiff.engine.diffwave.gpu.fused_weights import State
+from audiodiff.engine.diffwave.gpu.fused_weights import BlockBuffers
 from audiodiff.types import Samples, Time, Wave
 
 WARM_UPS = 2
@@ -33,7 +33,7 @@ class Shape:
 class HostDenoiser(Denoiser):
     """A denoiser that leaves the noise label on the host: a copy to the device cannot be recorded."""
 
-    def asked(self, network: BoundNetwork, x_t: Wave, t: Time) -> Tensor:
+    def call_network(self, network: BoundNetwork, x_t: Wave, t: Time) -> Tensor:
         """Return what a network whose condition is fixed says; its label is one number, on the processor."""
         label = self.prediction.noise_label(t, self.schedule)
         return network(self.prediction.scale_input(x_t, t, self.schedule), label)
@@ -56,7 +56,7 @@ class Recording:
         self.denoiser = HostDenoiser(network=network, schedule=denoiser.schedule, prediction=denoiser.prediction)
         self.weights = network.weights(shape.dtype)
         samples, channels = shape.frames * shape.hop_length, network.network.input.out_channels
-        self.state = State(shape.batch, samples, channels, self.device)
+        self.state = BlockBuffers(shape.batch, samples, channels, self.device)
         self.mel = torch.zeros(shape.batch, samples, self.weights.bands, dtype=shape.dtype, device=self.device)
         self.mean = torch.zeros(shape.batch, samples, device=self.device) if network.network.sees_mean else None
         self.lengths = torch.zeros(shape.batch, dtype=torch.int32, device=self.device)
@@ -93,7 +93,7 @@ class Recording:
         """From the buffers to `results`, with no memory but theirs and what a graph keeps for itself."""
         noise = self._noise()
         start = self.scale * noise()
-        bound = BoundDenoiser(self.denoiser, self._answer)
+        bound = BoundDenoiser(self.denoiser, self._core)
         states = list(self.sampler(bound, self.denoiser.schedule, start, self.times, lambda _: noise()))
         kept = states if self.shape.every_step else states[-1:]
         self.results = self.results or [torch.zeros_like(self.like) for _ in kept]
@@ -112,10 +112,10 @@ class Recording:
 
         return draw
 
-    def _answer(self, x_t: Wave, label: Time) -> Tensor:
+    def _core(self, x_t: Wave, label: Time) -> Tensor:
         network = self.network
         waves = network.waves(x_t, self.mean)
-        return network.answer(self.weights, waves, self._shifts(label), self.mel, self.lengths, self.state)
+        return network.core(self.weights, waves, self._shifts(label), self.mel, self.lengths, self.state)
 
     def _shifts(self, label: Time) -> Tensor:
         """Made when a label is first seen, which is in the first run: the grid's labels are the same in all."""

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from audiodiff.engine import FastDiffWave, RecordedModel
 from audiodiff.engine.diffwave.gpu import FusedDiffWave, launch, obstacle
-from audiodiff.engine.diffwave.gpu.buckets import FEWEST, MOST, bucket, grouped
+from audiodiff.engine.diffwave.gpu.buckets import FEWEST_FRAMES, MOST, bucket, grouped
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave
 from tests.engine.diffwave.gpu.voices import vocoder
@@ -96,8 +96,8 @@ def test_other_networks_are_compiled_as_before(monkeypatch):
 
 def test_buckets_hold_what_they_are_for():
     assert [bucket(n) for n in (1, 2, 3, 4, 5, 16, 17)] == [1, 2, 4, 4, 8, 16, 32]
-    assert all(n <= bucket(n, FEWEST) < max(2 * n, FEWEST + 1) for n in range(1, 1025))
-    assert len({bucket(n, FEWEST) for n in range(1, 1025)}) == 5
+    assert all(n <= bucket(n, FEWEST_FRAMES) < max(2 * n, FEWEST_FRAMES + 1) for n in range(1, 1025))
+    assert len({bucket(n, FEWEST_FRAMES) for n in range(1, 1025)}) == 5
 
 
 def test_a_list_is_grouped_by_bucket():
@@ -105,7 +105,7 @@ def test_a_list_is_grouped_by_bucket():
     groups = grouped(frames)
     assert sorted(place for group in groups for place in group) == list(range(len(frames)))
     assert all(len(group) <= MOST for group in groups)
-    assert all(len({bucket(frames[place], FEWEST) for place in group}) == 1 for group in groups)
+    assert all(len({bucket(frames[place], FEWEST_FRAMES) for place in group}) == 1 for group in groups)
     assert len(groups) == 4
     assert grouped([]) == []
 

@@ -13,4 +13,4 @@ collect_ignore_glob = [] if os.environ.get("TRITON_INTERPRET") == "1" else ["tes
 def wide_tiles(monkeypatch):
     """Few large programs: the interpreter takes its time for each operation, whatever its size."""
     tile = classmethod(lambda cls, channels, dtype: cls(rows=512, k=channels, n=channels, warps=4))
-    monkeypatch.setattr(launch.Tile, "of", tile)
+    monkeypatch.setattr(launch.KernelTile, "of", tile)
