@@ -31,13 +31,14 @@ from audiodiff.audio import load_audio
 from audiodiff.audio.atomic import written_whole
 from audiodiff.bundle.constructors import build, canonical
 from audiodiff.bundle.format import Bundle, load_bundle
+from audiodiff.bundle.location import bundle_folder
 from audiodiff.convert.converted import blueprint, discrete_betas, fast_grid, mel_tree
 from audiodiff.evaluation.timing import describe_machine
 from audiodiff.export.onnx import export_sampler
 from audiodiff.export.onnx_runner import OnnxVocoder
 from audiodiff.export.weight_storage import Weights
 from audiodiff.mel import MelSpectrogram
-from audiodiff.vocoder import Vocoder, bundle_folder
+from audiodiff.vocoder import Vocoder
 
 warnings.filterwarnings("ignore")
 RESULTS = Path(__file__).parent / "results"

@@ -1,102 +1,106 @@
-"""`audiodiff edit`: what a generator can do to recordings of single words."""
+"""`audiodiff edit`: edits of recordings of single words, by a generator."""
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec
 
 import typer
+
+if TYPE_CHECKING:
+    from audiodiff.cli.edit_session import EditSession
 
 app = typer.Typer(no_args_is_help=True, help="Edit recordings of single words with a generator, untrained for it.")
 
 Input = Annotated[Path, typer.Argument(help="An audio file no longer than the model's clips.")]
-_Out = Annotated[Path, typer.Option("--out", "-o", help="The audio file to write; for interpolate a folder.")]
-_Model = Annotated[str | None, typer.Option(help="A generator's folder or name; without it the spoken digits.")]
+OutFile = Annotated[Path, typer.Option("--out", "-o", help="The audio file to write; for interpolate a folder.")]
 Name = Annotated[str | None, typer.Option(help="What is known of the recording; without it nothing is told.")]
 Start = Annotated[float, typer.Option(help="How far into the noise to go, between 0 and 1.")]
-_Steps = Annotated[int, typer.Option(min=1, help="Network steps of a whole run.")]
-_Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
-Guidance = Annotated[float, typer.Option(help="How much label and speaker count.")]
+Own = ParamSpec("Own")
+
+
+def open_session(
+    model: Annotated[
+        str | None, typer.Option(help="A generator's folder or name; without it the spoken digits.")
+    ] = None,
+    label: Name = None,
+    speaker: Name = None,
+    guidance: Annotated[float, typer.Option(help="How much label and speaker count.")] = 1.0,
+    steps: Annotated[int, typer.Option(min=1, help="Network steps of a whole run.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")] = 0,
+) -> "EditSession":
+    """Begin with the options that all commands share."""
+    from audiodiff.cli.edit_session import EditSession
+
+    return EditSession.of(model, label, speaker, guidance, steps, seed)
+
+
+def in_session(command: Callable[Concatenate["EditSession", Own], None]) -> Callable[..., None]:
+    """Give a command the shared options behind its own, and the session that they describe as its first argument."""
+    shared = signature(open_session).parameters
+    own = list(signature(command).parameters.values())[1:]
+
+    @wraps(command)
+    def run(**given: object) -> None:
+        session = open_session(**{name: given.pop(name) for name in shared})  # pyright: ignore[reportArgumentType]
+        command(session, **given)  # pyright: ignore[reportCallIssue]
+
+    parameters = [*own, *shared.values()]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
+    run.__signature__ = Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
+    del run.__wrapped__
+    return run
 
 
 @app.command()
-def denoise(
-    file: Input,
-    out: _Out,
-    start: Start = 0.9,
-    model: _Model = None,
-    label: Name = None,
-    speaker: Name = None,
-    guidance: Guidance = 1.0,
-    steps: _Steps = 50,
-    seed: _Seed = 0,
-) -> None:
+@in_session
+def denoise(session: "EditSession", file: Input, out: OutFile, start: Start = 0.9) -> None:
     """Filter out what the generator does not take for speech."""
-    from audiodiff.cli.edit_session import EditSession
-
-    session = EditSession.of(model, label, speaker, guidance, steps, seed)
     session.write(out, session.editor.denoise(session.read(file), start=start))
 
 
 @app.command()
+@in_session
 def inpaint(
+    session: "EditSession",
     file: Input,
-    out: _Out,
+    out: OutFile,
     begin: Annotated[float, typer.Option(min=0, help="Where the gap begins, in seconds.")],
     end: Annotated[float, typer.Option(min=0, help="Where it ends, in seconds.")],
-    model: _Model = None,
-    label: Name = None,
-    speaker: Name = None,
-    guidance: Guidance = 1.0,
-    steps: _Steps = 50,
-    seed: _Seed = 0,
 ) -> None:
     """Fill a gap by what fits in between."""
-    from audiodiff.cli.edit_session import EditSession
-
-    session = EditSession.of(model, label, speaker, guidance, steps, seed)
     rate = session.sample_rate
     session.write(out, session.editor.inpaint(session.read(file), begin=round(begin * rate), end=round(end * rate)))
 
 
 @app.command()
+@in_session
 def extend(
+    session: "EditSession",
     file: Input,
-    out: _Out,
+    out: OutFile,
     cutoff: Annotated[int, typer.Option(min=1, help="The frequency in hertz above which all is made anew.")],
-    model: _Model = None,
-    label: Name = None,
-    speaker: Name = None,
-    guidance: Guidance = 1.0,
-    steps: _Steps = 50,
-    seed: _Seed = 0,
 ) -> None:
     """Extend the band of a muffled recording."""
-    from audiodiff.cli.edit_session import EditSession
-
-    session = EditSession.of(model, label, speaker, guidance, steps, seed)
     session.write(out, session.editor.extend_band(session.read(file), cutoff=cutoff))
 
 
 @app.command()
+@in_session
 def interpolate(
+    session: "EditSession",
     first: Input,
     second: Input,
-    out: _Out,
+    out: OutFile,
     n: Annotated[int, typer.Option("--n", min=1, help="How many clips in between.")] = 5,
     start: Start = 0.6,
-    model: _Model = None,
-    label: Name = None,
-    speaker: Name = None,
-    guidance: Guidance = 1.0,
-    steps: _Steps = 50,
-    seed: _Seed = 0,
 ) -> None:
     """Write clips that lead from one recording to another, and a sheet of their spectrograms."""
     import torch
 
     from audiodiff.cli.clip_files import check_free, write_clips
-    from audiodiff.cli.edit_session import EditSession
 
-    session = EditSession.of(model, label, speaker, guidance, steps, seed)
     shares = [(i + 1) / (n + 1) for i in range(n)]
     names = [f"{i + 1:02d}" for i in range(n)]
     check_free(out, names, overwrite=False)

@@ -25,10 +25,11 @@ def export(
 ) -> None:
     """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
     from audiodiff.bundle.format import load_bundle
+    from audiodiff.bundle.location import bundle_folder
     from audiodiff.errors import ConfigError, OutputError
     from audiodiff.export.onnx import export_network, export_sampler
     from audiodiff.export.torch_program import export_program
-    from audiodiff.vocoder import Vocoder, bundle_folder
+    from audiodiff.vocoder import Vocoder
 
     bundle = load_bundle(bundle_folder(model))
     vocoder = Vocoder(bundle)

@@ -1,14 +1,18 @@
 """Configs: their folder, their composition, and the objects that they describe."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 import audiodiff
 from audiodiff.bundle.aliases import brought_up_to_date
+from audiodiff.mel.conventions import CONVENTIONS
+from audiodiff.mel.spec import MelSpec
 
 
 def config_dir() -> Path:
@@ -16,6 +20,20 @@ def config_dir() -> Path:
     package = Path(audiodiff.__file__).parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
+
+
+def register_conventions() -> None:
+    """Make every named mel convention a choice of the config group `mel`, as in `mel=hifigan_22k`.
+
+    A node holds what differs from the defaults of `MelSpec`, like a file that somebody would write.
+    """
+    defaults = {field.name: field.default for field in fields(MelSpec)}
+    for name, spec in CONVENTIONS.items():
+        told = {key: value for key, value in spec.to_dict().items() if value != defaults[key]}
+        ConfigStore.instance().store(group="mel", name=name, node={"_target_": "audiodiff.mel.MelSpec", **told})
+
+
+register_conventions()
 
 
 def compose_config(name: str, overrides: list[str]) -> DictConfig:

@@ -21,11 +21,6 @@ OUTLIER = 2.5
 """Changes beyond so many standard deviations, onsets mostly, are cut."""
 
 
-def fingerprint_length(n_mels: int) -> int:
-    """Number of values in the fingerprint of a mel of `n_mels` bands."""
-    return 4 * n_mels - 5 + len(_LEVELS) + 3
-
-
 def fingerprint(mel: Bands) -> Float[Tensor, " features"]:
     """Four patterns along the bands and the distribution of the values, for a mel of at least `FEWEST` frames."""
     start = max(0, (mel.shape[1] - _LONGEST) // 2)

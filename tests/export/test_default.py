@@ -14,10 +14,10 @@ import torch
 
 from audiodiff import Vocoder
 from audiodiff.bundle.format import CARD, WEIGHTS, load_bundle, read_config, save_bundle
+from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
 from audiodiff.cli.main import main
 from audiodiff.export import onnx_runner
 from audiodiff.mel import MelSpectrogram
-from audiodiff.vocoder import DEFAULT, bundle_folder
 from tests.export.test_onnx import LENGTHS, check_batches, vocoded_without_torch
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")
@@ -35,7 +35,7 @@ def graph(tmp_path_factory):
     """What `audiodiff export` writes."""
     path = tmp_path_factory.mktemp("default") / "voice.onnx"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(sys, "argv", ["audiodiff", "export", DEFAULT, "-o", str(path)])
+        monkeypatch.setattr(sys, "argv", ["audiodiff", "export", DEFAULT_VOICE, "-o", str(path)])
         with pytest.raises(SystemExit, match="0"):
             main()
     return path
@@ -80,9 +80,9 @@ def test_batches(graph, vocoder, mels):
 
 
 def test_from_bundle_to_safetensors_to_bundle(tmp_path):
-    folder = bundle_folder(DEFAULT)
+    folder = bundle_folder(DEFAULT_VOICE)
     card = (folder / CARD).read_text(encoding="utf-8")
-    again = save_bundle(tmp_path / "again", DEFAULT, read_config(folder), load_bundle(folder).model, card)
+    again = save_bundle(tmp_path / "again", DEFAULT_VOICE, read_config(folder), load_bundle(folder).model, card)
     assert (again / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
     assert (again / CARD).read_bytes() == (folder / CARD).read_bytes()
     first, second = (load_bundle(path).model.state_dict() for path in (folder, again))

@@ -4,10 +4,9 @@ import json
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from omegaconf import OmegaConf
 
 from audiodiff.errors import ConfigError
-from audiodiff.experiment.config import config_dir
+from audiodiff.experiment.config import build, compose_config, config_dir
 from audiodiff.mel import ALIASES, CONVENTIONS, MelSpec, convention, names_of
 from audiodiff.mel.conventions import families
 
@@ -20,16 +19,23 @@ def test_spec_survives_json(spec):
     assert MelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
-@pytest.mark.parametrize("name", sorted(set(CONVENTIONS) - ALIAS_NAMES))
-def test_config_of_a_convention_says_the_same(name):
-    arguments = OmegaConf.to_container(OmegaConf.load(config_dir() / "mel" / f"{name}.yaml"))
-    assert arguments.pop("_target_") == "audiodiff.mel.MelSpec"
-    assert MelSpec(**arguments) == CONVENTIONS[name]
+@pytest.mark.parametrize("name", sorted(CONVENTIONS))
+def test_convention_is_a_choice_of_the_config(name):
+    node = compose_config("train", [f"mel={name}"]).mel
+    assert build(node) == CONVENTIONS[name]
+    assert {"sample_rate", "n_fft", "win_length", "hop_length", "n_mels"} <= node.keys()
+    assert len(node) < 15  # what is not said is the default
 
 
-def test_every_config_is_a_convention():
-    own = {"words_8k", "words_16k"}  # what generators draw and sound themselves, no front-end of anybody's
-    assert {path.stem for path in (config_dir() / "mel").glob("*.yaml")} <= set(CONVENTIONS) | own
+def test_a_field_of_a_convention_can_be_changed():
+    config = compose_config("train", ["mel=hifigan_22k", "mel.f_max=null"])
+    assert build(config.mel) == replace(HIFIGAN, f_max=None)
+    assert build(config.model).mel == replace(HIFIGAN, f_max=None)
+
+
+def test_no_convention_has_a_file_beside():
+    """But for what generators draw and sound themselves, which is no front-end of anybody's."""
+    assert {path.stem for path in (config_dir() / "mel").glob("*.yaml")} == {"words_8k", "words_16k"}
 
 
 def test_families_part_the_conventions():
