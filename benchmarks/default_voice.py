@@ -79,7 +79,7 @@ def rounds_stages(prior: MelInversion, rows: Tensor, bands: Tensor, per_second: 
     spectrum = torch.polar(rows[:n], 6.28 * torch.rand(n, stft.bins))
     frames, trust, gain = torch.fft.irfft(spectrum, n=stft.n_fft), torch.full((n, 1), 0.7), torch.ones_like(past[:1])
     window = (spectrum, torch.fft.rfft(frames), rows[:n].clone(), bands[:n].clone())
-    count = RunningGriffinLim(stft, prior.constraint, prior.iterations).rounds
+    count = RunningGriffinLim(stft, prior.constraint, prior.iterations).n_iterations
     often = per_second * len(rows) / ADVANCE * count
     return {
         "    rounds": (lambda: rounds(*window, [trust] * count, 0.99, past, gain), often / count),

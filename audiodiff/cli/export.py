@@ -7,17 +7,21 @@ import typer
 
 from audiodiff.export.weight_storage import Weights
 
-Target = Literal["onnx", "torch-export"]
-Part = Literal["sampler", "network"]
+ExportFormat = Literal["onnx", "torch-export"]
+GraphPart = Literal["sampler", "network"]
 
-SUFFIX: dict[Target, str] = {"onnx": ".onnx", "torch-export": ".pt2"}
+SUFFIX: dict[ExportFormat, str] = {"onnx": ".onnx", "torch-export": ".pt2"}
 
 
 def export(
     model: Annotated[str, typer.Argument(help="A bundle's folder or name.")],
-    to: Annotated[Target, typer.Option(help="onnx runs without PyTorch, torch-export without audiodiff.")] = "onnx",
+    to: Annotated[
+        ExportFormat, typer.Option(help="onnx runs without PyTorch, torch-export without audiodiff.")
+    ] = "onnx",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file; else named after the bundle.")] = None,
-    part: Annotated[Part, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")] = "sampler",
+    part: Annotated[
+        GraphPart, typer.Option(help="sampler: mel to waveform; network: one call of it (ONNX).")
+    ] = "sampler",
     sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; else the model's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network steps; else the model's own number.")] = None,
     weights: Annotated[Weights, typer.Option(help="int8 halves an ONNX file by rounding its weights.")] = "exact",

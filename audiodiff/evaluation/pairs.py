@@ -112,20 +112,20 @@ def matching_rates(pair: Pair, *, resampled: bool) -> tuple[Hertz, Hertz]:
 
 
 @dataclass(frozen=True)
-class Header:
+class AudioHeader:
     """The header of an audio file."""
 
     sample_rate: Hertz
     channels: int
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> AudioHeader:
     """Read a file's header; raises `AudioError` where it has none."""
     import soundfile
 
     try:
         info = soundfile.info(path)
-        return Header(info.samplerate, info.channels)
+        return AudioHeader(info.samplerate, info.channels)
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path} cannot be read as audio ({error})") from error
 

@@ -29,7 +29,7 @@ class LoopedGriffinLim(nn.Module):
     def __init__(self, prior: MelInversion, stft: ConvolutionStft) -> None:
         super().__init__()
         self.stft, self.constraint = stft, prior.constraint
-        self.rounds = prior.means().griffin_lim.rounds
+        self.n_iterations = prior.means().griffin_lim.n_iterations
         self.past = prior.stft.segments - 1
 
     def forward(self, magnitudes: Magnitudes, bands: Mel, phases: Folded) -> Wave:
@@ -63,14 +63,14 @@ class LoopedGriffinLim(nn.Module):
     def _iterated(
         self, old: Folded, trust: Row, spectrum: Folded, estimate: Magnitudes, bands: Mel, heard: Row
     ) -> tuple[Folded, Folded, Row]:
-        """The window's frames after all rounds, the last consistent ones, and how far those are trusted."""
+        """The window's frames after all iterations, the last consistent ones, and how far those are trusted."""
         fixed, window = spectrum[..., : self.past], spectrum[..., self.past :].contiguous()
         estimate, bands, counted = (x[..., self.past :] for x in (estimate, bands, heard))
         norm, inside = self.stft.window_sum(heard), heard.repeat_interleave(self.stft.hop_length, dim=-1)[0]
-        new, share = torch.arange(_WINDOW) >= LOOK_AHEAD, 1 / (self.rounds * (1 + LOOK_AHEAD / ADVANCE))
+        new, share = torch.arange(_WINDOW) >= LOOK_AHEAD, 1 / (self.n_iterations * (1 + LOOK_AHEAD / ADVANCE))
 
         def unfinished(done: Tensor, window: Folded, consistent: Folded) -> Tensor:
-            return done < self.rounds
+            return done < self.n_iterations
 
         def improve(done: Tensor, window: Folded, consistent: Folded) -> tuple[Tensor, Folded, Folded]:
             wave = self.stft.inverse(torch.cat([fixed, window], dim=-1), norm) * inside
@@ -85,7 +85,7 @@ class LoopedGriffinLim(nn.Module):
 
         begin = (torch.zeros((), dtype=torch.int64), window, old.contiguous())
         _, window, consistent = while_loop(unfinished, improve, begin)
-        return window, consistent, (trust + self.rounds * (share / 2)).clamp_max(1)
+        return window, consistent, (trust + self.n_iterations * (share / 2)).clamp_max(1)
 
 
 def iterates(first: Tensor, count: Tensor) -> Tensor:

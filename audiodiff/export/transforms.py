@@ -14,7 +14,7 @@ Folded = Float[Tensor, "batch channels frames"]
 """A spectrum in the order in which it is computed: bin row + n_rows·column, channels counting columns within
 real and imaginary parts within rows. Only rows up to the middle are kept; bins above half of n_fft, and those
 below it whose row is missing, are each other's complex conjugates."""
-Pair = Float[Tensor, "batch 2*bins frames"]
+RealPair = Float[Tensor, "batch 2*bins frames"]
 """A spectrum in its usual order: the real parts of all bins, then the imaginary parts."""
 
 
@@ -49,6 +49,7 @@ class ConvolutionStft(nn.Module):
         window = stft.window.double()
         first, second = self._stages(window)
         row = torch.arange(self.kept)
+        # Of the bins only half are kept; the mirrored half adds the same again, but for rows that mirror themselves.
         doubled = torch.where(2 * row % self.n_rows == 0, 1.0, 2.0) / self.n_fft
         channels = torch.arange(2 * self.kept * self.n_columns)
         order, order_sign = self._usual_order()
@@ -73,6 +74,7 @@ class ConvolutionStft(nn.Module):
     def forward(self, wave: Wave) -> Folded:
         """Transform `hop_length · frames` samples."""
         padded = F.pad(wave, (self.left, self.n_fft - self.hop_length - self.left))
+        # Every column is its own group, so no sample is multiplied with another column's kernel.
         columns = padded.unflatten(1, (-1, self.n_columns)).mT.contiguous()
         x = F.conv1d(columns, self.first, stride=self.hop_length // self.n_columns, groups=self.n_columns)
         return F.conv1d(x.index_select(1, self.by_row), self.second, groups=self.kept)
@@ -91,11 +93,11 @@ class ConvolutionStft(nn.Module):
         summed = F.conv_transpose1d(heard, self.squared_window, stride=self.hop_length)
         return self._trim(summed.flatten(1), heard)[0].clamp_min(1e-8)
 
-    def usual(self, spectrum: Folded) -> Pair:
+    def usual(self, spectrum: Folded) -> RealPair:
         """Put the bins in their usual order."""
         return spectrum.index_select(1, self.order) * self.order_sign
 
-    def folded(self, spectrum: Pair) -> Folded:
+    def folded(self, spectrum: RealPair) -> Folded:
         """Put the bins in the order in which they are computed."""
         return spectrum.index_select(1, self.fold_order) * self.fold_sign
 
@@ -118,6 +120,7 @@ class ConvolutionStft(nn.Module):
     def _stages(self, window: Tensor) -> tuple[Tensor, Tensor]:
         """The kernels of the convolution along the rows, and for every row the matrix across the columns."""
         rows, columns, kept = (torch.arange(n).double() for n in (self.n_rows, self.n_columns, self.kept))
+        # W_n^(k·n) with n = columns·a + c is W_rows^(k·a) times W_n^(k·c): the first along rows, the second across.
         angle = -2 * math.pi / self.n_rows * torch.outer(kept, rows)
         kernel = torch.stack([angle.cos(), angle.sin()], dim=1)
         windows = window.reshape(self.n_rows, self.n_columns).mT
@@ -129,16 +132,16 @@ class ConvolutionStft(nn.Module):
         return first, second
 
     def _usual_order(self) -> tuple[Tensor, Tensor]:
-        """For every entry of a `Pair` its place in the flattened `Folded`, and its sign."""
+        """For every entry of a `RealPair` its place in the flattened `Folded`, and its sign."""
         k = torch.arange(self.bins)
         mirrored = k % self.n_rows >= self.kept
-        source = torch.where(mirrored, self.n_fft - k, k)
+        source = torch.where(mirrored, self.n_fft - k, k)  # the conjugate: same real part, other sign below
         real = 2 * self.n_columns * (source % self.n_rows) + source // self.n_rows
         sign = torch.where(mirrored, -1.0, 1.0)
         return torch.cat([real, real + self.n_columns]), torch.cat([sign.abs(), sign]).unsqueeze(-1)
 
     def _folded_order(self) -> tuple[Tensor, Tensor]:
-        """For every entry of a flattened `Folded` its place in a `Pair`, and its sign."""
+        """For every entry of a flattened `Folded` its place in a `RealPair`, and its sign."""
         k = torch.arange(self.kept).unsqueeze(-1) + self.n_rows * torch.arange(self.n_columns)
         mirrored = k >= self.bins
         source = torch.where(mirrored, self.n_fft - k, k)

@@ -12,7 +12,7 @@ MULTIPLE = 16
 
 
 @dataclass(frozen=True)
-class Part:
+class BandedPart:
     """The outputs from `first` to `last` depend on the inputs from `start` to `stop` alone."""
 
     first: int
@@ -58,6 +58,6 @@ class BandedProduct(nn.Module):
         return multiply
 
 
-def _part(rows: list[list[int]], first: int, last: int) -> Part:
+def _part(rows: list[list[int]], first: int, last: int) -> BandedPart:
     used = [row for row in rows[first:last] if row]
-    return Part(first, last, min(row[0] for row in used), max(row[-1] for row in used) + 1)
+    return BandedPart(first, last, min(row[0] for row in used), max(row[-1] for row in used) + 1)

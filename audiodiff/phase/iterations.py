@@ -1,4 +1,4 @@
-"""GriffinLimIterations of running Griffin-Lim on a fixed number of frames, in memory that is taken once."""
+"""Iterations of running Griffin-Lim on a fixed number of frames, in memory that is taken once."""
 
 from collections.abc import Iterable
 
@@ -47,7 +47,7 @@ class GriffinLimIterations:
         past: Line,
         gain: Line,
     ) -> tuple[ComplexRows, ComplexRows]:
-        """Take one round for each of `trusts`; return the spectrum (the one given, changed) and what was consistent.
+        """Iterate once for each of `trusts`; return the spectrum (the one given, changed) and what was consistent.
 
         `consistent` may have fewer frames than `spectrum`: the others are new. `past` is what earlier frames left on
         the window's first samples, `gain` one over the sum of the squared windows. A frame strives for what lies
@@ -55,14 +55,17 @@ class GriffinLimIterations:
         """
         before, step, window = torch.view_as_real(consistent), torch.view_as_real(self.step), self.stft.window
         for trust in trusts:
+            # Project onto spectra that a waveform has: to samples and back.
             frames = torch.fft.irfft(spectrum, n=self.stft.n_fft)
             hops = self.overlap(frames, past, gain)
             now = torch.view_as_real(torch.fft.rfft(torch.mul(hops, window, out=self.windowed)))
-            if len(before) < self.n_frames:
+            if len(before) < self.n_frames:  # new frames have no past, so they begin without momentum
                 before = torch.cat([before, now[len(before) :]])
+            # Magnitudes to strive for: estimates need not be consistent, so they give way to those reached.
             wanted = self._energy(now, self.wanted).sqrt_()
             torch.lerp(magnitudes, wanted, trust, out=wanted)
             self.rescale(bands)
+            # Accelerate beyond the projection (alg. 2), and keep only the phases of where that leads.
             torch.lerp(before, now, 1 + momentum, out=step)
             scale = self._energy(step, self.scale).add_(TINY).rsqrt_().mul_(wanted)
             torch.mul(self.step, scale, out=spectrum)
@@ -89,7 +92,7 @@ class Overlap:
     def __call__(self, frames: Float[Tensor, "frames n_fft"], past: Line, gain: Line) -> Float[Tensor, "frames n_fft"]:
         """Lay frames over the samples that earlier ones left; what is returned is overwritten by the next call."""
         first, *others = zip(self.places, frames.split(self.widths, dim=1), self.windows, strict=True)
-        torch.mul(*first[1:], out=first[0])
+        torch.mul(*first[1:], out=first[0])  # writes where the others add, which saves clearing all of the memory
         self.rest.zero_()
         for place, piece, window in others:
             place.addcmul_(piece, window)
@@ -122,10 +125,11 @@ class Rescaling:
         if self.power != 1:
             torch.pow(self.magnitudes, self.power, out=self.powers)
         self.to_bands()
+        # A share of the target is added, so that a band that is silent now is not amplified without bound.
         self.gain.add_(bands, alpha=1 / LOUDEST_GAIN).clamp_min_(1e-20)
         torch.div(bands, self.gain, out=self.gain)
         self.to_bins()
-        self.factor.add_(self.holes)
+        self.factor.add_(self.holes)  # bins between the bands, which no product has written to, stay as they are
         if self.power != 1:
             self.factor.pow_(1 / self.power)
         self.covered.mul_(self.factor)

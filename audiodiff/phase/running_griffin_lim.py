@@ -31,7 +31,7 @@ class RunningGriffinLim:
 
     def __init__(self, stft: Stft, constraint: MelConstraint, iterations: int) -> None:
         self.stft, self.constraint = stft, constraint
-        self.rounds = max(1, round(iterations * ADVANCE / (ADVANCE + LOOK_AHEAD)))
+        self.n_iterations = max(1, round(iterations * ADVANCE / (ADVANCE + LOOK_AHEAD)))
         self.generator = torch.Generator().manual_seed(0)
         self.waiting = self.magnitudes = stft.window.new_empty(0, stft.bins)
         self.waiting_bands = self.bands = stft.window.new_empty(0, len(constraint.filters))
@@ -88,6 +88,7 @@ class RunningGriffinLim:
         """Let the next frames into the window and iterate."""
         new, self.waiting = self.waiting[:n_frames], self.waiting[n_frames:]
         bands, self.waiting_bands = self.waiting_bands[:n_frames], self.waiting_bands[n_frames:]
+        # Random phases come from one generator in the order of the frames, so that pieces give what the whole gives.
         turns = torch.rand(new.shape, generator=self.generator).to(new.device)
         self.magnitudes, self.bands = torch.cat([self.magnitudes, new]), torch.cat([self.bands, bands])
         self.spectrum = torch.cat([self.spectrum, torch.polar(new, 2 * math.pi * turns)])
@@ -95,10 +96,10 @@ class RunningGriffinLim:
         self._iterate()
 
     def _iterate(self) -> None:
-        n_frames, share = len(self.magnitudes), 1 / (self.rounds * (1 + LOOK_AHEAD / ADVANCE))
-        if self.iteration.n_frames != n_frames:
+        n_frames, share = len(self.magnitudes), 1 / (self.n_iterations * (1 + LOOK_AHEAD / ADVANCE))
+        if self.iteration.n_frames != n_frames:  # only while the window fills up and empties
             self.iteration = GriffinLimIterations(self.stft, self.constraint, n_frames)
-        done = torch.arange(1, self.rounds + 1, device=self.trust.device).view(-1, 1, 1)
+        done = torch.arange(1, self.n_iterations + 1, device=self.trust.device).view(-1, 1, 1)
         trusts = (self.trust + done * (share / 2)).clamp_max_(1)
         window = self.spectrum, self.consistent, self.magnitudes, self.bands
         self.spectrum, self.consistent = self.iteration(*window, trusts.unbind(), MOMENTUM, self.past, self._gain())
@@ -130,6 +131,6 @@ class RunningGriffinLim:
         known = self.norms.get(n_frames)
         if known is None:
             known = self.stft.overlapped(self.stft.window.square().expand(n_frames, -1), self.past_norm)
-            if self.left >= self.stft.segments:
+            if self.left >= self.stft.segments:  # earlier, fewer frames overlap with the first ones of the window
                 self.norms[n_frames] = known
         return known

@@ -1,4 +1,4 @@
-"""The arithmetic of a block on one tile, in buffers that are taken once: exact, or with products in bfloat16."""
+"""The arithmetic of a block on one tile, in buffers that are taken once: in float32, or mixed with bfloat16."""
 
 from typing import Protocol
 

@@ -88,7 +88,7 @@ class TilePass:
                 begin = None if mel is None else partial(mel.rows, index, window.done, window.done + new)
                 products(block, self.biases[index], begin, seen, other[head : head + new])
             window.close(seen, new)
-            tile, other = other, tile
+            tile, other = other, tile  # a block cannot write where its neighbours' rows are still read
         return self._output(tile[head : head + new])
 
     def _enter(self, piece: Tensor, tile: State) -> Samples:

@@ -93,6 +93,7 @@ class CallsInTiles:
             if turn == 0:
                 self.tiles.append(Tile(start, self.fed[0], self._mel(start, self.fed[0], read)))
             mel = next(tile.mel for tile in self.tiles if start < tile.end)
+            # One item at a time, as rows of samples: products of [samples, channels] are the fastest there are.
             waves = [x, cond.need_mean()] if self.network.sees_mean else [x]
             piece = torch.stack(waves, dim=-1)[0].to(self.weights.input.dtype)
             rows = self.passes[turn].feed(piece, mel, last=last)
@@ -101,6 +102,7 @@ class CallsInTiles:
         return self._whole_frames(turn, rows)
 
     def _whole_frames(self, turn: int, rows: Float[Tensor, "rows outputs"]) -> Tensor:
+        # The blocks give single samples; samplers and priors work on frames, so what is over waits for the next time.
         out = torch.cat([self.left[turn], rows.T], dim=1)
         whole = out.shape[1] // self.network.hop_length * self.network.hop_length
         self.left[turn] = out[:, whole:].clone()

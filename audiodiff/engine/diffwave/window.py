@@ -31,12 +31,13 @@ class Window:
         start, end = head - self.n_kept, head + rows
         tile[start:head] = self.kept[: self.n_kept]
         reflect = isinstance(self.outside, str)
+        # What lies before the first sample is needed once; a reflection has to wait for the samples that it mirrors.
         if not self.begun and (last or not reflect or end - start > self.dilation):
             self.begun = True
             start -= self.dilation
             inside = tile[start + self.dilation + 1 :][: self.dilation]
             self._fill(tile[start : start + self.dilation], inside)
-        if last:
+        if last:  # there is no more to come, so the outside at the end makes all rows certain
             self._fill(tile[end : end + self.dilation], tile[end - 1 - self.dilation : end - 1])
             end += self.dilation
         return tile[start:end]
@@ -47,7 +48,7 @@ class Window:
 
     def close(self, seen: State, ready: Samples) -> None:
         """Keep the rows that the next tile needs."""
-        left = seen[ready:]
+        left = seen[ready:]  # 2·dilation rows in the middle of a signal: those that the next outputs look back at
         self.n_kept = len(left)
         self.kept[: self.n_kept] = left
         self.done += ready
