@@ -44,7 +44,8 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.convert import Converted, convert
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.engine import FastDiffWave, accelerated
-from audiodiff.engine.diffwave.c_kernel import Kernel, compiled_kernel, suits
+from audiodiff.engine.diffwave.c_kernel import Kernel, compiled_kernel
+from audiodiff.engine.diffwave.support import supports
 from audiodiff.engine.precision import multiplies_bfloat16
 from audiodiff.evaluation.timing import PeakMemory, describe_machine
 from audiodiff.mel import MelSpectrogram, convention
@@ -98,7 +99,7 @@ def engines(network: DiffWave) -> dict[str, tuple[torch.dtype, bool]]:
     """The engine's variants here: in which precision, and whether with the compiled kernel."""
     found = {f"engine, {name}": (dtype, False) for name, dtype in precisions().items()}
     for name, dtype in precisions().items():
-        if suits(network, dtype):
+        if supports(network, "c", dtype) is None:
             found[f"engine, {name}, compiled"] = (dtype, True)
             started = perf_counter()
             compiled_kernel(dtype)

@@ -1,9 +1,9 @@
 """Compilation of a model for the device that it is on."""
 
 from audiodiff.engine.diffwave.cpu import accelerated
-from audiodiff.engine.diffwave.gpu.fused import obstacle
 from audiodiff.engine.diffwave.gpu.launch import triton_runs_on
 from audiodiff.engine.diffwave.gpu.recorded_model import RecordedModel
+from audiodiff.engine.diffwave.support import supports
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
@@ -14,8 +14,8 @@ def compiled(model: DiffusionModel) -> DiffusionModel:
     """The same model, of the same parameters, for inference where it is now.
 
     On a processor a `DiffWave` runs in the engine, its blocks as one function in C, which the first call compiles. On a
-    GPU that Triton knows it is a `RecordedModel`, if its network is a `DiffWave` without an `obstacle`. Other networks,
-    and this one in float16 on a GPU, are compiled by torch when they are first called.
+    GPU that Triton knows it is a `RecordedModel`, if its network is a `DiffWave` that the kernel `supports`. Other
+    networks, and this one in float16 on a GPU, are compiled by torch when they are first called.
     """
     network = model.denoiser.network
     device = next(network.parameters()).device
@@ -25,6 +25,6 @@ def compiled(model: DiffusionModel) -> DiffusionModel:
     for module in model.denoiser.modules():
         if isinstance(module, GatedStack | LocalStack | DiffWave):
             module.compile(dynamic=True)
-    if isinstance(network, DiffWave) and triton and obstacle(network) is None:
+    if isinstance(network, DiffWave) and triton and supports(network, "triton") is None:
         return RecordedModel(model)
     return accelerated(model)

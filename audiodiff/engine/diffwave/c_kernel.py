@@ -17,15 +17,11 @@ from torch import Tensor
 from audiodiff.engine.diffwave.mel_projection import Begin
 from audiodiff.engine.diffwave.packed_weights import PackedBlock, PackedWeights
 from audiodiff.engine.diffwave.window import State
-from audiodiff.engine.precision import capabilities
 from audiodiff.errors import ConfigError
-from audiodiff.networks.diffwave import DiffWave
 from audiodiff.types import Samples
 
 SOURCE = Path(__file__).with_name("block.c")
 OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
-WIDEST = 16
-"""Floats in the longest vectors that there are."""
 
 
 class Kernel:
@@ -42,14 +38,6 @@ class Kernel:
         """Run it on as many threads as torch has; the tensors are those of `block.c`, None is NULL there."""
         addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
         self._block(rows, dilation, channels, *addresses, torch.get_num_threads())
-
-
-def suits(network: DiffWave, dtype: torch.dtype) -> bool:
-    """Check whether there is a kernel for products of this network in `dtype` on this processor."""
-    weight = network.input.weight
-    possible = dtype == torch.float32 or (dtype == torch.bfloat16 and capabilities().get("avx512_bf16", False))
-    here = weight.device.type == "cpu" and weight.dtype == torch.float32
-    return possible and here and network.input.out_channels % WIDEST == 0
 
 
 @cache

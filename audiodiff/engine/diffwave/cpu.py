@@ -9,9 +9,10 @@ from torch import nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser
-from audiodiff.engine.diffwave.c_kernel import PanelWeights, compiled_kernel, suits
+from audiodiff.engine.diffwave.c_kernel import PanelWeights, compiled_kernel
 from audiodiff.engine.diffwave.mel_projection import MelPerBlock, MelRows, SharedMel, StretchedMel
 from audiodiff.engine.diffwave.packed_weights import PackedWeights, packed
+from audiodiff.engine.diffwave.support import supports
 from audiodiff.engine.diffwave.tile_pass import TilePass, Workspace, steps_of, tile_length
 from audiodiff.engine.diffwave.tiles import CallsInTiles
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -62,7 +63,7 @@ class FastDiffWave(nn.Module):
     @property
     def tiles(self) -> bool:
         """Check whether `in_tiles` works here and now, and the network neither whitens nor reflects."""
-        return self._dtype() is not None and not self.network.reflects and self.network.whitening is None
+        return self._dtype() is not None and supports(self.network, "tiles") is None
 
     def in_tiles(self, calls: int) -> CallsInTiles:
         """Begin with a waveform on which the network is called so many times, tile by tile; only where it `tiles`."""
@@ -111,7 +112,7 @@ class FastDiffWave(nn.Module):
         known = self._packed.get(dtype)
         if known is None or known[0] != state:
             weights = packed(self.network, dtype)
-            if self.native and suits(self.network, dtype):
+            if self.native and supports(self.network, "c", dtype) is None:
                 weights = PanelWeights.of(weights, compiled_kernel(dtype))
             known = self._packed[dtype] = (state, weights)
         return known[1]

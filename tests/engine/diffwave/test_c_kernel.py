@@ -11,8 +11,8 @@ from torch.testing import assert_close
 from audiodiff import Vocoder
 from audiodiff.diffusion import SAMPLERS, uniform
 from audiodiff.engine import FastDiffWave, accelerated
-from audiodiff.engine.diffwave import c_kernel, tile_pass
-from audiodiff.engine.diffwave.c_kernel import CompiledBlock, Kernel, PanelWeights, compiled_kernel, suits
+from audiodiff.engine.diffwave import c_kernel, support, tile_pass
+from audiodiff.engine.diffwave.c_kernel import CompiledBlock, Kernel, PanelWeights, compiled_kernel
 from audiodiff.engine.diffwave.packed_weights import PackedBlock, packed
 from audiodiff.engine.precision import capabilities
 from audiodiff.errors import ConfigError
@@ -95,7 +95,7 @@ def test_gate(dtype):
 def test_same_function(kind, frames, tile, monkeypatch):
     monkeypatch.setattr(tile_pass, "TILE", tile)
     plain = network(kind, channels=32)
-    assert suits(plain, torch.float32)
+    assert support.supports(plain, "c") is None
     x_t, cond = inputs(frames, told=kind == "told")
     expected = plain(x_t, T, cond)
     loud = expected.abs().max().clamp_min(1)
@@ -163,7 +163,7 @@ def test_without_a_compiler_it_says_so(monkeypatch):
 
 
 def test_elsewhere_there_is_no_kernel(monkeypatch):
-    assert not suits(network("plain", channels=8), torch.float32)
-    assert not suits(network("plain", channels=16).double(), torch.float64)
-    monkeypatch.setattr(c_kernel, "capabilities", dict)
-    assert not suits(network("plain", channels=16), torch.bfloat16)
+    assert "8 channels" in support.supports(network("plain", channels=8), "c")
+    assert "float64" in support.supports(network("plain", channels=16).double(), "c", torch.float64)
+    monkeypatch.setattr(support, "capabilities", dict)
+    assert "no instructions" in support.supports(network("plain", channels=16), "c", torch.bfloat16)

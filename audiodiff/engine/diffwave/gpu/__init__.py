@@ -3,7 +3,7 @@
 Nothing here imports Triton before a kernel is launched.
 """
 
-from audiodiff.engine.diffwave.gpu.fused import FusedDiffWave, obstacle
+from audiodiff.engine.diffwave.gpu.fused import FusedDiffWave
 from audiodiff.engine.diffwave.gpu.recorded_model import RecordedModel
 
-__all__ = ["FusedDiffWave", "RecordedModel", "obstacle"]
+__all__ = ["FusedDiffWave", "RecordedModel"]

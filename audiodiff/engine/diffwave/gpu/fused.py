@@ -8,12 +8,12 @@ from torch.nn import functional as F
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion.denoiser import BoundNetwork
 from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP, BlockBuffers, FusedWeights
-from audiodiff.engine.diffwave.gpu.launch import CHANNELS, add_block, triton_runs_on
+from audiodiff.engine.diffwave.gpu.launch import add_block, triton_runs_on
+from audiodiff.engine.diffwave.support import supports
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave
 from audiodiff.networks.diffwave import Outputs, ResidualBlock
 from audiodiff.networks.packed_stack import ParameterVersion, state_of
-from audiodiff.networks.upsampling import MelUpsampler
 from audiodiff.types import Samples, Time, Wave
 
 MelSamples = Float[Tensor, "batch samples bands"]
@@ -21,34 +21,17 @@ ItemLengths = Int[Tensor, " batch"]
 Shifts = Float[Tensor, "blocks batch channels"]
 
 
-def obstacle(network: DiffWave) -> str | None:
-    """Why the fused block does not compute what a network's blocks compute; None where it does."""
-    if network.reflects:
-        return "its convolutions reflect the signal at both ends"
-    if network.whitening is not None:
-        return "it whitens the signal by the mel's envelope"
-    if network.clip is not None:
-        return "it is told labels, speakers or embeddings of whole clips"
-    if not isinstance(network.upsampler, MelUpsampler | None):
-        return "every block stretches the mel for itself"
-    if network.input.out_channels not in CHANNELS:
-        return f"it has {network.input.out_channels} channels, not one of {', '.join(map(str, CHANNELS))}"
-    if network.input.weight.dtype != torch.float32:
-        return f"its weights are {network.input.weight.dtype}, not float32"
-    return None
-
-
 class FusedDiffWave(nn.Module):
     """Computes what `network` computes, from the same parameters, without gradients, for batches of any lengths.
 
     Products are in float32, or under autocast to bfloat16 in that, summed in float32; x and the sum of the skips are
     float32 always. Where gradients are wanted, under autocast to other types, and where Triton does not run, the
-    network itself is called. Raises `ConfigError` for a network that has an `obstacle`.
+    network itself is called. Raises `ConfigError` for a network that this way is closed to, see `supports`.
     """
 
     def __init__(self, network: DiffWave) -> None:
         super().__init__()
-        reason = obstacle(network)
+        reason = supports(network, "triton")
         if reason is not None:
             raise ConfigError(f"the fused block cannot run this DiffWave: {reason}; call the network itself")
         self.network = network

@@ -9,9 +9,6 @@ from torch import Tensor
 
 from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP, BlockBuffers, FusedBlock
 
-CHANNELS = (16, 32, 64, 128)
-"""For which the block's accumulators stay in registers; a product has at least 16 columns, and powers of two only."""
-
 
 @dataclass(frozen=True)
 class KernelTile:

@@ -8,8 +8,9 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.engine import FastDiffWave, RecordedModel
-from audiodiff.engine.diffwave.gpu import FusedDiffWave, launch, obstacle
+from audiodiff.engine.diffwave.gpu import FusedDiffWave, launch
 from audiodiff.engine.diffwave.gpu.buckets import FEWEST_FRAMES, MOST, bucket, grouped
+from audiodiff.engine.diffwave.support import supports
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave
 from tests.engine.diffwave.gpu.voices import vocoder
@@ -32,7 +33,7 @@ def test_networks_that_the_block_cannot_run_are_refused(kind):
 
 def test_every_other_kind_is_run():
     """And compared with the network itself, in `interpreted/test_network.py`."""
-    assert {kind for kind in KINDS if obstacle(network(kind, channels=16)) is not None} == set(REASONS)
+    assert {kind for kind in KINDS if supports(network(kind, channels=16), "triton") is not None} == set(REASONS)
 
 
 @pytest.mark.parametrize("channels", [8, 24, 256])
@@ -110,9 +111,9 @@ def test_a_list_is_grouped_by_bucket():
     assert grouped([]) == []
 
 
-def test_obstacle_is_none_for_the_papers_networks():
+def test_the_papers_networks_are_supported():
     for channels in (64, 128):
-        assert obstacle(DiffWave(n_mels=80, hop_length=256, channels=channels, layers=2)) is None
+        assert supports(DiffWave(n_mels=80, hop_length=256, channels=channels, layers=2), "triton") is None
 
 
 def test_triton_is_not_imported_before_a_kernel_is_launched():

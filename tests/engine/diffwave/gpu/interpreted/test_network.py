@@ -5,10 +5,11 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.engine.diffwave.gpu import FusedDiffWave, obstacle
+from audiodiff.engine.diffwave.gpu import FusedDiffWave
+from audiodiff.engine.diffwave.support import supports
 from tests.engine.diffwave.networks import KINDS, T, inputs, network
 
-COVERED = [kind for kind in KINDS if obstacle(network(kind, channels=16)) is None]
+COVERED = [kind for kind in KINDS if supports(network(kind, channels=16), "triton") is None]
 
 
 @pytest.mark.parametrize("kind", COVERED)
