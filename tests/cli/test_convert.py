@@ -91,7 +91,7 @@ def test_inspect_says_what_a_bundle_is(audiodiff, tmp_path):
         "MelEnergy, 0 parameters",
         "EpsPrediction on DiscreteBetas(betas=3 values)",
         "ancestral(clamp=1.0), 2 steps",
-        "7 samples (0 ms)",
+        "277 samples (13 ms)",
         "unknown",
         "microsoft/NeuralSpeech",
         "training steps 7",
