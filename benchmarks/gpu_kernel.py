@@ -22,7 +22,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from audiodiff.engine.diffwave.gpu.fused_weights import MEL_GROUP
-from audiodiff.engine.diffwave.gpu.launch import Tile
+from audiodiff.engine.diffwave.gpu.launch import KernelTile
 from audiodiff.engine.diffwave.gpu.triton_kernel import residual_block
 
 TRITON = {torch.float32: "fp32", torch.bfloat16: "bf16"}
@@ -53,7 +53,7 @@ class Compiled:
 
 def compiled(architecture: int, channels: int, bands: int, dtype: torch.dtype) -> Compiled:
     """The kernel as `add_block` launches it."""
-    tile = Tile.of(channels, dtype)
+    tile = KernelTile.of(channels, dtype)
     mels = -(-bands // MEL_GROUP) * MEL_GROUP
     sizes = {"C": channels, "MELS": mels, "ROWS": tile.rows, "K": tile.k, "MEL_K": MEL_GROUP, "N": tile.n}
     kinds = {name: kind(name, dtype) for name in residual_block.arg_names}
@@ -101,7 +101,7 @@ def main(channels: list[int], bands: int, architectures: list[int]) -> None:
     for architecture in architectures:
         for c in channels:
             for dtype in TRITON:
-                made, tile = compiled(architecture, c, bands, dtype), Tile.of(c, dtype)
+                made, tile = compiled(architecture, c, bands, dtype), KernelTile.of(c, dtype)
                 size = f"{made.shared / 1024:.0f}", str(SHARED.get(architecture, "?"))
                 shape = f"sm_{architecture}", str(c), TRITON[dtype], f"{tile.rows} x {tile.warps}"
                 table.add_row(

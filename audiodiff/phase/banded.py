@@ -1,14 +1,16 @@
 """Products with matrices whose entries lie along a band, such as filterbanks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 MULTIPLE = 16
 """A matrix is cut at multiples of this: processors multiply whole registers."""
+
+
+Factors = tuple[Float[Tensor, "rows inputs"], Float[Tensor, "inputs outputs"], Float[Tensor, "rows outputs"]]
+"""Rows, a piece of the matrix, and where their product is written: to be taken as often as the rows change."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,12 @@ class BandedProduct(nn.Module):
             piece = matrix[part.first : part.last, part.start : part.stop].mT.contiguous()
             self.register_buffer(f"piece{number}", piece, persistent=False)
 
-    def between(self, x: Float[Tensor, "rows inputs"], out: Float[Tensor, "rows outputs"]) -> Callable[[], None]:
-        """A function that takes the product of what is in `x` and writes it to `out`, whenever it is called."""
-        places = [
+    def between(self, x: Float[Tensor, "rows inputs"], out: Float[Tensor, "rows outputs"]) -> list[Factors]:
+        """The products to take of what is in `x`, each with the place in `out` where it belongs."""
+        return [
             (x[:, part.start : part.stop], self.get_buffer(f"piece{number}"), out[:, part.first : part.last])
             for number, part in enumerate(self.parts)
         ]
-
-        def multiply() -> None:
-            for rows, piece, product in places:
-                torch.mm(rows, piece, out=product)
-
-        return multiply
 
 
 def _part(rows: list[list[int]], first: int, last: int) -> BandedPart:

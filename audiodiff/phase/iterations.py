@@ -124,11 +124,13 @@ class Rescaling:
         bands = bands[:, self.heard]
         if self.power != 1:
             torch.pow(self.magnitudes, self.power, out=self.powers)
-        self.to_bands()
+        for rows, piece, product in self.to_bands:
+            torch.mm(rows, piece, out=product)
         # A share of the target is added, so that a band that is silent now is not amplified without bound.
         self.gain.add_(bands, alpha=1 / LOUDEST_GAIN).clamp_min_(1e-20)
         torch.div(bands, self.gain, out=self.gain)
-        self.to_bins()
+        for rows, piece, product in self.to_bins:
+            torch.mm(rows, piece, out=product)
         self.factor.add_(self.holes)  # bins between the bands, which no product has written to, stay as they are
         if self.power != 1:
             self.factor.pow_(1 / self.power)

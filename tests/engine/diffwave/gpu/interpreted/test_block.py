@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from audiodiff.engine.diffwave.gpu.fused_weights import FusedWeights, State, filled
+from audiodiff.engine.diffwave.gpu.fused_weights import BlockBuffers, FusedWeights, filled
 from audiodiff.engine.diffwave.gpu.launch import add_block
 from audiodiff.networks import DiffWave
 from tests.engine.diffwave.networks import network
@@ -38,7 +38,7 @@ def signals(lengths: list[int], channels: int, n_mels: int | None) -> tuple[Tens
 def by_kernel(plain: DiffWave, dtype: torch.dtype, lengths: list[int], x: Tensor, step: Tensor, mel: Tensor | None):
     """x and skip as the block leaves them, [batch, samples, channels]; `FRESH` beyond the lengths."""
     weights = FusedWeights.of(plain, dtype)
-    state = State(len(x), x.shape[1], x.shape[2], x.device)
+    state = BlockBuffers(len(x), x.shape[1], x.shape[2], x.device)
     state.x.copy_(x)
     state.next.fill_(FRESH)
     shown = (

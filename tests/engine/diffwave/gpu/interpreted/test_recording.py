@@ -38,7 +38,7 @@ PREDICTIONS = {"x0": X0Prediction, "v": VPrediction, "edm": lambda: EDMPredictio
 def small(wide_tiles, monkeypatch):
     """Buckets of few frames."""
     for file in (buckets, module):
-        monkeypatch.setattr(file, "FEWEST", 4)
+        monkeypatch.setattr(file, "FEWEST_FRAMES", 4)
 
 
 def model(prediction: str = "x0", **settings: object) -> DiffusionModel:
