@@ -1,0 +1,159 @@
+"""The fundamental frequency of recordings, by autocorrelation and the best path through its peaks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.fft import irfft, rfft
+from scipy.signal import get_window, resample_poly
+
+from audiodiff.errors import ConfigError
+from audiodiff.types import Hertz, Seconds
+
+Array = npt.NDArray[np.float64]
+
+FLOOR, CEILING = 50.0, 1100.0
+"""Hertz: a low bass, and a soprano."""
+PER_OCTAVE = 48
+"""Candidates per octave; what is found is refined between them."""
+FRAME: Seconds = 0.005
+PERIODS = 3
+"""Periods that a window must hold for its autocorrelation to be trusted (Boersma 1993, section 4)."""
+WINDOWS: tuple[Seconds, ...] = (0.012, 0.03, 0.06)
+VOICED_ABOVE = 0.45
+OCTAVE_COST = -0.01
+"""Added per octave above the floor: nothing is gained by a period twice as long, nor by half of one."""
+JUMP_COST = 1.0
+CHANGE_COST = 0.2
+ENOUGH: Hertz = 8000
+"""Sample rate that pitch is looked for at, at least: partials above 4 kHz say little about f0."""
+QUIET = 0.02
+"""Peak of a frame, relative to the recording's, below which hardly anything counts as voiced."""
+
+
+@dataclass(frozen=True, eq=False)
+class PitchTrack:
+    """f0 in hertz, 0 where unvoiced, every `FRAME` seconds from time 0 on."""
+
+    f0: Array
+    strength: Array
+    """The normalized autocorrelation at the period of each frame, of the best candidate where it is unvoiced."""
+
+    @property
+    def times(self) -> Array:
+        """In seconds."""
+        return np.arange(len(self.f0)) * FRAME
+
+
+def candidates(floor: float = FLOOR, ceiling: float = CEILING) -> Array:
+    """The frequencies, in hertz and rising, that a frame may have."""
+    return floor * 2 ** (np.arange(int(np.log2(ceiling / floor) * PER_OCTAVE) + 1) / PER_OCTAVE)
+
+
+def track_pitch(wave: Array, sample_rate: Hertz, *, floor: float = FLOOR, ceiling: float = CEILING) -> PitchTrack:
+    """Find f0 and voicing of a recording (after Boersma 1993, "Accurate short-term analysis …").
+
+    Autocorrelations are divided by those of their windows, each frequency is judged in the shortest window that holds
+    three periods of it, and dynamic programming finds the best path through all frames.
+    Raises `ConfigError` for a range that is not within half the sample rate.
+    """
+    if not 0 < floor < ceiling < sample_rate / 2:
+        raise ConfigError(f"f0 from {floor} to {ceiling} Hz: expected a range above 0 and below {sample_rate / 2:g}")
+    frequencies = candidates(floor, ceiling)
+    count = int(len(wave) / sample_rate / FRAME) + 1
+    if (fold := sample_rate // max(ENOUGH, int(4 * ceiling))) > 1 and len(wave):
+        wave, sample_rate = resample_poly(wave, 1, fold), sample_rate / fold
+    wave = wave - wave.mean() if len(wave) else wave
+    merit = np.concatenate([_autocorrelations(wave, part, sample_rate, frequencies) for part in _blocks(count)])
+    path = _best_path(merit, frequencies, _silence(wave, count, sample_rate))
+    return PitchTrack(_refined(path, merit, frequencies), merit.max(axis=1))
+
+
+def _blocks(count: int, size: int = 2048) -> list[npt.NDArray[np.int64]]:
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _frames(wave: Array, centres: Array, length: int) -> Array:
+    """Windows [centre, length] of a waveform that is continued with zeros."""
+    padded = np.pad(wave, (length // 2, length))
+    return np.lib.stride_tricks.sliding_window_view(padded, length)[centres]
+
+
+def _autocorrelations(wave: Array, frames: npt.NDArray[np.int64], sample_rate: float, frequencies: Array) -> Array:
+    """The normalized autocorrelation [frame, candidate] at one period of every candidate."""
+    centres = np.minimum((frames * FRAME * sample_rate).astype(int), len(wave))
+    merit = np.zeros((len(frames), len(frequencies)))
+    above = np.inf
+    for duration in WINDOWS:
+        below = PERIODS / duration
+        used = (frequencies >= below) & (frequencies < above)
+        above = below
+        if duration == WINDOWS[-1]:
+            used |= frequencies < below
+        if used.any():
+            merit[:, used] = _autocorrelation(wave, centres, int(duration * sample_rate), sample_rate / frequencies[used])
+    return merit
+
+
+def _autocorrelation(wave: Array, centres: Array, length: int, lags: Array) -> Array:
+    """At fractional lags, which a spectrum padded to four times its length gives between the samples."""
+    size = 1 << (2 * length - 1).bit_length()
+    window = get_window("hann", length, fftbins=False)
+    frames = _frames(wave, centres, length)
+    frames = (frames - frames.mean(axis=1, keepdims=True)) * window
+    own = irfft(np.abs(rfft(window, size)) ** 2)[: length]
+    power = np.abs(rfft(frames, size, axis=1)) ** 2
+    correlation = irfft(power, 4 * size, axis=1)[:, : 4 * length]
+    fine = np.interp(np.arange(4 * length) / 4, np.arange(length), own)
+    energy = np.maximum(correlation[:, :1], 1e-12)
+    position = np.clip(np.rint(lags * 4).astype(int), 1, 4 * length - 2)
+    return correlation[:, position] / energy / (fine[position] / own[0])
+
+
+def _silence(wave: Array, count: int, sample_rate: float) -> Array:
+    """How much an unvoiced frame is to be preferred for being quiet: 0 for loud ones, up to 2."""
+    length = int(0.02 * sample_rate)
+    centres = np.minimum((np.arange(count) * FRAME * sample_rate).astype(int), len(wave))
+    peaks = np.abs(_frames(wave, centres, length)).max(axis=1)
+    top = np.percentile(peaks, 99) if count else 0.0
+    return np.clip(2 - peaks / (QUIET * top + 1e-9), 0, 2)
+
+
+def _best_path(merit: Array, frequencies: Array, silence: Array) -> npt.NDArray[np.int64]:
+    """The candidate of every frame, -1 where it is unvoiced (Viterbi)."""
+    octaves = np.log2(frequencies / frequencies[0])
+    gain = merit + OCTAVE_COST * octaves
+    reach = PER_OCTAVE // 2
+    jumps = JUMP_COST * np.arange(-reach, reach + 1) / PER_OCTAVE
+    jumps = np.abs(jumps)
+    voiced, unvoiced = gain[0].copy(), VOICED_ABOVE + silence[0]
+    came = np.zeros((len(merit), len(frequencies)), dtype=np.int64)
+    came_unvoiced = np.zeros(len(merit), dtype=np.int64)
+    for i in range(1, len(merit)):
+        padded = np.pad(voiced, reach, constant_values=-np.inf)
+        near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1) - jumps
+        best = near.argmax(axis=1)
+        score = near[np.arange(len(best)), best]
+        from_unvoiced = score < unvoiced - CHANGE_COST
+        came[i] = np.where(from_unvoiced, -1, np.arange(len(best)) + best - reach)
+        top = int(voiced.argmax())
+        leave = voiced[top] - CHANGE_COST
+        came_unvoiced[i] = top if leave > unvoiced else -1
+        voiced, unvoiced = (
+            np.where(from_unvoiced, unvoiced - CHANGE_COST, score) + gain[i],
+            max(leave, unvoiced) + VOICED_ABOVE + silence[i],
+        )
+    path = np.empty(len(merit), dtype=np.int64)
+    path[-1] = int(voiced.argmax()) if voiced.max() > unvoiced else -1
+    for i in range(len(merit) - 1, 0, -1):
+        path[i - 1] = came_unvoiced[i] if path[i] < 0 else came[i, path[i]]
+    return path
+
+
+def _refined(path: npt.NDArray[np.int64], merit: Array, frequencies: Array) -> Array:
+    """f0 at the top of the parabola through a candidate and its neighbours; 0 where unvoiced."""
+    rows, middle = np.arange(len(path)), np.clip(path, 1, len(frequencies) - 2)
+    left, top, right = (merit[rows, middle + k] for k in (-1, 0, 1))
+    curve = left - 2 * top + right
+    offset = np.where(curve < -1e-9, 0.5 * (left - right) / np.minimum(curve, -1e-9), 0.0)
+    return np.where(path < 0, 0.0, frequencies[middle] * 2 ** (np.clip(offset, -1, 1) / PER_OCTAVE))
