@@ -4,12 +4,13 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.fine import FineEnvelope
-from audiodiff.audio.spec import MelSpec
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.fine import FineEnvelope
+from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.gated import GatedStack
-from audiodiff.networks.source import F0
-from audiodiff.types import Mel
+from audiodiff.networks.blockwise import BlockwiseStack
+from audiodiff.networks.packed_stack import Packing
+from audiodiff.types import F0, Mel
 
 TYPICAL = 200.0
 """Hertz that ln f0 is told relative to."""
@@ -31,14 +32,41 @@ class FilterNetwork(nn.Module):
             inputs=mel.n_mels + 2, outputs=2 * bins, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
         self.context = self.stack.context
+        self._packing = Packing()
 
     def forward(self, mel: Mel, f0: F0) -> Complex[Tensor, "batch bins frames"]:
         """The gains, in units of an STFT with a plain Hann window over that of unit white noise."""
+        return self._gains(mel, self.stack(self.seen(mel, f0)))
+
+    def seen(self, mel: Mel, f0: F0) -> Float[Tensor, "batch inputs frames"]:
+        """The mel's level, ln f0 and voicing."""
         voiced = f0 > 0
         pitch = torch.where(voiced, (f0.clamp_min(1) / TYPICAL).log(), 0.0)
-        seen = torch.cat([self.envelope.level(mel), torch.stack([pitch, voiced], dim=1).to(mel)], dim=1)
-        real, imaginary = self.stack(seen).float().chunk(2, dim=1)
+        return torch.cat([self.envelope.level(mel), torch.stack([pitch, voiced], dim=1).to(mel)], dim=1)
+
+    def blockwise(self) -> "BlockwiseFilter":
+        """Begin with one mel that comes in pieces."""
+        return BlockwiseFilter(self, BlockwiseStack(self._packing.of(self.stack)))
+
+    def _gains(self, mel: Mel, said: Float[Tensor, "batch outputs frames"]) -> Complex[Tensor, "batch bins frames"]:
+        real, imaginary = said.float().chunk(2, dim=1)
         return self.envelope(mel) * torch.complex(real, imaginary)
+
+
+class BlockwiseFilter:
+    """The gains of a `FilterNetwork`, for one mel that comes in pieces; they lag by the network's `context`."""
+
+    def __init__(self, network: FilterNetwork, stack: BlockwiseStack) -> None:
+        self.network, self.stack = network, stack
+        self.waiting: Mel | None = None
+
+    @torch.no_grad()
+    def feed(self, mel: Mel, f0: F0, *, last: bool) -> Complex[Tensor, "1 bins frames"]:
+        """Take the next frames [1, n_mels, frames] and their f0; return the gains of the frames that are ready."""
+        said = self.stack.feed(self.network.seen(mel, f0)[0].mT, last=last).mT.unsqueeze(0)
+        waiting = mel if self.waiting is None else torch.cat([self.waiting, mel], dim=-1)
+        ready, self.waiting = waiting[..., : said.shape[-1]], waiting[..., said.shape[-1] :]
+        return self.network._gains(ready, said)
 
 
 class SpreadNetwork(nn.Module):

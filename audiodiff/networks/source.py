@@ -8,15 +8,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.audio.envelope import MelEnvelope
-from audiodiff.audio.spec import MelSpec
+from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.spec import MelSpec
 from audiodiff.errors import ConfigError
 from audiodiff.networks.gated import GatedStack
-from audiodiff.networks.packed import State, state_of
-from audiodiff.types import Mel
-
-F0 = Float[Tensor, "batch frames"]
-"""In hertz; 0 where unvoiced."""
+from audiodiff.networks.blockwise import BlockwiseStack
+from audiodiff.networks.packed_stack import Packing, State, state_of
+from audiodiff.types import F0, Mel
 
 NEAR = 3
 """Candidates to either side of the likeliest one over which f0 is averaged."""
@@ -54,7 +52,8 @@ class SourceNetwork(nn.Module):
             inputs=mel.n_mels, outputs=count + 1, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
         self.context = self.stack.context
-        self._exact: tuple[State, nn.Module] | None = None
+        self._exact: tuple[State, GatedStack] | None = None
+        self._packing = Packing()
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch outputs frames"]:
         """The logits of all candidates, and of voicing."""
@@ -67,12 +66,19 @@ class SourceNetwork(nn.Module):
         Decisions are taken in float64 throughout: in float32 the rounding of a longer piece or of another batch could
         tip one over, and a stream would part from the whole.
         """
-        state = state_of(self)
+        with torch.autocast(mel.device.type, enabled=False):
+            return self.decided(self.exact()(self.envelope.level(mel.double())))
+
+    def exact(self) -> GatedStack:
+        """The stack in float64, as its weights are now."""
+        state = state_of(self.stack)
         if self._exact is None or self._exact[0] != state:
             self._exact = state, copy.deepcopy(self.stack).double()
-        with torch.autocast(mel.device.type, enabled=False):
-            logits = self._exact[1](self.envelope.level(mel.double()))
-        return self.decided(logits)
+        return self._exact[1]
+
+    def blockwise(self) -> "BlockwiseSource":
+        """Begin with one mel that comes in pieces."""
+        return BlockwiseSource(self, BlockwiseStack(self._packing.of(self.exact())))
 
     def decided(self, logits: Float[Tensor, "batch outputs frames"]) -> F0:
         """The mean of the candidates around the likeliest one, weighted by their probabilities; 0 where unvoiced."""
@@ -96,3 +102,17 @@ class SourceNetwork(nn.Module):
         entropy = -(near * logits[:, :-1].log_softmax(dim=1)).sum(dim=1)
         pitch = (entropy * voiced).sum() / voiced.sum().clamp_min(1)
         return pitch, F.binary_cross_entropy_with_logits(logits[:, -1], voiced)
+
+
+class BlockwiseSource:
+    """The f0 of a `SourceNetwork`, for one mel that comes in pieces; it lags by the network's `context`."""
+
+    def __init__(self, network: SourceNetwork, stack: BlockwiseStack) -> None:
+        self.network, self.stack = network, stack
+
+    @torch.no_grad()
+    def feed(self, mel: Mel, *, last: bool) -> F0:
+        """Take the next frames [1, n_mels, frames]; return the f0 [1, frames] of those that are ready."""
+        with torch.autocast(mel.device.type, enabled=False):
+            logits = self.stack.feed(self.network.envelope.level(mel.double())[0].mT, last=last)
+        return self.network.decided(logits.mT.unsqueeze(0))

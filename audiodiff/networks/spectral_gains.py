@@ -7,8 +7,8 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.audio.fine import FineEnvelope, fine_spec, fine_stft
-from audiodiff.audio.spec import MelSpec
+from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
+from audiodiff.mel.spec import MelSpec
 from audiodiff.conditioning import Conditioning
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.types import Time, Wave

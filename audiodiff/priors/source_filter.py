@@ -1,22 +1,59 @@
 """A prior in time with the glottis: pulses through a filter, and noise for what these leave open."""
 
-from collections.abc import Callable
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from audiodiff.audio.fine import fine_spec, fine_stft
-from audiodiff.audio.framing import edge_padding
-from audiodiff.audio.spec import MelSpec
+from audiodiff.mel.fine import fine_spec, fine_stft
+from audiodiff.audio.framing import frame_centre
+from audiodiff.mel.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
-from audiodiff.networks.filter import FilterNetwork, SpreadNetwork
-from audiodiff.networks.source import F0, SourceNetwork
+from audiodiff.priors.source_filter_stream import BlockwiseFilter, BlockwiseSource, SourceFilterStream
 from audiodiff.source.pulses import PulseGenerator
-from audiodiff.types import Mel, Wave
+from audiodiff.types import F0, Mel, Wave
 
 Gains = Complex[Tensor, "batch bins frames"]
+
+
+class Source(Protocol):
+    """f0 and voicing of a mel, from `context` frames to either side of each."""
+
+    context: int
+
+    def f0(self, mel: Mel) -> F0:
+        """In hertz, 0 where unvoiced."""
+        ...
+
+    def blockwise(self) -> BlockwiseSource:
+        """Begin with one mel that comes in pieces."""
+        ...
+
+
+class Filter(Protocol):
+    """Complex gains on the pulses, from `context` frames to either side of each."""
+
+    context: int
+
+    def __call__(self, mel: Mel, f0: F0) -> Gains:
+        """Those of whole mels."""
+        ...
+
+    def blockwise(self) -> BlockwiseFilter:
+        """Begin with one mel that comes in pieces."""
+        ...
+
+
+class Spread(Protocol):
+    """Root mean square magnitudes of the noise on the fine STFT, from `context` frames to either side of each."""
+
+    context: int
+
+    def __call__(self, mel: Mel) -> Float[Tensor, "batch bins fine_frames"]:
+        """Those of whole mels."""
+        ...
 
 
 class SourceFilter(nn.Module):
@@ -27,25 +64,23 @@ class SourceFilter(nn.Module):
     (neural homomorphic vocoder, Liu et al. 2020; PeriodGrad, Hono et al. 2024; noise as in PriorGrad, Lee et al. 2022).
     """
 
-    def __init__(
-        self, *, mel: MelSpec, source: SourceNetwork, filter: FilterNetwork, spread: SpreadNetwork
-    ) -> None:
+    def __init__(self, *, mel: MelSpec, source: nn.Module, filter: nn.Module, spread: nn.Module) -> None:
         super().__init__()
         self.spec = mel
         self.source, self.filter, self.spread = source, filter, spread
         self.stft, self.fine = Stft(mel), fine_stft(mel)
-        self.centre = mel.n_fft // 2 - edge_padding(mel.n_fft, mel.hop_length, mel.framing)
+        self.centre = frame_centre(mel.n_fft, mel.hop_length, mel.framing)
 
     @property
     def reach(self) -> int:
         """How many frames to either side of its own frame a sample of the shaped noise depends on."""
         parts = self.spec.hop_length // fine_spec(self.spec).hop_length
-        return self.spread.context + -(-2 * self.fine.reach // parts)
+        return cast(Spread, self.spread).context + -(-2 * self.fine.reach // parts)
 
     @torch.no_grad()
     def condition(self, mel: Mel, f0: F0 | None = None) -> Conditioning:
         """The mean and the scale; `f0` in hertz, 0 where unvoiced, stands in for the mel's own."""
-        f0 = self.source.f0(mel) if f0 is None else f0
+        f0 = cast(Source, self.source).f0(mel) if f0 is None else f0
         mean = self.filtered(self.pulses(f0).to(mel), mel, f0.to(mel))
         return Conditioning(mel=mel, mean=mean, scale=self.scale(mel))
 
@@ -61,7 +96,7 @@ class SourceFilter(nn.Module):
 
     def filtered(self, pulses: Wave, mel: Mel, f0: F0) -> Wave:
         """The pulses through the filter of the mel."""
-        return self.through(pulses, self.filter(mel, f0))
+        return self.through(pulses, cast(Filter, self.filter)(mel, f0))
 
     def through(self, pulses: Wave, gains: Gains) -> Wave:
         """The pulses through a filter."""
@@ -69,7 +104,7 @@ class SourceFilter(nn.Module):
 
     def scale(self, mel: Mel) -> Float[Tensor, "batch bins fine_frames"]:
         """Root mean square magnitudes of the noise in every bin of the fine STFT."""
-        return self.spread(mel)
+        return cast(Spread, self.spread)(mel)
 
     def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
         """From white noise to this prior's noise."""
@@ -88,6 +123,13 @@ class SourceFilter(nn.Module):
         """What the diffusion works on, in units of the noise's standard deviation in every bin: Sigma^(-1/2) r."""
         return self.fine(r) / scale
 
-    def means(self) -> "SourceFilterStream":
+    def means(self) -> SourceFilterStream:
         """Begin with the mean of one mel that comes in pieces."""
-        return SourceFilterStream(self)
+        source, filter_ = cast(Source, self.source), cast(Filter, self.filter)
+        return SourceFilterStream(
+            source.blockwise(),
+            filter_.blockwise(),
+            self.generator(),
+            self.stft,
+            lag=source.context + max(filter_.context + self.stft.reach, self.generator().lag + 2 * self.stft.reach),
+        )

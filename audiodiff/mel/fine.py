@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiodiff.audio.envelope import MelEnvelope, band_spread
-from audiodiff.audio.filterbank import mel_filterbank
-from audiodiff.audio.framing import edge_padding
-from audiodiff.audio.spec import MelSpec
+from audiodiff.mel.envelope import MelEnvelope, band_spread
+from audiodiff.mel.filterbank import mel_filterbank
+from audiodiff.audio.framing import frame_centre
+from audiodiff.mel.spec import MelSpec
 from audiodiff.audio.stft import Stft
-from audiodiff.types import Mel
+from audiodiff.types import Mel, Samples
 
 FINE_HOP = 0.006
 """Seconds between frames, about; windows are four hops long."""
@@ -59,9 +59,9 @@ class FineEnvelope(nn.Module):
         return torch.stack(places, dim=-1).flatten(-2)
 
 
-def _centre(spec: MelSpec) -> float:
+def _centre(spec: MelSpec) -> Samples:
     """Samples from the beginning of a hop to the middle of its frame."""
-    return spec.n_fft / 2 - edge_padding(spec.n_fft, spec.hop_length, spec.framing)
+    return frame_centre(spec.n_fft, spec.hop_length, spec.framing)
 
 
 def _window_energy(spec: MelSpec) -> float:
