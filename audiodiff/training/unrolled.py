@@ -47,17 +47,29 @@ class Unrolled(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
         """Waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
+        return self.compared(self.said(wave, mel, mean), wave, mel)
+
+    def said(self, wave: Wave, mel: Mel, mean: Wave) -> Wave:
+        """What the sampler makes of the mels, with the mean of the recordings' own pulses."""
         cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
         times = self.grids[int(torch.randint(len(self.grids), ()))]
-        said = self.prior.decode(self.walk(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
-        frames, margin = slice(EDGE, mel.shape[-1] - EDGE), EDGE * self.model.mel.hop_length
-        spectral = self.distance(said[:, margin:-margin], wave[:, margin:-margin])
+        return self.prior.decode(self.walk(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
+
+    def compared(self, said: Wave, wave: Wave, mel: Mel) -> Losses:
+        """The distance to the recordings and to their mels."""
+        frames = slice(EDGE, mel.shape[-1] - EDGE)
+        spectral = self.distance(self.heard(said), self.heard(wave))
         log_mel = (self.front_end(said)[..., : mel.shape[-1]] - mel)[..., frames].abs().mean()
         return {
             "loss": self.spectral * spectral + self.mel * log_mel,
             "spectral": spectral.detach(),
             "mel": log_mel.detach(),
         }
+
+    def heard(self, wave: Wave) -> Wave:
+        """The samples that count."""
+        margin = EDGE * self.model.mel.hop_length
+        return wave[:, margin:-margin]
 
     def walk(self, x: Wave, times: Times, cond: Conditioning) -> Tensor:
         """DDIM from noise to the result; the gradient passes the last `GRADIENT_CALLS` calls."""
