@@ -1,6 +1,6 @@
 """A prior in time with the glottis: pulses through a filter, and noise for what these leave open."""
 
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Complex, Float
@@ -18,6 +18,7 @@ from audiodiff.types import F0, Mel, Wave
 Gains = Complex[Tensor, "batch bins frames"]
 
 
+@runtime_checkable
 class Source(Protocol):
     """f0 and voicing of a mel, from `context` frames to either side of each."""
 
@@ -32,6 +33,7 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class Filter(Protocol):
     """Complex gains on the pulses, from `context` frames to either side of each."""
 
@@ -46,6 +48,7 @@ class Filter(Protocol):
         ...
 
 
+@runtime_checkable
 class Spread(Protocol):
     """Root mean square magnitudes of the noise on the fine STFT, from `context` frames to either side of each."""
 

@@ -1,6 +1,6 @@
 """The mean of a `SourceFilter` prior, for one mel that comes in pieces."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Complex, Float
@@ -12,6 +12,7 @@ from audiodiff.source.pulses import PulseGenerator
 from audiodiff.types import F0, Mel, Wave
 
 
+@runtime_checkable
 class BlockwiseSource(Protocol):
     """f0 of one mel that comes in pieces."""
 
@@ -20,6 +21,7 @@ class BlockwiseSource(Protocol):
         ...
 
 
+@runtime_checkable
 class BlockwiseFilter(Protocol):
     """Gains for one mel that comes in pieces."""
 

@@ -6,7 +6,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities.types import STEP_OUTPUT
-from torch import Tensor
+from torch import Tensor, nn
 
 from audiodiff.errors import ConfigError
 
@@ -39,13 +39,16 @@ class WeightAverage(WeightAveraging):
         batch_idx: int,
     ) -> None:
         """Move the average after every optimizer step: few launches for all weights, and no wait for a GPU."""
-        if trainer.global_step <= self._latest_update_step or self._average_model is None:
-            return
+        if trainer.global_step > self._latest_update_step:
+            self.follow(pl_module, trainer.global_step)
+
+    def follow(self, module: nn.Module, step: int) -> None:
+        """Move the average towards the weights after optimizer step number `step`."""
+        assert self._average_model is not None
         averages = [parameter.data for parameter in self._average_model.module.parameters()]
-        weights = [parameter.data for parameter in pl_module.parameters()]
-        torch._foreach_lerp_(averages, weights, 1 - self.decay_at(trainer.global_step))
+        torch._foreach_lerp_(averages, [parameter.data for parameter in module.parameters()], 1 - self.decay_at(step))
         self._average_model.n_averaged += 1
-        self._latest_update_step = trainer.global_step
+        self._latest_update_step = step
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the raw weights in the module: the last checkpoint holds both, so that the run can be prolonged."""

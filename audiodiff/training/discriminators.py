@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from audiodiff.types import Samples, Wave
 
 SLOPE = 0.1
-Maps = list[Float[Tensor, "batch channels _ _"]]
+Maps = list[Float[Tensor, "batch _ _ _"]]
 """What every layer of one critic finds; the last one is its judgement."""
 
 

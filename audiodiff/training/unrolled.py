@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
@@ -66,7 +67,7 @@ class Unrolled(nn.Module):
             "mel": log_mel.detach(),
         }
 
-    def heard(self, wave: Wave) -> Wave:
+    def heard(self, wave: Wave) -> Float[Tensor, "batch inner"]:
         """The samples that count."""
         margin = EDGE * self.model.mel.hop_length
         return wave[:, margin:-margin]
