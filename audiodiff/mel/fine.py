@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiodiff.audio.framing import frame_centre
+from audiodiff.audio.stft import Stft
 from audiodiff.mel.envelope import MelEnvelope, band_spread
 from audiodiff.mel.filterbank import mel_filterbank
-from audiodiff.audio.framing import frame_centre
 from audiodiff.mel.spec import MelSpec
-from audiodiff.audio.stft import Stft
 from audiodiff.types import Mel, Samples
 
 FINE_HOP = 0.006

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from audiodiff.mel.envelope import MelEnvelope
 from audiodiff.mel.fine import FineEnvelope
 from audiodiff.mel.spec import MelSpec
-from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.blockwise import BlockwiseStack
+from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.packed_stack import Packing
 from audiodiff.types import F0, Mel
 

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.errors import ConfigError
 from audiodiff.mel.envelope import MelEnvelope
 from audiodiff.mel.spec import MelSpec
-from audiodiff.errors import ConfigError
-from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.blockwise import BlockwiseStack
+from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.packed_stack import Packing, State, state_of
 from audiodiff.types import F0, Mel
 
@@ -42,7 +42,9 @@ class SourceNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 < lowest < highest < mel.sample_rate / 2:
-            raise ConfigError(f"f0 from {lowest} to {highest} Hz: expected a rising range below {mel.sample_rate / 2:g}")
+            raise ConfigError(
+                f"f0 from {lowest} to {highest} Hz: expected a rising range below {mel.sample_rate / 2:g}"
+            )
         self.envelope = MelEnvelope(mel)
         self.lowest, self.per_octave = lowest, per_octave
         count = int(math.log2(highest / lowest) * per_octave) + 1

@@ -7,9 +7,9 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
-from audiodiff.conditioning import Conditioning
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.types import Time, Wave
 
@@ -75,7 +75,9 @@ class SpectralGainNetwork(nn.Module):
         found = (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
         return self.stft.inverse(found.mT)
 
-    def _gains(self, planes: Planes, step: Float[Tensor, "batch step_channels"]) -> Complex[Tensor, "batch frames bins gains"]:
+    def _gains(
+        self, planes: Planes, step: Float[Tensor, "batch step_channels"]
+    ) -> Complex[Tensor, "batch frames bins gains"]:
         bins = planes.shape[2]
         planes = F.pad(planes, (0, 0, 0, -bins % self.together))
         h = self.input(planes.unflatten(2, (-1, self.together)).flatten(3).permute(0, 3, 1, 2))
@@ -113,9 +115,7 @@ class RelativePlanes(nn.Module):
         now, mean = now / envelope, mean / envelope
         size = _energy(now).sqrt()
         phase = now / (size + FAINT)
-        levels = torch.stack(
-            [level(size), level(_energy(mean).sqrt()), (envelope.log() + 2) / 3, spread], dim=-1
-        )
+        levels = torch.stack([level(size), level(_energy(mean).sqrt()), (envelope.log() + 2) / 3, spread], dim=-1)
         now, mean = _compressed(now), _compressed(mean)
         earlier = F.pad(now, (0, 0, 1, 0))[:, :-1] * self.advance
         later = F.pad(now, (0, 0, 0, 1))[:, 1:] * self.advance.conj()

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from audiodiff.mel.fine import fine_spec, fine_stft
 from audiodiff.audio.framing import frame_centre
-from audiodiff.mel.spec import MelSpec
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
+from audiodiff.mel.fine import fine_spec, fine_stft
+from audiodiff.mel.spec import MelSpec
 from audiodiff.priors.source_filter_stream import BlockwiseFilter, BlockwiseSource, SourceFilterStream
 from audiodiff.source.pulses import PulseGenerator
 from audiodiff.types import F0, Mel, Wave
@@ -93,9 +93,7 @@ class SourceFilter(nn.Module):
 
     def generator(self) -> PulseGenerator:
         """Begin with the pulses of one mel."""
-        return PulseGenerator(
-            sample_rate=self.spec.sample_rate, hop_length=self.spec.hop_length, centre=self.centre
-        )
+        return PulseGenerator(sample_rate=self.spec.sample_rate, hop_length=self.spec.hop_length, centre=self.centre)
 
     def filtered(self, pulses: Wave, mel: Mel, f0: F0) -> Wave:
         """The pulses through the filter of the mel."""
@@ -122,7 +120,9 @@ class SourceFilter(nn.Module):
         """The inverse of `encode`."""
         return r + cond.need_mean()
 
-    def whitened(self, r: Wave, scale: Float[Tensor, "batch bins fine_frames"]) -> Complex[Tensor, "batch bins fine_frames"]:
+    def whitened(
+        self, r: Wave, scale: Float[Tensor, "batch bins fine_frames"]
+    ) -> Complex[Tensor, "batch bins fine_frames"]:
         """What the diffusion works on, in units of the noise's standard deviation in every bin: Sigma^(-1/2) r."""
         return self.fine(r) / scale
 

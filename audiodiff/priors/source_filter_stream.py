@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex
 from torch import Tensor
 
 from audiodiff.audio.stft import Stft

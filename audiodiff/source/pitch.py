@@ -11,6 +11,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.types import Hertz, Seconds
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 FLOOR, CEILING = 50.0, 1100.0
 """Hertz: a low bass, and a soprano."""
@@ -69,17 +70,17 @@ def track_pitch(wave: Array, sample_rate: Hertz, *, floor: float = FLOOR, ceilin
     return PitchTrack(_refined(path, merit, frequencies), merit.max(axis=1))
 
 
-def _blocks(count: int, size: int = 2048) -> list[npt.NDArray[np.int64]]:
+def _blocks(count: int, size: int = 2048) -> list[Indices]:
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _frames(wave: Array, centres: Array, length: int) -> Array:
+def _frames(wave: Array, centres: Indices, length: int) -> Array:
     """Windows [centre, length] of a waveform that is continued with zeros."""
     padded = np.pad(wave, (length // 2, length))
     return np.lib.stride_tricks.sliding_window_view(padded, length)[centres]
 
 
-def _autocorrelations(wave: Array, frames: npt.NDArray[np.int64], sample_rate: float, frequencies: Array) -> Array:
+def _autocorrelations(wave: Array, frames: Indices, sample_rate: float, frequencies: Array) -> Array:
     """The normalized autocorrelation [frame, candidate] at one period of every candidate."""
     centres = np.minimum((frames * FRAME * sample_rate).astype(int), len(wave))
     merit = np.zeros((len(frames), len(frequencies)))
@@ -91,23 +92,28 @@ def _autocorrelations(wave: Array, frames: npt.NDArray[np.int64], sample_rate: f
         if duration == WINDOWS[-1]:
             used |= frequencies < below
         if used.any():
-            merit[:, used] = _autocorrelation(wave, centres, int(duration * sample_rate), sample_rate / frequencies[used])
+            merit[:, used] = _autocorrelation(
+                wave, centres, int(duration * sample_rate), sample_rate / frequencies[used]
+            )
     return merit
 
 
-def _autocorrelation(wave: Array, centres: Array, length: int, lags: Array) -> Array:
-    """At fractional lags, which a spectrum padded to four times its length gives between the samples."""
+def _autocorrelation(wave: Array, centres: Indices, length: int, lags: Array) -> Array:
+    """At lags in quarters of a sample, each a sum of cosines over the power spectrum."""
     size = 1 << (2 * length - 1).bit_length()
     window = get_window("hann", length, fftbins=False)
     frames = _frames(wave, centres, length)
     frames = (frames - frames.mean(axis=1, keepdims=True)) * window
-    own = irfft(np.abs(rfft(window, size)) ** 2)[: length]
-    power = np.abs(rfft(frames, size, axis=1)) ** 2
-    correlation = irfft(power, 4 * size, axis=1)[:, : 4 * length]
+    own = irfft(np.abs(rfft(window, size)) ** 2)[:length]
     fine = np.interp(np.arange(4 * length) / 4, np.arange(length), own)
-    energy = np.maximum(correlation[:, :1], 1e-12)
     position = np.clip(np.rint(lags * 4).astype(int), 1, 4 * length - 2)
-    return correlation[:, position] / energy / (fine[position] / own[0])
+    angles = np.outer(np.arange(size // 2 + 1), np.concatenate([[0], position])) % (4 * size)
+    waves = np.cos(2 * np.pi / (4 * size) * angles)
+    waves[1:] *= 2
+    spectrum = rfft(frames, size, axis=1)
+    correlation = (spectrum.real**2 + spectrum.imag**2) @ waves / (4 * size)
+    energy = np.maximum(correlation[:, :1], 1e-12)
+    return correlation[:, 1:] / energy / (fine[position] / own[0])
 
 
 def _silence(wave: Array, count: int, sample_rate: float) -> Array:
@@ -119,38 +125,39 @@ def _silence(wave: Array, count: int, sample_rate: float) -> Array:
     return np.clip(2 - peaks / (QUIET * top + 1e-9), 0, 2)
 
 
-def _best_path(merit: Array, frequencies: Array, silence: Array) -> npt.NDArray[np.int64]:
+def _best_path(merit: Array, frequencies: Array, silence: Array) -> Indices:
     """The candidate of every frame, -1 where it is unvoiced (Viterbi)."""
     octaves = np.log2(frequencies / frequencies[0])
-    gain = merit + OCTAVE_COST * octaves
-    reach = PER_OCTAVE // 2
-    jumps = JUMP_COST * np.arange(-reach, reach + 1) / PER_OCTAVE
-    jumps = np.abs(jumps)
-    voiced, unvoiced = gain[0].copy(), VOICED_ABOVE + silence[0]
-    came = np.zeros((len(merit), len(frequencies)), dtype=np.int64)
+    gain, rest = merit + OCTAVE_COST * octaves, (VOICED_ABOVE + silence).tolist()
+    reach, places = PER_OCTAVE // 2, np.arange(len(frequencies))
+    jumps = np.abs(JUMP_COST * np.arange(-reach, reach + 1) / PER_OCTAVE)
+    padded = np.full(len(places) + 2 * reach, -np.inf)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    voiced, unvoiced = gain[0].copy(), rest[0]
+    came = np.zeros(merit.shape, dtype=np.int64)
     came_unvoiced = np.zeros(len(merit), dtype=np.int64)
     for i in range(1, len(merit)):
-        padded = np.pad(voiced, reach, constant_values=-np.inf)
-        near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1) - jumps
+        padded[reach:-reach] = voiced
+        near = around - jumps
         best = near.argmax(axis=1)
-        score = near[np.arange(len(best)), best]
-        from_unvoiced = score < unvoiced - CHANGE_COST
-        came[i] = np.where(from_unvoiced, -1, np.arange(len(best)) + best - reach)
-        top = int(voiced.argmax())
+        score = near[places, best]
+        begun, top = unvoiced - CHANGE_COST, int(voiced.argmax())
+        came[i] = np.where(score < begun, -1, places + best - reach)
         leave = voiced[top] - CHANGE_COST
         came_unvoiced[i] = top if leave > unvoiced else -1
-        voiced, unvoiced = (
-            np.where(from_unvoiced, unvoiced - CHANGE_COST, score) + gain[i],
-            max(leave, unvoiced) + VOICED_ABOVE + silence[i],
-        )
-    path = np.empty(len(merit), dtype=np.int64)
-    path[-1] = int(voiced.argmax()) if voiced.max() > unvoiced else -1
-    for i in range(len(merit) - 1, 0, -1):
+        voiced, unvoiced = np.maximum(score, begun) + gain[i], max(leave, unvoiced) + rest[i]
+    return _traced(int(voiced.argmax()) if voiced.max() > unvoiced else -1, came, came_unvoiced)
+
+
+def _traced(last: int, came: Indices, came_unvoiced: Indices) -> Indices:
+    """The path that ends with `last`."""
+    path = np.full(len(came), last)
+    for i in range(len(came) - 1, 0, -1):
         path[i - 1] = came_unvoiced[i] if path[i] < 0 else came[i, path[i]]
     return path
 
 
-def _refined(path: npt.NDArray[np.int64], merit: Array, frequencies: Array) -> Array:
+def _refined(path: Indices, merit: Array, frequencies: Array) -> Array:
     """f0 at the top of the parabola through a candidate and its neighbours; 0 where unvoiced."""
     rows, middle = np.arange(len(path)), np.clip(path, 1, len(frequencies) - 2)
     left, top, right = (merit[rows, middle + k] for k in (-1, 0, 1))

@@ -12,7 +12,7 @@ from audiodiff.networks import SourceNetwork
 from audiodiff.priors import SourceFilter
 from audiodiff.training.objective import Losses
 from audiodiff.training.spectral_loss import MultiResolutionStft
-from audiodiff.types import F0, Mel, Time, Wave
+from audiodiff.types import Mel, Time, Wave
 
 EDGE = 4
 """Frames at both ends of a crop that count nowhere: they see zeros where the mel saw sound."""
