@@ -1,4 +1,4 @@
-"""A denoiser over short-time spectra: complex gains on what is there, from each bin's neighbours in time and frequency."""
+"""A denoiser over short-time spectra: complex gains, from each bin's neighbours in time and frequency."""
 
 import math
 

@@ -87,7 +87,8 @@ class SourceFilterStream:
         return out
 
     def _forget(self, frames: int) -> None:
-        """Drop frames whose spectrum no sample still to come is made of, and `reach` more at the front for their own."""
-        assert self.pulses is not None and self.gains is not None
+        """Drop frames that no sample still to come is made of, but for `reach` more that these are made of."""
+        assert self.pulses is not None
+        assert self.gains is not None
         self.pulses, self.gains = self.pulses[:, frames * self.stft.hop_length :], self.gains[..., frames:]
         self.dropped += frames

@@ -8,7 +8,7 @@ from scipy.fft import irfft, rfft
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import get_window
 
-from audiodiff.source.pitch import FRAME, PitchTrack, track_pitch
+from audiodiff.source.pitch_track import FRAME, PitchTrack, track_pitch
 from audiodiff.types import Hertz, Seconds
 
 Array = npt.NDArray[np.float64]

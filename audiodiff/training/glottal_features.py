@@ -9,12 +9,12 @@ from torch import Tensor
 from audiodiff.audio.framing import frame_centre
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.source.glottis import Glottis, find_closures
-from audiodiff.source.pitch import FRAME
+from audiodiff.source.pitch_track import FRAME
 from audiodiff.source.pulses import recorded_pulses
 from audiodiff.training.model_features import MelFeatures
 from audiodiff.training.source_filter_objectives import source_filter_prior
 
-METHOD = "closures 1"
+METHOD = "closures 2"
 """To be changed with the code that finds closures, so that stored features are not taken for new ones."""
 
 

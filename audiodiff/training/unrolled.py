@@ -22,7 +22,7 @@ GRADIENT_CALLS = 2
 
 
 class Unrolled(nn.Module):
-    """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at its full level.
+    """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at full level.
 
     loss = `spectral` · multi-resolution STFT loss of the result + `mel` · |log mel of it - mel|. The number of steps is
     drawn for every batch from `steps`. (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee et al. 2024, stage two.)

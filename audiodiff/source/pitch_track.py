@@ -16,14 +16,24 @@ Indices = npt.NDArray[np.int64]
 FLOOR, CEILING = 50.0, 1100.0
 """Hertz: a low bass, and a soprano."""
 PER_OCTAVE = 48
-"""Candidates per octave; what is found is refined between them."""
+"""Candidates per octave."""
+WITHIN = 4
+"""Periods that are tried for a candidate, the best of which counts: at the tenth partial half a candidate is a tenth of
+a turn."""
+CENTRE = (WITHIN - 1) / (2 * WITHIN)
+"""Place of a candidate among those that are tried for it, in candidates."""
 FRAME: Seconds = 0.005
 PERIODS = 3
 """Periods that a window must hold for its autocorrelation to be trusted (Boersma 1993, section 4)."""
 WINDOWS: tuple[Seconds, ...] = (0.012, 0.03, 0.06)
 VOICED_ABOVE = 0.45
 OCTAVE_COST = -0.01
-"""Added per octave above the floor: nothing is gained by a period twice as long, nor by half of one."""
+"""Added per octave above the floor: half of a period is none, however nearly it repeats."""
+SURE = 0.97
+"""Autocorrelation from which on a waveform is as good as periodic. Multiples of its period are then as good as the
+period itself, and the shortest is meant."""
+SHORTEST_GAIN = 0.02
+"""Added per octave above the floor to those."""
 JUMP_COST = 1.0
 CHANGE_COST = 0.2
 ENOUGH: Hertz = 8000
@@ -65,9 +75,11 @@ def track_pitch(wave: Array, sample_rate: Hertz, *, floor: float = FLOOR, ceilin
     if (fold := sample_rate // max(ENOUGH, int(4 * ceiling))) > 1 and len(wave):
         wave, sample_rate = resample_poly(wave, 1, fold), sample_rate / fold
     wave = wave - wave.mean() if len(wave) else wave
-    merit = np.concatenate([_autocorrelations(wave, part, sample_rate, frequencies) for part in _blocks(count)])
-    path = _best_path(merit, frequencies, _silence(wave, count, sample_rate))
-    return PitchTrack(_refined(path, merit, frequencies), merit.max(axis=1))
+    tried = floor * 2 ** ((np.arange(WITHIN * len(frequencies)) / WITHIN - CENTRE) / PER_OCTAVE)
+    merit = np.concatenate([_autocorrelations(wave, part, sample_rate, tried) for part in _blocks(count)])
+    best = merit.reshape(count, -1, WITHIN).max(axis=2)
+    path = _best_path(best, frequencies, _silence(wave, count, sample_rate))
+    return PitchTrack(_refined(path, merit, tried), best.max(axis=1))
 
 
 def _blocks(count: int, size: int = 2048) -> list[Indices]:
@@ -81,39 +93,33 @@ def _frames(wave: Array, centres: Indices, length: int) -> Array:
 
 
 def _autocorrelations(wave: Array, frames: Indices, sample_rate: float, frequencies: Array) -> Array:
-    """The normalized autocorrelation [frame, candidate] at one period of every candidate."""
+    """The normalized autocorrelation [frame, frequency] at one period of every frequency."""
     centres = np.minimum((frames * FRAME * sample_rate).astype(int), len(wave))
     merit = np.zeros((len(frames), len(frequencies)))
     above = np.inf
     for duration in WINDOWS:
-        below = PERIODS / duration
+        below = PERIODS / duration if duration != WINDOWS[-1] else 0.0
         used = (frequencies >= below) & (frequencies < above)
         above = below
-        if duration == WINDOWS[-1]:
-            used |= frequencies < below
         if used.any():
-            merit[:, used] = _autocorrelation(
-                wave, centres, int(duration * sample_rate), sample_rate / frequencies[used]
-            )
+            lags = sample_rate / frequencies[used]
+            merit[:, used] = _autocorrelation(wave, centres, int(duration * sample_rate), lags)
     return merit
 
 
 def _autocorrelation(wave: Array, centres: Indices, length: int, lags: Array) -> Array:
-    """At lags in quarters of a sample, each a sum of cosines over the power spectrum."""
+    """At lags in samples and fractions, each a sum of cosines over the power spectrum."""
     size = 1 << (2 * length - 1).bit_length()
     window = get_window("hann", length, fftbins=False)
     frames = _frames(wave, centres, length)
     frames = (frames - frames.mean(axis=1, keepdims=True)) * window
     own = irfft(np.abs(rfft(window, size)) ** 2)[:length]
-    fine = np.interp(np.arange(4 * length) / 4, np.arange(length), own)
-    position = np.clip(np.rint(lags * 4).astype(int), 1, 4 * length - 2)
-    angles = np.outer(np.arange(size // 2 + 1), np.concatenate([[0], position])) % (4 * size)
-    waves = np.cos(2 * np.pi / (4 * size) * angles)
+    waves = np.cos(2 * np.pi / size * np.outer(np.arange(size // 2 + 1), np.concatenate([[0], lags])))
     waves[1:] *= 2
     spectrum = rfft(frames, size, axis=1)
-    correlation = (spectrum.real**2 + spectrum.imag**2) @ waves / (4 * size)
+    correlation = (spectrum.real**2 + spectrum.imag**2) @ waves / size
     energy = np.maximum(correlation[:, :1], 1e-12)
-    return correlation[:, 1:] / energy / (fine[position] / own[0])
+    return correlation[:, 1:] / energy / (np.interp(lags, np.arange(length), own) / own[0])
 
 
 def _silence(wave: Array, count: int, sample_rate: float) -> Array:
@@ -128,7 +134,8 @@ def _silence(wave: Array, count: int, sample_rate: float) -> Array:
 def _best_path(merit: Array, frequencies: Array, silence: Array) -> Indices:
     """The candidate of every frame, -1 where it is unvoiced (Viterbi)."""
     octaves = np.log2(frequencies / frequencies[0])
-    gain, rest = merit + OCTAVE_COST * octaves, (VOICED_ABOVE + silence).tolist()
+    gain = merit + (OCTAVE_COST + SHORTEST_GAIN * (merit > SURE)) * octaves
+    rest = (VOICED_ABOVE + silence).tolist()
     reach, places = PER_OCTAVE // 2, np.arange(len(frequencies))
     jumps = np.abs(JUMP_COST * np.arange(-reach, reach + 1) / PER_OCTAVE)
     padded = np.full(len(places) + 2 * reach, -np.inf)
@@ -157,10 +164,12 @@ def _traced(last: int, came: Indices, came_unvoiced: Indices) -> Indices:
     return path
 
 
-def _refined(path: Indices, merit: Array, frequencies: Array) -> Array:
-    """f0 at the top of the parabola through a candidate and its neighbours; 0 where unvoiced."""
-    rows, middle = np.arange(len(path)), np.clip(path, 1, len(frequencies) - 2)
+def _refined(path: Indices, merit: Array, tried: Array) -> Array:
+    """f0 at the top of the parabola through the best frequency tried for a candidate and its neighbours, or 0."""
+    rows, first = np.arange(len(path)), WITHIN * np.maximum(path, 0)
+    inside = merit[rows[:, None], first[:, None] + np.arange(WITHIN)]
+    middle = np.clip(first + inside.argmax(axis=1), 1, len(tried) - 2)
     left, top, right = (merit[rows, middle + k] for k in (-1, 0, 1))
     curve = left - 2 * top + right
     offset = np.where(curve < -1e-9, 0.5 * (left - right) / np.minimum(curve, -1e-9), 0.0)
-    return np.where(path < 0, 0.0, frequencies[middle] * 2 ** (np.clip(offset, -1, 1) / PER_OCTAVE))
+    return np.where(path < 0, 0.0, tried[middle] * 2 ** (np.clip(offset, -1, 1) / (WITHIN * PER_OCTAVE)))
