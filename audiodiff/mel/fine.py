@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from audiodiff.audio.framing import frame_centre
 from audiodiff.audio.stft import Stft
@@ -51,7 +52,8 @@ class FineEnvelope(nn.Module):
 
     def interpolated(self, x: Float[Tensor, "batch values frames"]) -> Float[Tensor, "batch values parts*frames"]:
         """Values of mel frames, linearly interpolated at the fine frames and held at both ends."""
-        before, after = torch.cat([x[..., :1], x[..., :-1]], dim=-1), torch.cat([x[..., 1:], x[..., -1:]], dim=-1)
+        held = F.pad(x, (1, 1), mode="replicate")
+        before, after = held[..., :-2], held[..., 2:]
         places = []
         for offset in self.offsets:
             weight = abs(offset) / self.hop_length

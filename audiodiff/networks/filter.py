@@ -36,19 +36,20 @@ class FilterNetwork(nn.Module):
 
     def forward(self, mel: Mel, f0: F0) -> Complex[Tensor, "batch bins frames"]:
         """The gains, in units of an STFT with a plain Hann window over that of unit white noise."""
-        return self._gains(mel, self.stack(self.seen(mel, f0)))
+        return self.gains(mel, self.stack(self.seen(mel, f0)))
 
     def seen(self, mel: Mel, f0: F0) -> Float[Tensor, "batch inputs frames"]:
         """The mel's level, ln f0 and voicing."""
         voiced = f0 > 0
         pitch = torch.where(voiced, (f0.clamp_min(1) / TYPICAL).log(), 0.0)
-        return torch.cat([self.envelope.level(mel), torch.stack([pitch, voiced], dim=1).to(mel)], dim=1)
+        return torch.cat([self.envelope.level(mel), torch.stack([pitch, voiced.to(pitch)], dim=1).to(mel)], dim=1)
 
     def blockwise(self) -> "BlockwiseFilter":
         """Begin with one mel that comes in pieces."""
         return BlockwiseFilter(self, BlockwiseStack(self._packing.of(self.stack)))
 
-    def _gains(self, mel: Mel, said: Float[Tensor, "batch outputs frames"]) -> Complex[Tensor, "batch bins frames"]:
+    def gains(self, mel: Mel, said: Float[Tensor, "batch outputs frames"]) -> Complex[Tensor, "batch bins frames"]:
+        """Complex numbers of what the stack says, relative to the envelope."""
         real, imaginary = said.float().chunk(2, dim=1)
         return self.envelope(mel) * torch.complex(real, imaginary)
 
@@ -66,7 +67,7 @@ class BlockwiseFilter:
         said = self.stack.feed(self.network.seen(mel, f0)[0].mT, last=last).mT.unsqueeze(0)
         waiting = mel if self.waiting is None else torch.cat([self.waiting, mel], dim=-1)
         ready, self.waiting = waiting[..., : said.shape[-1]], waiting[..., said.shape[-1] :]
-        return self.network._gains(ready, said)
+        return self.network.gains(ready, said)
 
 
 class SpreadNetwork(nn.Module):

@@ -70,14 +70,15 @@ class SpectralGainNetwork(nn.Module):
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
         now = mean + residual
         phase, planes = self.relative(now, mean, envelope, scale)
-        gains = self._gains(planes, self.embedding(t))
+        gains = torch.view_as_complex(self.said(planes, self.embedding(t)).contiguous())
         kept = ((1 - t) / ((1 - t) ** 2 + t**2)).to(scale).view(-1, 1, 1)
         found = (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
         return self.stft.inverse(found.mT)
 
-    def _gains(
+    def said(
         self, planes: Planes, step: Float[Tensor, "batch step_channels"]
-    ) -> Complex[Tensor, "batch frames bins gains"]:
+    ) -> Float[Tensor, "batch frames bins gains 2"]:
+        """Real and imaginary parts of all gains."""
         bins = planes.shape[2]
         planes = F.pad(planes, (0, 0, 0, -bins % self.together))
         h = self.input(planes.unflatten(2, (-1, self.together)).flatten(3).permute(0, 3, 1, 2))
@@ -85,7 +86,7 @@ class SpectralGainNetwork(nn.Module):
         for layer in self.layers:
             h += layer(F.relu(h))  # in place: fresh memory costs as much as the sum
         said = self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (self.together, GAINS, 2)).flatten(2, 3)
-        return torch.view_as_complex(said[:, :, :bins].float().contiguous())
+        return said[:, :, :bins].float()
 
 
 class RelativePlanes(nn.Module):

@@ -75,8 +75,8 @@ class ResidualDiffusion(nn.Module):
     """Train the denoiser on what the mean leaves: recordings noised up to full level, closures known.
 
     loss = `regression` · (least + (1 - least)(1 - t)) · |Sigma^(-1/2) (estimate - x_0)|² + `spectral` ·
-    multi-resolution STFT loss of the estimate; Sigma is the prior's own covariance, as PriorGrad has it (Lee et al. 2022, eq. 6).
-    Times are sqrt(uniform), and exactly 1 for a share of `first`, where sampling starts.
+    multi-resolution STFT loss of the estimate; Sigma is the prior's own covariance, as PriorGrad has it (Lee et al.
+    2022, eq. 6). Times are sqrt(uniform), and exactly 1 for a share of `first`, where sampling starts.
     """
 
     def __init__(

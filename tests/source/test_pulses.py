@@ -52,7 +52,7 @@ def test_a_pulse_is_flat_almost_to_half_the_sample_rate_and_lies_between_samples
         spectrum = torch.fft.rfft(pulse.double())
         low = torch.arange(int(0.75 * len(spectrum)))
         wanted = torch.exp(-2j * torch.pi * low.double() * instant / 256)
-        assert_close(spectrum[low], wanted, rtol=0, atol=0.01)
+        assert_close(spectrum[low], wanted, rtol=0, atol=0.02)
 
 
 def test_parts_of_pulses_beyond_the_ends_are_cut_off():
