@@ -41,9 +41,15 @@ class FineEnvelope(nn.Module):
         self.register_buffer("spread", band_spread(mel_filterbank(fine)) * ratio**0.5, persistent=False)
         self.offsets = [_centre(fine) + part * fine.hop_length - _centre(mel) for part in range(self.parts)]
         self.hop_length = mel.hop_length
+        self.inside = min(_centre(mel), mel.hop_length - 1 - _centre(mel))
 
-    context = 1
-    """Mel frames to either side that a fine frame depends on."""
+    frame_radius = 1
+    """Mel frames to either side of its own that a fine frame depends on."""
+
+    @property
+    def radius(self) -> Samples:
+        """How far from the samples of a mel's frame the middle of a fine frame that depends on it may lie, at most."""
+        return max((self.hop_length - abs(offset) for offset in self.offsets if offset), default=0) - self.inside
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch bins parts*frames"]:
         """Magnitudes of the envelope, in units of the fine STFT."""

@@ -31,7 +31,7 @@ class FilterNetwork(nn.Module):
         self.stack = GatedStack(
             inputs=mel.n_mels + 2, outputs=2 * bins, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
-        self.context = self.stack.context
+        self.frame_radius = self.stack.frame_radius
         self._packing = Packing()
 
     def forward(self, mel: Mel, f0: F0) -> Complex[Tensor, "batch bins frames"]:
@@ -55,14 +55,14 @@ class FilterNetwork(nn.Module):
 
 
 class BlockwiseFilter:
-    """The gains of a `FilterNetwork`, for one mel that comes in pieces; they lag by the network's `context`."""
+    """The gains of a `FilterNetwork`, for one mel that comes in pieces; they lag by the network's `frame_radius`."""
 
     def __init__(self, network: FilterNetwork, stack: BlockwiseStack) -> None:
         self.network, self.stack = network, stack
         self.waiting: Mel | None = None
 
     @torch.no_grad()
-    def feed(self, mel: Mel, f0: F0, *, last: bool) -> Complex[Tensor, "1 bins frames"]:
+    def feed(self, mel: Mel, f0: F0, *, last: bool) -> Complex[Tensor, "1 bins ready"]:
         """Take the next frames [1, n_mels, frames] and their f0; return the gains of the frames that are ready."""
         said = self.stack.feed(self.network.seen(mel, f0)[0].mT, last=last).mT.unsqueeze(0)
         waiting = mel if self.waiting is None else torch.cat([self.waiting, mel], dim=-1)
@@ -88,7 +88,7 @@ class SpreadNetwork(nn.Module):
             layers=layers,
             dilation_cycle=dilation_cycle,
         )
-        self.context = max(self.stack.context, self.envelope.context)
+        self.frame_radius = max(self.stack.frame_radius, self.envelope.frame_radius)
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch bins fine_frames"]:
         """Root mean square magnitudes of what the filtered pulses lack, in units of the fine STFT."""

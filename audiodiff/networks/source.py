@@ -24,7 +24,7 @@ class SourceNetwork(nn.Module):
     """A distribution of f0 over candidates on a logarithmic scale, and the odds of voicing, for every frame of a mel.
 
     The candidates are `per_octave` frequencies an octave from `lowest` to `highest` hertz. The last output is the
-    logit of voicing. `context` is how many frames to either side a frame depends on.
+    logit of voicing. `frame_radius` is the receptive radius in frames.
     """
 
     frequencies: Tensor
@@ -53,7 +53,7 @@ class SourceNetwork(nn.Module):
         self.stack = GatedStack(
             inputs=mel.n_mels, outputs=count + 1, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
-        self.context = self.stack.context
+        self.frame_radius = self.stack.frame_radius
         self._exact: tuple[State, GatedStack] | None = None
         self._packing = Packing()
 
@@ -107,14 +107,14 @@ class SourceNetwork(nn.Module):
 
 
 class BlockwiseSource:
-    """The f0 of a `SourceNetwork`, for one mel that comes in pieces; it lags by the network's `context`."""
+    """The f0 of a `SourceNetwork`, for one mel that comes in pieces; it lags by the network's `frame_radius`."""
 
     def __init__(self, network: SourceNetwork, stack: BlockwiseStack) -> None:
         self.network, self.stack = network, stack
 
     @torch.no_grad()
-    def feed(self, mel: Mel, *, last: bool) -> F0:
-        """Take the next frames [1, n_mels, frames]; return the f0 [1, frames] of those that are ready."""
+    def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "1 ready"]:
+        """Take the next frames [1, n_mels, frames]; return the f0 of those that are ready."""
         with torch.autocast(mel.device.type, enabled=False):
             logits = self.stack.feed(self.network.envelope.level(mel.double())[0].mT, last=last)
         return self.network.decided(logits.mT.unsqueeze(0))

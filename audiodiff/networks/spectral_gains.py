@@ -11,7 +11,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
-from audiodiff.types import Time, Wave
+from audiodiff.types import Samples, Time, Wave
 
 Rows = Float[Tensor, "batch frames bins"]
 ComplexRows = Complex[Tensor, "batch frames bins"]
@@ -59,10 +59,13 @@ class SpectralGainNetwork(nn.Module):
             nn.init.zeros_(parameter)
 
     @property
-    def reach(self) -> int:
-        """How many mel frames to either side of its own frame a sample of the output depends on."""
-        fine = 2 * self.stft.reach + 1 + 1 + len(self.layers)
-        return math.ceil(fine / self.parts) + FineEnvelope.context
+    def radius(self) -> Samples:
+        """Receptive radius: that of the convolutions, which see neighbouring frames, between two transforms.
+
+        The mel is seen further where its frames are much further apart.
+        """
+        inner = (2 + len(self.layers)) * self.stft.hop_length
+        return inner + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""

@@ -9,20 +9,25 @@ from torch import Tensor, nn
 from audiodiff.audio.framing import frame_centre
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
-from audiodiff.mel.fine import fine_spec, fine_stft
+from audiodiff.mel.fine import fine_stft
 from audiodiff.mel.spec import MelSpec
-from audiodiff.priors.source_filter_stream import BlockwiseFilter, BlockwiseSource, SourceFilterStream
+from audiodiff.priors.source_filter_stream import (
+    BlockwiseFilter,
+    BlockwiseSource,
+    SourceFilterStream,
+    frames_around,
+)
 from audiodiff.source.pulses import PulseGenerator
-from audiodiff.types import F0, Mel, Wave
+from audiodiff.types import F0, Mel, Samples, Wave
 
 Gains = Complex[Tensor, "batch bins frames"]
 
 
 @runtime_checkable
 class Source(Protocol):
-    """f0 and voicing of a mel, from `context` frames to either side of each."""
+    """f0 and voicing of a mel, from `frame_radius` frames to either side of each."""
 
-    context: int
+    frame_radius: int
 
     def f0(self, mel: Mel) -> F0:
         """In hertz, 0 where unvoiced."""
@@ -35,9 +40,9 @@ class Source(Protocol):
 
 @runtime_checkable
 class Filter(Protocol):
-    """Complex gains on the pulses, from `context` frames to either side of each."""
+    """Complex gains on the pulses, from `frame_radius` frames to either side of each."""
 
-    context: int
+    frame_radius: int
 
     def __call__(self, mel: Mel, f0: F0) -> Gains:
         """Those of whole mels."""
@@ -50,9 +55,9 @@ class Filter(Protocol):
 
 @runtime_checkable
 class Spread(Protocol):
-    """Root mean square magnitudes of the noise on the fine STFT, from `context` frames to either side of each."""
+    """Root mean square magnitudes of the noise on the fine STFT, from `frame_radius` frames to either side of each."""
 
-    context: int
+    frame_radius: int
 
     def __call__(self, mel: Mel) -> Float[Tensor, "batch bins fine_frames"]:
         """Those of whole mels."""
@@ -75,10 +80,9 @@ class SourceFilter(nn.Module):
         self.centre = frame_centre(mel.n_fft, mel.hop_length, mel.framing)
 
     @property
-    def reach(self) -> int:
-        """How many frames to either side of its own frame a sample of the shaped noise depends on."""
-        parts = self.spec.hop_length // fine_spec(self.spec).hop_length
-        return cast(Spread, self.spread).context + -(-2 * self.fine.reach // parts)
+    def radius(self) -> Samples:
+        """Receptive radius of the shaped noise: the spread's, and that of a short transform and its inverse."""
+        return cast(Spread, self.spread).frame_radius * self.spec.hop_length + self.fine.radius
 
     @torch.no_grad()
     def condition(self, mel: Mel, f0: F0 | None = None) -> Conditioning:
@@ -128,11 +132,11 @@ class SourceFilter(nn.Module):
 
     def means(self) -> SourceFilterStream:
         """Begin with the mean of one mel that comes in pieces."""
-        source, filter_ = cast(Source, self.source), cast(Filter, self.filter)
+        source, filter_, around = cast(Source, self.source), cast(Filter, self.filter), frames_around(self.stft)
         return SourceFilterStream(
             source.blockwise(),
             filter_.blockwise(),
             self.generator(),
             self.stft,
-            lag=source.context + max(filter_.context + self.stft.reach, self.generator().lag + 2 * self.stft.reach),
+            lag=source.frame_radius + max(filter_.frame_radius + around, self.generator().lag + 2 * around),
         )

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from audiodiff.audio.stft import Stft
@@ -16,8 +16,8 @@ from audiodiff.types import F0, Mel, Wave
 class BlockwiseSource(Protocol):
     """f0 of one mel that comes in pieces."""
 
-    def feed(self, mel: Mel, *, last: bool) -> F0:
-        """Take the next frames [1, n_mels, frames]; return the f0 [1, frames] of those that are ready."""
+    def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "1 ready"]:
+        """Take the next frames [1, n_mels, frames]; return the f0 of those that are ready."""
         ...
 
 
@@ -25,7 +25,7 @@ class BlockwiseSource(Protocol):
 class BlockwiseFilter(Protocol):
     """Gains for one mel that comes in pieces."""
 
-    def feed(self, mel: Mel, f0: F0, *, last: bool) -> Complex[Tensor, "1 bins frames"]:
+    def feed(self, mel: Mel, f0: F0, *, last: bool) -> Complex[Tensor, "1 bins ready"]:
         """Take the next frames and their f0; return the gains of the frames that are ready."""
         ...
 
@@ -33,15 +33,15 @@ class BlockwiseFilter(Protocol):
 class SourceFilterStream:
     """Pulses at the f0 of the frames that have come, through the filter's gains; at most `lag` frames late.
 
-    A sample of the mean is made of the frames within the STFT's reach, and these of as many pulses more; the pieces of
-    both that later frames need are kept.
+    A sample of the mean is made of the frames `around` it, and these of the pulses as far to either side again; the
+    pieces of both that later frames need are kept.
     """
 
     def __init__(
         self, source: BlockwiseSource, filter: BlockwiseFilter, generator: PulseGenerator, stft: Stft, *, lag: int
     ) -> None:
         self.source, self.filter, self.generator, self.stft = source, filter, generator, stft
-        self.lag = lag
+        self.lag, self.around = lag, frames_around(stft)
         self.mel: Mel | None = None
         self.pulses: Wave | None = None
         self.gains: Complex[Tensor, "1 bins frames"] | None = None
@@ -70,25 +70,32 @@ class SourceFilterStream:
         self.gains = gains if self.gains is None else torch.cat([self.gains, gains], dim=-1)
         return self._filtered(self.pulses, self.gains, last=last)
 
-    def _filtered(self, pulses: Wave, gains: Complex[Tensor, "1 bins frames"], *, last: bool) -> Wave:
+    def _filtered(
+        self, pulses: Wave, gains: Complex[Tensor, "1 bins frames"], *, last: bool
+    ) -> Float[Tensor, "1 finished"]:
         """The frames up to those that pulses or gains still to come would change."""
-        hop, reach = self.stft.hop_length, self.stft.reach
+        hop, around = self.stft.hop_length, self.around
         n_pulses = pulses.shape[-1] // hop
-        seen = min(n_pulses if last else max(0, n_pulses - reach), gains.shape[-1])
-        ready = self.dropped + (seen if last else max(0, seen - reach))
+        seen = min(n_pulses if last else max(0, n_pulses - around), gains.shape[-1])
+        ready = self.dropped + (seen if last else max(0, seen - around))
         if ready <= self.written:
             return pulses[:, :0]
-        frames = min(n_pulses, seen + reach)
+        frames = min(n_pulses, seen + around)
         spectrum = self.stft(pulses[:, : frames * hop])[..., :seen] * gains[..., :seen] / self.stft.noise_magnitude
         wave = self.stft.inverse(spectrum)
         out = wave[:, (self.written - self.dropped) * hop : (ready - self.dropped) * hop]
         self.written = ready
-        self._forget(max(0, ready - 2 * reach) - self.dropped)
+        self._forget(max(0, ready - 2 * around) - self.dropped)
         return out
 
     def _forget(self, frames: int) -> None:
-        """Drop frames that no sample still to come is made of, but for `reach` more that these are made of."""
+        """Drop frames that no sample still to come is made of, but for those around them that these are made of."""
         assert self.pulses is not None
         assert self.gains is not None
         self.pulses, self.gains = self.pulses[:, frames * self.stft.hop_length :], self.gains[..., frames:]
         self.dropped += frames
+
+
+def frames_around(stft: Stft) -> int:
+    """How many hops to either side of its own a frame sees, and a sample is made of frames from."""
+    return -(-max(stft.left, stft.n_fft - stft.hop_length - stft.left) // stft.hop_length)
