@@ -44,5 +44,5 @@ def frame_count(n_samples: Samples, hop_length: Samples, framing: Framing) -> in
 
 
 def frame_centre(n_fft: Samples, hop_length: Samples, framing: Framing) -> Samples:
-    """How many samples after the beginning of its hop the middle of a frame lies."""
+    """Place of the middle of a frame, in samples from the beginning of its hop."""
     return n_fft // 2 - edge_padding(n_fft, hop_length, framing)

@@ -10,30 +10,30 @@ from torch import Tensor
 
 from audiodiff.errors import ConfigError
 
-LogMel = Float[Tensor, "*batch n_mels frames"]
+_LogMel = Float[Tensor, "*batch n_mels frames"]
 """Natural logarithms of band values, all finite."""
 
 
-def add_noise(log_mel: LogMel, std: float, generator: torch.Generator | None = None) -> LogMel:
+def add_noise(log_mel: _LogMel, std: float, generator: torch.Generator | None = None) -> _LogMel:
     """Add Gaussian noise of standard deviation `std`, in nats, to every value by itself."""
     noise = torch.randn(log_mel.shape, generator=generator, device=log_mel.device, dtype=log_mel.dtype)
     return log_mel + std * noise
 
 
-def blur_frames(log_mel: LogMel, reach: int) -> LogMel:
+def blur_frames(log_mel: _LogMel, reach: int) -> _LogMel:
     """Average every value with those of `reach` frames before and after it; the first and last frames repeat."""
     first, last = (end.expand(*log_mel.shape[:-1], reach) for end in (log_mel[..., :1], log_mel[..., -1:]))
     return torch.cat([first, log_mel, last], dim=-1).unfold(-1, 2 * reach + 1, 1).mean(dim=-1)
 
 
-def blur_bands(log_mel: LogMel, reach: int) -> LogMel:
+def blur_bands(log_mel: _LogMel, reach: int) -> _LogMel:
     """Average every value with those of `reach` bands below and above it; the lowest and highest bands repeat."""
     return blur_frames(log_mel.transpose(-1, -2), reach).transpose(-1, -2)
 
 
-KINDS: Mapping[str, str] = {"noise": "nat", "blur-frames": "frame", "blur-bands": "band"}
+PERTURBATIONS: Mapping[str, str] = {"noise": "nat", "blur-frames": "frame", "blur-bands": "band"}
 """The kinds of perturbation with the units of their amounts."""
-BLURS: Mapping[str, Callable[[LogMel, int], LogMel]] = {"blur-frames": blur_frames, "blur-bands": blur_bands}
+BLURS: Mapping[str, Callable[[_LogMel, int], _LogMel]] = {"blur-frames": blur_frames, "blur-bands": blur_bands}
 NUMBER = re.compile(r"\d+\.?\d*|\.\d+")
 
 
@@ -45,8 +45,8 @@ class Perturbation:
     amount: float
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(f"no perturbation {self.kind!r}: there are {', '.join(KINDS)}")
+        if self.kind not in PERTURBATIONS:
+            raise ConfigError(f"no perturbation {self.kind!r}: there are {', '.join(PERTURBATIONS)}")
         if self.amount <= 0 or (self.kind in BLURS and self.amount != int(self.amount)):
             expected = "a whole number above 0" if self.kind in BLURS else "a number above 0"
             raise ConfigError(f"{self.kind}={self.amount:g}: expected {expected}")
@@ -54,7 +54,7 @@ class Perturbation:
     def __str__(self) -> str:
         return f"{self.kind}={self.amount:g}"
 
-    def __call__(self, log_mel: LogMel, generator: torch.Generator | None = None) -> LogMel:
+    def __call__(self, log_mel: _LogMel, generator: torch.Generator | None = None) -> _LogMel:
         """Perturb natural-log mels."""
         if self.kind in BLURS:
             return BLURS[self.kind](log_mel, int(self.amount))

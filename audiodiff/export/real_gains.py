@@ -5,10 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.export.real_local import Parts, Rows, power, scaled, shifted, times
+from audiodiff.export.real_local import FrameRows, Parts, power, scaled, shifted, times
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralGainNetwork
-from audiodiff.networks.spectral_gains import FAINT, level
+from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, level
 from audiodiff.types import Time, Wave
 
 
@@ -40,15 +40,15 @@ class RealSpectralGainNetwork(nn.Module):
         return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 
     def _planes(
-        self, now: Parts, mean: Parts, envelope: Rows, scale: Rows
+        self, now: Parts, mean: Parts, envelope: FrameRows, scale: FrameRows
     ) -> tuple[Parts, Float[Tensor, "batch frames bins planes"]]:
-        """What `RelativePlanes` gives."""
-        spread = (scale / envelope + FAINT).log() / 3
+        """The planes of `RelativePlanes`."""
+        spread = (scale / envelope + FAINT_MAGNITUDE).log() / 3
         now, mean = scaled(now, 1 / envelope), scaled(mean, 1 / envelope)
         size = power(now).sqrt()
-        phase = scaled(now, 1 / (size + FAINT))
+        phase = scaled(now, 1 / (size + FAINT_MAGNITUDE))
         levels = [level(size), level(power(mean).sqrt()), (envelope.log() + 2) / 3, spread]
-        now, mean = (scaled(x, power(x).add(FAINT**2).pow(-0.25)) for x in (now, mean))
+        now, mean = (scaled(x, power(x).add(FAINT_MAGNITUDE**2).pow(-0.25)) for x in (now, mean))
         real, imaginary = self.advance
         neighbours = [
             times(shifted(now, (0, 0, 1, -1)), (real, imaginary)),

@@ -16,7 +16,7 @@ from audiodiff.priors import SourceFilter
 from audiodiff.source.pulses import HALF
 from audiodiff.types import F0, Mel, Wave
 
-Rows = Float[Tensor, "batch frames channels"]
+_Rows = Float[Tensor, "batch frames channels"]
 
 
 class ExactStack(nn.Module):
@@ -36,13 +36,13 @@ class ExactStack(nn.Module):
         return pointwise(self.stack.output, normalized(self.stack.norm.norm, h)).mT
 
 
-def pointwise(convolution: nn.Conv1d, x: Rows) -> Rows:
+def pointwise(convolution: nn.Conv1d, x: _Rows) -> _Rows:
     """A convolution over one frame."""
     assert convolution.bias is not None
     return x @ convolution.weight.squeeze(2).mT.double() + convolution.bias.double()
 
 
-def dilated(convolution: nn.Conv1d, x: Rows) -> Rows:
+def dilated(convolution: nn.Conv1d, x: _Rows) -> _Rows:
     """A convolution with three taps."""
     assert convolution.bias is not None
     (dilation,) = convolution.dilation
@@ -51,7 +51,7 @@ def dilated(convolution: nn.Conv1d, x: Rows) -> Rows:
     return taps @ convolution.weight.permute(2, 1, 0).flatten(0, 1).double() + convolution.bias.double()
 
 
-def normalized(norm: nn.LayerNorm, x: Rows) -> Rows:
+def normalized(norm: nn.LayerNorm, x: _Rows) -> _Rows:
     """Layer normalization, written out: runtimes have it in float32 only."""
     centred = x - x.mean(dim=2, keepdim=True)
     scale = (centred.square().mean(dim=2, keepdim=True) + norm.eps).rsqrt()
@@ -59,7 +59,7 @@ def normalized(norm: nn.LayerNorm, x: Rows) -> Rows:
 
 
 class WholePulses(nn.Module):
-    """What a `PulseGenerator` makes of all frames at once, for a batch.
+    """The pulses of a `PulseGenerator` for all frames at once, for a batch.
 
     Every sample is asked whether the phase has passed a whole number since the one before. Where it has, a pulse lies
     less than a sample earlier, and adds to `HALF` samples before it and nearly as many behind.

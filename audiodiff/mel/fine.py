@@ -48,7 +48,7 @@ class FineEnvelope(nn.Module):
 
     @property
     def radius(self) -> Samples:
-        """How far from the samples of a mel's frame the middle of a fine frame that depends on it may lie, at most."""
+        """Largest distance between the samples of a mel's frame and the middle of a fine frame that depends on it."""
         return max((self.hop_length - abs(offset) for offset in self.offsets if offset), default=0) - self.inside
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch bins parts*frames"]:

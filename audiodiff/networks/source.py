@@ -13,7 +13,7 @@ from audiodiff.mel.envelope import MelEnvelope
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.gated import GatedStack
-from audiodiff.networks.packed_stack import Packing, State, state_of
+from audiodiff.networks.packed_stack import Packing, ParameterVersion, state_of
 from audiodiff.types import F0, Mel
 
 NEAR = 3
@@ -54,7 +54,7 @@ class SourceNetwork(nn.Module):
             inputs=mel.n_mels, outputs=count + 1, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
         self.frame_radius = self.stack.frame_radius
-        self._exact: tuple[State, GatedStack] | None = None
+        self._exact: tuple[ParameterVersion, GatedStack] | None = None
         self._packing = Packing()
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch outputs frames"]:

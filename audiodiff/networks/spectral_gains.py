@@ -13,15 +13,15 @@ from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.types import Samples, Time, Wave
 
-Rows = Float[Tensor, "batch frames bins"]
-ComplexRows = Complex[Tensor, "batch frames bins"]
-Planes = Float[Tensor, "batch frames bins planes"]
+_Rows = Float[Tensor, "batch frames bins"]
+_ComplexRows = Complex[Tensor, "batch frames bins"]
+_Planes = Float[Tensor, "batch frames bins planes"]
 
-FAINT = 1e-3
+FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
-GAINS = 3
+_GAINS = 3
 """On the noisy residual, on the mean, and on the present phases alone, at the level of the prior's scale."""
-OCTAVES = 4
+_OCTAVES = 4
 """Pairs of sinusoids over the frequency axis that tell the convolutions where they are."""
 
 
@@ -54,7 +54,7 @@ class SpectralGainNetwork(nn.Module):
         self.input = nn.Conv2d(together * self.relative.planes, channels, 3, padding=1)
         self.step = nn.Linear(step_channels, channels)
         self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers))
-        self.output = nn.Conv2d(channels, together * GAINS * 2, 1)
+        self.output = nn.Conv2d(channels, together * _GAINS * 2, 1)
         for parameter in self.output.parameters():
             nn.init.zeros_(parameter)
 
@@ -79,7 +79,7 @@ class SpectralGainNetwork(nn.Module):
         return self.stft.inverse(found.mT)
 
     def said(
-        self, planes: Planes, step: Float[Tensor, "batch step_channels"]
+        self, planes: _Planes, step: Float[Tensor, "batch step_channels"]
     ) -> Float[Tensor, "batch frames bins gains 2"]:
         """Real and imaginary parts of all gains."""
         bins = planes.shape[2]
@@ -88,12 +88,12 @@ class SpectralGainNetwork(nn.Module):
         h += self.step(step)[..., None, None]
         for layer in self.layers:
             h += layer(F.relu(h))  # in place: fresh memory costs as much as the sum
-        said = self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (self.together, GAINS, 2)).flatten(2, 3)
+        said = self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (self.together, _GAINS, 2)).flatten(2, 3)
         return said[:, :, :bins].float()
 
 
 class RelativePlanes(nn.Module):
-    """What the convolutions see of spectra: nothing that changes when all phases turn by the same angle.
+    """Input of the convolutions: nothing that changes when all phases of the spectra turn by the same angle.
 
     A sinusoid in the middle of bin k turns by 2 pi k hop / n_fft from frame to frame, and by pi from bin to bin because
     a frame's phase counts from its start; with that undone it looks alike in all bins and frames.
@@ -101,7 +101,7 @@ class RelativePlanes(nn.Module):
 
     advance: Tensor
     place: Tensor
-    planes = 10 + 4 + 2 * OCTAVES
+    planes = 10 + 4 + 2 * _OCTAVES
 
     def __init__(self, fine: MelSpec) -> None:
         super().__init__()
@@ -110,15 +110,17 @@ class RelativePlanes(nn.Module):
         self.register_buffer("advance", torch.polar(torch.ones_like(angle), angle), persistent=False)
         hertz = torch.arange(bins) * fine.sample_rate / fine.n_fft
         mel = torch.log1p(hertz / 700) / math.log1p(24000 / 700)
-        turns = math.pi * mel.unsqueeze(1) * 2.0 ** torch.arange(OCTAVES)
+        turns = math.pi * mel.unsqueeze(1) * 2.0 ** torch.arange(_OCTAVES)
         self.register_buffer("place", torch.cat([turns.sin(), turns.cos()], dim=1), persistent=False)
 
-    def forward(self, now: ComplexRows, mean: ComplexRows, envelope: Rows, scale: Rows) -> tuple[ComplexRows, Planes]:
+    def forward(
+        self, now: _ComplexRows, mean: _ComplexRows, envelope: _Rows, scale: _Rows
+    ) -> tuple[_ComplexRows, _Planes]:
         """The phases of `now`, and the planes."""
-        spread = (scale / envelope + FAINT).log() / 3
+        spread = (scale / envelope + FAINT_MAGNITUDE).log() / 3
         now, mean = now / envelope, mean / envelope
         size = _energy(now).sqrt()
-        phase = now / (size + FAINT)
+        phase = now / (size + FAINT_MAGNITUDE)
         levels = torch.stack([level(size), level(_energy(mean).sqrt()), (envelope.log() + 2) / 3, spread], dim=-1)
         now, mean = _compressed(now), _compressed(mean)
         earlier = F.pad(now, (0, 0, 1, 0))[:, :-1] * self.advance
@@ -129,15 +131,15 @@ class RelativePlanes(nn.Module):
         return phase, torch.cat([torch.view_as_real(turned).flatten(-2), levels, place], dim=-1)
 
 
-def level(magnitudes: Rows) -> Rows:
+def level(magnitudes: _Rows) -> _Rows:
     """The logarithm of whitened magnitudes, brought to about -2 … 1."""
-    return (magnitudes + FAINT).log() / 3
+    return (magnitudes + FAINT_MAGNITUDE).log() / 3
 
 
-def _energy(spectrum: ComplexRows) -> Rows:
+def _energy(spectrum: _ComplexRows) -> _Rows:
     return spectrum.real.square() + spectrum.imag.square()
 
 
-def _compressed(spectrum: ComplexRows) -> ComplexRows:
+def _compressed(spectrum: _ComplexRows) -> _ComplexRows:
     """The square root of the magnitudes with the same phases."""
-    return spectrum * _energy(spectrum).add(FAINT**2).pow(-0.25)
+    return spectrum * _energy(spectrum).add(FAINT_MAGNITUDE**2).pow(-0.25)

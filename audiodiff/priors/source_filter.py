@@ -12,19 +12,19 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.priors.source_filter_stream import (
-    BlockwiseFilter,
-    BlockwiseSource,
+    FilterStream,
     SourceFilterStream,
+    SourceStream,
     frames_around,
 )
 from audiodiff.source.pulses import PulseGenerator
 from audiodiff.types import F0, Mel, Samples, Wave
 
-Gains = Complex[Tensor, "batch bins frames"]
+_Gains = Complex[Tensor, "batch bins frames"]
 
 
 @runtime_checkable
-class Source(Protocol):
+class SourceModel(Protocol):
     """f0 and voicing of a mel, from `frame_radius` frames to either side of each."""
 
     frame_radius: int
@@ -33,28 +33,28 @@ class Source(Protocol):
         """In hertz, 0 where unvoiced."""
         ...
 
-    def blockwise(self) -> BlockwiseSource:
+    def blockwise(self) -> SourceStream:
         """Begin with one mel that comes in pieces."""
         ...
 
 
 @runtime_checkable
-class Filter(Protocol):
+class FilterModel(Protocol):
     """Complex gains on the pulses, from `frame_radius` frames to either side of each."""
 
     frame_radius: int
 
-    def __call__(self, mel: Mel, f0: F0) -> Gains:
+    def __call__(self, mel: Mel, f0: F0) -> _Gains:
         """Those of whole mels."""
         ...
 
-    def blockwise(self) -> BlockwiseFilter:
+    def blockwise(self) -> FilterStream:
         """Begin with one mel that comes in pieces."""
         ...
 
 
 @runtime_checkable
-class Spread(Protocol):
+class SpreadModel(Protocol):
     """Root mean square magnitudes of the noise on the fine STFT, from `frame_radius` frames to either side of each."""
 
     frame_radius: int
@@ -82,12 +82,12 @@ class SourceFilter(nn.Module):
     @property
     def radius(self) -> Samples:
         """Receptive radius of the shaped noise: the spread's, and that of a short transform and its inverse."""
-        return cast(Spread, self.spread).frame_radius * self.spec.hop_length + self.fine.radius
+        return cast(SpreadModel, self.spread).frame_radius * self.spec.hop_length + self.fine.radius
 
     @torch.no_grad()
     def condition(self, mel: Mel, f0: F0 | None = None) -> Conditioning:
         """The mean and the scale; `f0` in hertz, 0 where unvoiced, stands in for the mel's own."""
-        f0 = cast(Source, self.source).f0(mel) if f0 is None else f0
+        f0 = cast(SourceModel, self.source).f0(mel) if f0 is None else f0
         mean = self.filtered(self.pulses(f0).to(mel), mel, f0.to(mel))
         return Conditioning(mel=mel, mean=mean, scale=self.scale(mel))
 
@@ -101,15 +101,15 @@ class SourceFilter(nn.Module):
 
     def filtered(self, pulses: Wave, mel: Mel, f0: F0) -> Wave:
         """The pulses through the filter of the mel."""
-        return self.through(pulses, cast(Filter, self.filter)(mel, f0))
+        return self.through(pulses, cast(FilterModel, self.filter)(mel, f0))
 
-    def through(self, pulses: Wave, gains: Gains) -> Wave:
+    def through(self, pulses: Wave, gains: _Gains) -> Wave:
         """The pulses through a filter."""
         return self.stft.inverse(self.stft(pulses) * gains / self.stft.noise_magnitude)
 
     def scale(self, mel: Mel) -> Float[Tensor, "batch bins fine_frames"]:
         """Root mean square magnitudes of the noise in every bin of the fine STFT."""
-        return cast(Spread, self.spread)(mel)
+        return cast(SpreadModel, self.spread)(mel)
 
     def shape(self, white: Tensor, cond: Conditioning) -> Tensor:
         """From white noise to this prior's noise."""
@@ -127,12 +127,16 @@ class SourceFilter(nn.Module):
     def whitened(
         self, r: Wave, scale: Float[Tensor, "batch bins fine_frames"]
     ) -> Complex[Tensor, "batch bins fine_frames"]:
-        """What the diffusion works on, in units of the noise's standard deviation in every bin: Sigma^(-1/2) r."""
+        """A residual in units of the noise's standard deviation in every bin: Sigma^(-1/2) r."""
         return self.fine(r) / scale
 
     def means(self) -> SourceFilterStream:
         """Begin with the mean of one mel that comes in pieces."""
-        source, filter_, around = cast(Source, self.source), cast(Filter, self.filter), frames_around(self.stft)
+        source, filter_, around = (
+            cast(SourceModel, self.source),
+            cast(FilterModel, self.filter),
+            frames_around(self.stft),
+        )
         return SourceFilterStream(
             source.blockwise(),
             filter_.blockwise(),

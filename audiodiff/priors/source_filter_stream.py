@@ -13,7 +13,7 @@ from audiodiff.types import F0, Mel, Wave
 
 
 @runtime_checkable
-class BlockwiseSource(Protocol):
+class SourceStream(Protocol):
     """f0 of one mel that comes in pieces."""
 
     def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "1 ready"]:
@@ -22,7 +22,7 @@ class BlockwiseSource(Protocol):
 
 
 @runtime_checkable
-class BlockwiseFilter(Protocol):
+class FilterStream(Protocol):
     """Gains for one mel that comes in pieces."""
 
     def feed(self, mel: Mel, f0: F0, *, last: bool) -> Complex[Tensor, "1 bins ready"]:
@@ -38,7 +38,7 @@ class SourceFilterStream:
     """
 
     def __init__(
-        self, source: BlockwiseSource, filter: BlockwiseFilter, generator: PulseGenerator, stft: Stft, *, lag: int
+        self, source: SourceStream, filter: FilterStream, generator: PulseGenerator, stft: Stft, *, lag: int
     ) -> None:
         self.source, self.filter, self.generator, self.stft = source, filter, generator, stft
         self.lag, self.around = lag, frames_around(stft)
@@ -97,5 +97,5 @@ class SourceFilterStream:
 
 
 def frames_around(stft: Stft) -> int:
-    """How many hops to either side of its own a frame sees, and a sample is made of frames from."""
+    """Number of hops to either side of its own that a frame sees, and that a sample is made of frames from."""
     return -(-max(stft.left, stft.n_fft - stft.hop_length - stft.left) // stft.hop_length)

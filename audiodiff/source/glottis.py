@@ -11,8 +11,8 @@ from scipy.signal import get_window
 from audiodiff.source.pitch_track import FRAME, PitchTrack, track_pitch
 from audiodiff.types import Hertz, Seconds
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+_Array = npt.NDArray[np.float64]
+_Indices = npt.NDArray[np.int64]
 
 EMPHASIS = 0.95
 WINDOW: Seconds = 0.03
@@ -28,15 +28,15 @@ BREAK_COST = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Glottis:
-    """Where the glottis closes in a recording, in samples (fractional, rising), and its pitch track."""
+    """Closure instants of a recording in samples, fractional and rising, and its pitch track."""
 
-    instants: Array
+    instants: _Array
     track: PitchTrack
     polarity: int
     """-1 where closures are negative peaks of the residual."""
 
 
-def find_closures(wave: Array, sample_rate: Hertz, *, polarity: int | None = None, **pitch: float) -> Glottis:
+def find_closures(wave: _Array, sample_rate: Hertz, *, polarity: int | None = None, **pitch: float) -> Glottis:
     """Find the glottal closure instants of a recording; `pitch` are `floor` and `ceiling` of `track_pitch`, in hertz.
 
     Dynamic programming over the residual's peaks in every voiced run, as in DYPSA (Naylor et al. 2007): a peak's height
@@ -52,7 +52,7 @@ def find_closures(wave: Array, sample_rate: Hertz, *, polarity: int | None = Non
     return Glottis(np.concatenate([np.empty(0), *found]), track, polarity)
 
 
-def prediction_residual(wave: Array, sample_rate: Hertz) -> Array:
+def prediction_residual(wave: _Array, sample_rate: Hertz) -> _Array:
     """The residual of linear prediction of the pre-emphasized waveform, overlapped and added from windowed frames."""
     order = sample_rate // 1000 + 2
     length, hop = int(WINDOW * sample_rate), int(FRAME * sample_rate)
@@ -70,7 +70,7 @@ def prediction_residual(wave: Array, sample_rate: Hertz) -> Array:
     return out[length // 2 :][: len(x)] * (hop / window.sum())
 
 
-def _predictors(frames: Array, order: int) -> Array:
+def _predictors(frames: _Array, order: int) -> _Array:
     """Coefficients [frame, order] of the autocorrelation method."""
     size = 1 << (2 * frames.shape[1] - 1).bit_length()
     r = irfft(np.abs(rfft(frames, size, axis=1)) ** 2, axis=1)[:, : order + 1]
@@ -79,26 +79,26 @@ def _predictors(frames: Array, order: int) -> Array:
     return np.linalg.solve(toeplitz, r[:, 1:, None])[..., 0]
 
 
-def _filtered(seen: Array, predictors: Array) -> Array:
+def _filtered(seen: _Array, predictors: _Array) -> _Array:
     order = predictors.shape[1]
     taps = np.lib.stride_tricks.sliding_window_view(seen, order, axis=1)[:, :-1]  # oldest first
     return seen[:, order:] - np.einsum("fno,fo->fn", taps, predictors[:, ::-1])
 
 
-def residual_polarity(residual: Array, track: PitchTrack, sample_rate: Hertz) -> int:
+def residual_polarity(residual: _Array, track: PitchTrack, sample_rate: Hertz) -> int:
     """The sign of the residual's skewness where it is voiced."""
     index = np.minimum((np.arange(len(residual)) / sample_rate / FRAME).astype(int), len(track.f0) - 1)
     voiced = residual[track.f0[index] > 0] if len(residual) else residual
     return -1 if len(voiced) and (voiced**3).sum() < 0 else 1
 
 
-def voiced_runs(f0: Array) -> list[tuple[int, int]]:
+def voiced_runs(f0: _Array) -> list[tuple[int, int]]:
     """First frame and end of every run of voiced frames."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], f0 > 0, [False]]).astype(int)))
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _closures(sharp: Array, track: PitchTrack, run: tuple[int, int], sample_rate: Hertz) -> Array:
+def _closures(sharp: _Array, track: PitchTrack, run: tuple[int, int], sample_rate: Hertz) -> _Array:
     """The instants of one voiced run."""
     first, end = run
     start, stop = int(max(0, first - 0.5) * FRAME * sample_rate), int((end - 0.5) * FRAME * sample_rate)
@@ -114,7 +114,7 @@ def _closures(sharp: Array, track: PitchTrack, run: tuple[int, int], sample_rate
     return _refined(sharp, peaks[chain])
 
 
-def _local_level(sharp: Array, peaks: Indices, period: Array) -> Array:
+def _local_level(sharp: _Array, peaks: _Indices, period: _Array) -> _Array:
     """The highest value within a period to either side of every peak."""
     width = np.maximum(period.astype(int), 1)
     widest = int(width.max())
@@ -124,8 +124,8 @@ def _local_level(sharp: Array, peaks: Indices, period: Array) -> Array:
     return np.where(inside, near, 0).max(axis=1) + 1e-9
 
 
-def _best_chain(peaks: list[int], heights: list[float], log_period: list[float], period: list[float]) -> Indices:
-    """Indices of the peaks that make the best chain through the run; plain Python is fast enough for the few peaks."""
+def _best_chain(peaks: list[int], heights: list[float], log_period: list[float], period: list[float]) -> _Indices:
+    """_Indices of the peaks that make the best chain through the run; plain Python is fast enough for the few peaks."""
     logs = np.log(np.arange(1, int(max(period) * LONGEST) + 2)).tolist()
     score, came = list(heights), [-1] * len(peaks)
     first, behind = 0, -1  # the earliest peak within reach, and the best chain that ended before it
@@ -149,7 +149,7 @@ def _best_chain(peaks: list[int], heights: list[float], log_period: list[float],
     return np.array(chain[::-1])
 
 
-def _refined(sharp: Array, peaks: Indices) -> Array:
+def _refined(sharp: _Array, peaks: _Indices) -> _Array:
     """Tops of the parabolas through peaks and their neighbours."""
     left, top, right = sharp[peaks - 1], sharp[peaks], sharp[peaks + 1]
     curve = np.minimum(left - 2 * top + right, -1e-12)

@@ -1,6 +1,7 @@
-"""Small critics of waveforms: by periods (Kong et al. 2020, HiFi-GAN) and by spectrograms (Jang et al. 2021, UnivNet)."""
+"""Small critics of waveforms, by periods (Kong et al. 2020, HiFi-GAN) and spectrograms (Jang et al. 2021, UnivNet)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -23,8 +24,7 @@ class PeriodCritic(nn.Module):
         self.period = period
         widths = [1, *(channels * 2**layer for layer in range(layers))]
         self.layers = nn.ModuleList(
-            weight_norm(nn.Conv2d(a, b, (5, 1), stride=(3, 1), padding=(2, 0)))
-            for a, b in zip(widths, widths[1:], strict=False)
+            weight_norm(nn.Conv2d(a, b, (5, 1), stride=(3, 1), padding=(2, 0))) for a, b in pairwise(widths)
         )
         self.output = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
 
@@ -44,8 +44,7 @@ class SpectrogramCritic(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         widths = [1, *(channels * (1 + layer) for layer in range(layers))]
         self.layers = nn.ModuleList(
-            weight_norm(nn.Conv2d(a, b, (5, 3), stride=(2, 1), padding=(2, 1)))
-            for a, b in zip(widths, widths[1:], strict=False)
+            weight_norm(nn.Conv2d(a, b, (5, 3), stride=(2, 1), padding=(2, 1))) for a, b in pairwise(widths)
         )
         self.output = weight_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 

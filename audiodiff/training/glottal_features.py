@@ -14,7 +14,7 @@ from audiodiff.source.pulses import recorded_pulses
 from audiodiff.training.model_features import MelFeatures
 from audiodiff.training.source_filter_objectives import source_filter_prior
 
-METHOD = "closures 2"
+_METHOD = "closures 2"
 """To be changed with the code that finds closures, so that stored features are not taken for new ones."""
 
 
@@ -24,7 +24,7 @@ class GlottalFeatures(MelFeatures):
     @property
     def fingerprint(self) -> str:
         """The mel convention and the method."""
-        return f"{super().fingerprint} {METHOD}"
+        return f"{super().fingerprint} {_METHOD}"
 
     @torch.no_grad()
     def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:

@@ -51,7 +51,7 @@ class Unrolled(nn.Module):
         return self.compared(self.said(wave, mel, mean), wave, mel)
 
     def said(self, wave: Wave, mel: Mel, mean: Wave) -> Wave:
-        """What the sampler makes of the mels, with the mean of the recordings' own pulses."""
+        """Waveforms that the sampler makes of the mels, with the mean of the recordings' own pulses."""
         cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
         times = self.grids[int(torch.randint(len(self.grids), ()))]
         return self.prior.decode(self.walk(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)

@@ -1,7 +1,6 @@
 """The average of the weights follows them from the first step on."""
 
 import pytest
-import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
