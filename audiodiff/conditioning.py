@@ -20,13 +20,15 @@ Embedding = Float[Tensor, "batch features"]
 class Conditioning:
     """Everything that a network may be conditioned on; a field that is None is absent.
 
-    `mel` is the spectrogram to be vocoded; `mean` is a prior's waveform mean, for networks that look at it.
+    `mel` is the spectrogram to be vocoded; `mean` is a prior's waveform mean, and
+    `scale` the magnitudes of its noise, for networks that look at them.
     `label`, `speaker` and `embedding` hold for a whole clip. For one item of a batch they are absent where the
     label or speaker is `NOTHING`, and where the embedding is all zeros.
     """
 
     mel: Mel | None = None
     mean: Wave | None = None
+    scale: Float[Tensor, "batch bins fine_frames"] | None = None
     label: Label | None = None
     speaker: Label | None = None
     embedding: Embedding | None = None
@@ -52,6 +54,12 @@ class Conditioning:
         if self.mean is None:
             raise ConfigError("a prior's mean is needed, but the condition holds none: use prior.condition(mel)")
         return self.mean
+
+    def need_scale(self) -> Float[Tensor, "batch bins fine_frames"]:
+        """Return the magnitudes of the prior's noise; raise ConfigError if there are none."""
+        if self.scale is None:
+            raise ConfigError("a prior's scale is needed, but the condition holds none: use prior.condition(mel)")
+        return self.scale
 
     def unconditional(self) -> "Conditioning":
         """Return the empty condition, the other half of classifier-free guidance (Ho & Salimans 2022)."""

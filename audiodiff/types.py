@@ -13,6 +13,8 @@ Wave = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch n_mels frames"]
 Time = Float[Tensor, "*batch"]
 Magnitudes = Float[Tensor, "batch bins frames"]
+F0 = Float[Tensor, "batch frames"]
+"""In hertz; 0 where a frame is unvoiced."""
 
 OneMel = Float[Tensor, "n_mels frames"]
 OneWave = Float[Tensor, " samples"]

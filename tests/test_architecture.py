@@ -14,7 +14,7 @@ PACKAGE = ROOT / "audiodiff"
 LAYERS = [
     {"errors", "types", "version"},
     {"conditioning", "noise", "audio"},
-    {"mel", "diffusion"},
+    {"mel", "diffusion", "source"},
     {"phase", "data", "models"},
     {"networks", "priors"},
     {"bundle", "engine", "streaming", "training"},

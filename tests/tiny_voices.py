@@ -7,8 +7,18 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
-from audiodiff.priors import Isotropic, MelInversion, SpectralEnvelope
+from audiodiff.networks import (
+    DiffWave,
+    FilterNetwork,
+    LocalSpectralNetwork,
+    MagnitudeNetwork,
+    SourceNetwork,
+    SpectralDiffWave,
+    SpectralGainNetwork,
+    SpreadNetwork,
+    Whitening,
+)
+from audiodiff.priors import Isotropic, MelInversion, SourceFilter, SpectralEnvelope
 
 HIFIGAN = convention("hifigan_22k")
 
@@ -53,6 +63,19 @@ def local() -> Vocoder:
     return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
 
 
+def source_filter() -> Vocoder:
+    """Gains over frames and bins on pulses through a filter; voiced most of the time, at f0 that jump."""
+    torch.manual_seed(0)
+    source = SourceNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
+    filter_ = FilterNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
+    spread = SpreadNetwork(mel=HIFIGAN, channels=8, layers=2)
+    for stack in (source.stack, filter_.stack, spread.stack):
+        torch.nn.init.normal_(stack.output.weight, std=0.3)
+    network = SpectralGainNetwork(mel=HIFIGAN, channels=6, layers=2, step_channels=8)
+    torch.nn.init.normal_(network.output.weight, std=0.05)
+    return vocoder_of(network, SourceFilter(mel=HIFIGAN, source=source, filter=filter_, spread=spread))
+
+
 def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
     """A vocoder that takes three steps of ddim."""
     denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
@@ -60,7 +83,13 @@ def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
     return Vocoder(Bundle("tiny", model, ddim, lambda schedule: uniform(schedule, 3)))
 
 
-VOICES = {"diffwave": diffwave, "whitened": whitened, "spectral": spectral, "local": local}
+VOICES = {
+    "diffwave": diffwave,
+    "whitened": whitened,
+    "spectral": spectral,
+    "local": local,
+    "source_filter": source_filter,
+}
 
 
 def mel_of(frames: int, seed: int = 0) -> torch.Tensor:

@@ -41,3 +41,8 @@ def edge_padding(n_fft: Samples, hop_length: Samples, framing: Framing) -> Sampl
 def frame_count(n_samples: Samples, hop_length: Samples, framing: Framing) -> int:
     """Number of frames that `n_samples` give."""
     return n_samples // hop_length + (framing == "center")
+
+
+def frame_centre(n_fft: Samples, hop_length: Samples, framing: Framing) -> Samples:
+    """Place of the middle of a frame, in samples from the beginning of its hop."""
+    return n_fft // 2 - edge_padding(n_fft, hop_length, framing)

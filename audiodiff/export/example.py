@@ -9,7 +9,7 @@ from torch.export import Dim, ExportedProgram
 
 from audiodiff.bundle.format import Bundle
 from audiodiff.export.sampler import UnrolledSampler
-from audiodiff.priors import MelInversion
+from audiodiff.priors import MelInversion, SourceFilter
 
 Axes = dict[int, Any]
 BATCH, FRAMES = Dim("batch", min=1, max=1 << 12), Dim("frames", min=2, max=1 << 20)
@@ -48,13 +48,16 @@ def sampler_example(bundle: Bundle, model: UnrolledSampler) -> Example:
 
 
 def network_example(bundle: Bundle) -> Example:
-    """For a network alone: the noisy samples, their time, the mel, and the mean of a prior that has one."""
-    (batch, frames), spec = SHORT, bundle.model.mel
+    """For a network alone: the noisy samples, their time, the mel, and what a prior says of its mean and its scale."""
+    (batch, frames), spec, prior = SHORT, bundle.model.mel, bundle.model.prior
     wave, free = torch.zeros(batch, frames * spec.hop_length), {0: BATCH, 1: spec.hop_length * FRAMES}
     inputs = {"x_t": wave, "t": torch.full((batch,), 0.5), "mel": torch.zeros(batch, spec.n_mels, frames)}
     axes: dict[str, Axes] = {"x_t": free, "t": {0: BATCH}, "mel": {0: BATCH, 2: FRAMES}}
-    if isinstance(bundle.model.prior, MelInversion):
+    if isinstance(prior, MelInversion | SourceFilter):
         inputs["mean"], axes["mean"] = wave.clone(), free  # the very same tensor would be traced as one input
+    if isinstance(prior, SourceFilter):
+        inputs["scale"] = prior.scale(inputs["mel"]).detach()
+        axes["scale"] = {0: BATCH, 2: inputs["scale"].shape[-1] // frames * FRAMES}
     return Example(inputs, axes)
 
 

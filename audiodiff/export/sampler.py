@@ -12,10 +12,13 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, RealWhitenedDiffWave, Turns
+from audiodiff.export.real_gains import RealSpectralGainNetwork
 from audiodiff.export.real_local import RealLocalSpectralNetwork
+from audiodiff.export.real_source import RealSourceFilter
 from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave
-from audiodiff.priors import MelInversion
+from audiodiff.models.diffusion_model import Prior
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave, SpectralGainNetwork
+from audiodiff.priors import MelInversion, SourceFilter
 from audiodiff.types import Mel, Time, Wave
 
 
@@ -32,7 +35,7 @@ class UnrolledSampler(nn.Module):
         self.values: Sequence[Value] = program.values
         self.n_draws, self.n_calls = program.n_draws, program.n_calls
         self.network = real(denoiser.network)
-        self.prior: Any = RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
+        self.prior: Any = real_prior(prior)
 
     def forward(self, mel: Mel, noise: Float[Tensor, "draws batch samples"], turns: Turns | None = None) -> Wave:
         """Map mels and standard normal noise to `hop_length · frames` samples each."""
@@ -60,9 +63,9 @@ class NetworkAlone(nn.Module):
         super().__init__()
         self.network = real(bundle.model.denoiser.network)
 
-    def forward(self, x_t: Wave, t: Time, mel: Mel, mean: Wave | None = None) -> Wave:
-        """Map noisy samples, their noise time, the mel and the prior's mean to the network's output."""
-        return self.network(x_t, t, Conditioning(mel=mel, mean=mean))
+    def forward(self, x_t: Wave, t: Time, mel: Mel, mean: Wave | None = None, scale: Tensor | None = None) -> Wave:
+        """Map noisy samples, their noise time, the mel and the prior's mean and scale to the network's output."""
+        return self.network(x_t, t, Conditioning(mel=mel, mean=mean, scale=scale))
 
 
 def real(network: nn.Module) -> nn.Module:
@@ -73,9 +76,18 @@ def real(network: nn.Module) -> nn.Module:
         )
     if isinstance(network, LocalSpectralNetwork):
         return RealLocalSpectralNetwork(network)
+    if isinstance(network, SpectralGainNetwork):
+        return RealSpectralGainNetwork(network)
     if isinstance(network, DiffWave) and network.whitening is not None:
         return RealWhitenedDiffWave(network, network.whitening)
     return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
+
+
+def real_prior(prior: Prior) -> Any:  # noqa: ANN401 (a Prior, or one that is told phases)
+    """The prior itself, or its twin without complex numbers."""
+    if isinstance(prior, SourceFilter):
+        return RealSourceFilter(prior)
+    return RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
 
 
 def weighted(total: Sum, values: Sequence[Wave]) -> Wave:

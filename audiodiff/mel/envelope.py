@@ -36,7 +36,7 @@ class MelEnvelope(nn.Module):
 
     def bands(self, mel: Mel) -> Mel:
         """Mean STFT magnitude of every band, at least `_QUIETEST`."""
-        linear = self.compression.log_bands(mel.float()).exp()
+        linear = self.compression.log_bands(mel.to(torch.promote_types(mel.dtype, torch.float32))).exp()
         magnitude = (linear / self.area).pow(1 / self.spec.power)
         if self.spec.stft_norm == "window":
             magnitude = magnitude * torch.hann_window(self.spec.win_length).square().sum().sqrt()

@@ -70,6 +70,15 @@ class LocalPrior(Prior, Protocol):
         ...
 
 
+@runtime_checkable
+class ScaledPrior(LocalPrior, Protocol):
+    """A prior whose noise is as loud in every bin of a short STFT as it has learnt, which networks may look at."""
+
+    def scale(self, mel: Mel) -> Tensor:
+        """Root mean square magnitudes of the noise, [batch, bins, frames of the short STFT]."""
+        ...
+
+
 class DiffusionModel(nn.Module):
     """A conditional diffusion over waveforms: `denoiser` works in the units of `prior`, mels are those of `mel`."""
 

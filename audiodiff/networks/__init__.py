@@ -2,18 +2,25 @@
 
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
+from audiodiff.networks.filter import FilterNetwork, SpreadNetwork
 from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
+from audiodiff.networks.source import SourceNetwork
 from audiodiff.networks.spectral_diffwave import SpectralDiffWave
+from audiodiff.networks.spectral_gains import SpectralGainNetwork
 from audiodiff.networks.whitening import Whitening
 
 __all__ = [
     "ClipEmbedding",
     "DiffWave",
+    "FilterNetwork",
     "LocalSpectralNetwork",
     "MagnitudeNetwork",
     "MelGenerator",
+    "SourceNetwork",
     "SpectralDiffWave",
+    "SpectralGainNetwork",
+    "SpreadNetwork",
     "Whitening",
 ]

@@ -5,6 +5,7 @@ from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
 from audiodiff.priors.latent import MelLatent
 from audiodiff.priors.nnls_magnitudes import NnlsMagnitudes
+from audiodiff.priors.source_filter import SourceFilter
 from audiodiff.priors.spectral_envelope import SpectralEnvelope
 
-__all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SpectralEnvelope"]
+__all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SourceFilter", "SpectralEnvelope"]

@@ -8,7 +8,7 @@ from torch import Tensor
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times, bound_network
 from audiodiff.errors import ConfigError
-from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior
+from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior, ScaledPrior
 from audiodiff.streaming.frame_buffer import FrameBuffer
 from audiodiff.streaming.replay import SamplerReplay
 from audiodiff.types import Mel, Noise, Samples, Wave
@@ -107,7 +107,7 @@ class ModelStream:
         states = self.replay.states(*self._beginning(start, end), start, end)
         cond = self._cond(start, end)
         waves = [self.prior.decode(state, cond) for state in (states if self.every_step else states[-1:])]
-        needed = end - max(self.around, self.around_prior)
+        needed = end - self.around - self.around_prior
         buffers = [self.mel, *self.replay.outputs, *self.noise.draws, *([] if self.mean is None else [self.mean])]
         for buffer in buffers:
             buffer.forget(before=needed)
@@ -120,7 +120,16 @@ class ModelStream:
 
     def _cond(self, start: int, end: int) -> Conditioning:
         mean = None if self.mean is None else self.mean.read(start, end)
-        return Conditioning(mel=self.mel.read(start, end), mean=mean)
+        return Conditioning(mel=self.mel.read(start, end), mean=mean, scale=self._scale(start, end))
+
+    def _scale(self, start: int, end: int) -> Tensor | None:
+        """The magnitudes of the prior's noise, for a network that looks at them."""
+        if not isinstance(self.prior, ScaledPrior):
+            return None
+        first, last = max(0, start - self.around_prior), min(self.mel.end, end + self.around_prior)
+        scale = self.prior.scale(self.mel.read(first, last))
+        parts = scale.shape[-1] // (last - first)
+        return scale[..., (start - first) * parts : (end - first) * parts]
 
 
 class ShapedNoise:

@@ -1,5 +1,6 @@
 """Laws that hold for every network."""
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
@@ -10,13 +11,22 @@ from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import bound_network
 from audiodiff.mel import convention
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
+from audiodiff.mel.fine import fine_stft
+from audiodiff.networks import (
+    DiffWave,
+    LocalSpectralNetwork,
+    MagnitudeNetwork,
+    SpectralDiffWave,
+    SpectralGainNetwork,
+    Whitening,
+)
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.local_spectral import RelativePhases
 from audiodiff.networks.upsampling import MelUpsampler, split_hop
 from audiodiff.phase.griffin_lim import griffin_lim
 
 MEL = convention("hifigan_22k")
+CENTER = replace(MEL, framing="center")
 NETWORKS = {
     "diffwave": lambda: DiffWave(n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3),
     "diffwave_mean": lambda: DiffWave(
@@ -33,6 +43,8 @@ NETWORKS = {
     ),
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
     "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
+    "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
+    "gains_center": lambda: SpectralGainNetwork(mel=CENTER, channels=8, layers=2, together=3, step_channels=8),
 }
 
 
@@ -40,7 +52,7 @@ def made(name: str) -> torch.nn.Module:
     """A network whose output layer is not zero, so that everything inside matters."""
     torch.manual_seed(0)
     network = NETWORKS[name]()
-    output = network.output if "diffwave" in name else network.stack.output
+    output = network.stack.output if name in ("spectral", "local") else network.output
     torch.nn.init.normal_(output.weight, std=0.1)
     return network.eval()
 
@@ -49,7 +61,8 @@ def batch(size: int, frames: int) -> tuple[torch.Tensor, Conditioning]:
     generator = torch.Generator().manual_seed(1)
     mel = torch.randn(size, 80, frames, generator=generator) - 5
     x_t, mean = 0.01 * torch.randn(2, size, 256 * frames, generator=generator)  # as loud as that mel
-    return x_t, Conditioning(mel=mel, mean=mean)
+    scale = 0.1 + torch.rand(size, fine_stft(MEL).bins, 2 * frames, generator=generator)
+    return x_t, Conditioning(mel=mel, mean=mean, scale=scale)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -64,7 +77,7 @@ def test_items_of_a_batch_are_independent(name):
     network = made(name)
     x_t, cond = batch(3, 12)
     t = torch.tensor([0.1, 0.5, 0.9])
-    alone = Conditioning(mel=cond.mel[1:2], mean=cond.mean[1:2])
+    alone = Conditioning(mel=cond.mel[1:2], mean=cond.mean[1:2], scale=cond.scale[1:2])
     assert_close(network(x_t, t, cond)[1:2], network(x_t[1:2], t[1:2], alone), rtol=1e-4, atol=1e-5)
 
 
@@ -96,16 +109,16 @@ def test_every_input_matters(name):
     others = [
         network(x_t * 2, t, cond),
         network(x_t, t + 0.2, cond),
-        network(x_t, t, Conditioning(mel=cond.mel + 0.3, mean=cond.mean)),
+        network(x_t, t, replace(cond, mel=cond.mel + 0.3)),
     ]
     assert all((other - plain).abs().max() > 1e-4 * plain.abs().max() for other in others)
 
 
-@pytest.mark.parametrize("name", ["spectral", "local", "diffwave_mean"])
+@pytest.mark.parametrize("name", ["spectral", "local", "gains", "diffwave_mean"])
 def test_network_sees_the_mean(name):
     network = made(name)
     x_t, cond = batch(1, 12)
-    silent = Conditioning(mel=cond.mel, mean=torch.zeros_like(x_t))
+    silent = replace(cond, mean=torch.zeros_like(x_t))
     without = network(x_t, torch.tensor([0.5]), silent)
     assert (network(x_t, torch.tensor([0.5]), cond) - without).abs().max() > 1e-2 * without.abs().max()
 
@@ -120,7 +133,7 @@ def test_radius_is_exact(name):
     x_t, cond = batch(1, 40)
     x_t, cond, t = x_t.double().requires_grad_(), cond.to(dtype=torch.float64), torch.tensor([0.5]).double()
     out, distances = network(x_t, t, cond)[0], []
-    for n in range(20 * 256 + 126, 20 * 256 + 131):  # among these are the ends of a frame
+    for n in (20 * 256 + k for k in (62, 63, 64, 65, 126, 127, 128, 129, 130)):  # among these are the ends of frames
         (gradient,) = torch.autograd.grad(out[n], x_t, retain_graph=True)
         distances += (gradient[0].nonzero().squeeze(1) - n).tolist()
     plain = isinstance(network, DiffWave) and network.whitening is None
@@ -142,18 +155,20 @@ def test_radius_of_a_mel_is_exact():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("changed", ["x_t", "mel", "mean"])
+@pytest.mark.parametrize("changed", ["x_t", "mel", "mean", "scale"])
 def test_nothing_is_heard_in_frames_beyond_the_radius(name, changed):
     """Be it in the signal, in the mel or in the mean."""
     network = made(name)
     x_t, cond = batch(1, 40)
-    other = {"x_t": x_t.clone(), "mel": cond.mel.clone(), "mean": cond.mean.clone()}
-    other[changed][..., 20 if changed == "mel" else slice(20 * 256, 21 * 256)] += 3
+    other = {"x_t": x_t.clone(), "mel": cond.mel.clone(), "mean": cond.mean.clone(), "scale": cond.scale.clone()}
+    width = {"mel": 1, "scale": 2}.get(changed, 256)
+    other[changed][..., 20 * width : 21 * width] += 3
     t = torch.tensor([0.5])
     plain = network(x_t, t, cond)
-    touched = network(other["x_t"], t, Conditioning(mel=other["mel"], mean=other["mean"])) - plain
+    touched = network(other.pop("x_t"), t, Conditioning(**other)) - plain
     frames = (touched.abs() > 1e-9)[0].nonzero().squeeze(1) // 256
-    assert frames.numel() or (changed, name) == ("mean", "diffwave")
+    seen = {"mean": name != "diffwave", "scale": "gains" in name}.get(changed, True)
+    assert bool(frames.numel()) == seen
     assert ((frames - 20).abs() <= ceil(network.radius / 256)).all()
 
 
@@ -176,6 +191,25 @@ def test_local_network_turns_with_the_phases():
     x_t, cond = batch(1, 12)
     t = torch.tensor([0.5])
     flipped = network(-x_t, t, Conditioning(mel=cond.mel, mean=-cond.mean))
+    assert_close(flipped, -network(x_t, t, cond), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gains", "gains_center"])
+@pytest.mark.parametrize("t", [0.0, 0.3, 1.0])
+def test_gains_begin_at_what_a_gaussian_residual_would_keep(name, t):
+    """alpha / (alpha² + sigma²) on the straight path: all of it at the end, nothing at the beginning."""
+    network = NETWORKS[name]()
+    x_t, cond = batch(2, 9)
+    kept = (1 - t) / ((1 - t) ** 2 + t**2)
+    assert_close(network(x_t, torch.full((2,), t), cond), kept * x_t, rtol=0, atol=1e-6)
+
+
+def test_gains_turn_with_the_phases():
+    """A network that turns all phases by the same angle before it turns its output: so it is with the sign."""
+    network = made("gains")
+    x_t, cond = batch(1, 12)
+    t = torch.tensor([0.5])
+    flipped = network(-x_t, t, replace(cond, mean=-cond.mean))
     assert_close(flipped, -network(x_t, t, cond), rtol=1e-3, atol=1e-6)
 
 

@@ -106,11 +106,14 @@ def test_kill_9_in_the_middle_of_an_epoch(tmp_path, workers):
 
 
 def test_the_average_is_the_recursion(tmp_path):
-    """First a copy, then decay · average + (1 - decay) · weights after every step."""
+    """decay · average + (1 - decay) · weights after every step, beginning with the first weights and a low decay."""
 
     class Weights(L.Callback):
         def __init__(self) -> None:
             self.seen = []
+
+        def on_train_start(self, trainer, pl_module) -> None:
+            self.seen.append(pl_module.objective.layer.weight.detach().clone())
 
         def on_train_batch_end(self, trainer, pl_module, *_) -> None:
             self.seen.append(pl_module.objective.layer.weight.detach().clone())
@@ -118,8 +121,9 @@ def test_the_average_is_the_recursion(tmp_path):
     weights = Weights()
     run(tmp_path, weights, steps=6, val_check_interval=6)
     expected = weights.seen[0]
-    for seen in weights.seen[1:]:
-        expected = 0.5 * expected + 0.5 * seen
+    for step, seen in enumerate(weights.seen[1:], start=1):
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * seen
     assert_close(torch.load(tmp_path / "step=6.ckpt")["state_dict"]["objective.layer.weight"], expected)
 
 

@@ -1,0 +1,66 @@
+"""The network of gains over the frames and bins of a short STFT without complex numbers."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.export.real_local import FrameRows, Parts, power, scaled, shifted, times
+from audiodiff.export.transforms import ConvolutionStft
+from audiodiff.networks import SpectralGainNetwork
+from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, level
+from audiodiff.types import Time, Wave
+
+
+class RealSpectralGainNetwork(nn.Module):
+    """A `SpectralGainNetwork` with the same parameters, on real and imaginary parts."""
+
+    def __init__(self, network: SpectralGainNetwork) -> None:
+        super().__init__()
+        self.network, self.stft = network, ConvolutionStft(network.stft)
+        self.envelope, self.embedding = network.envelope, network.embedding
+        self.place = network.relative.place
+        self.advance = nn.ParameterList(
+            nn.Parameter(part.contiguous(), requires_grad=False)
+            for part in (network.relative.advance.real, network.relative.advance.imag)
+        )
+
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+        """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
+        mean, residual = self._rows(cond.need_mean()), self._rows(x_t)
+        envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
+        now = mean[0] + residual[0], mean[1] + residual[1]
+        phase, planes = self._planes(now, mean, envelope, scale)
+        gains = self.network.said(planes, self.embedding(t)).unbind(3)
+        kept = ((1 - t) / ((1 - t) ** 2 + t**2)).view(-1, 1, 1)
+        terms = [residual, mean, scaled(phase, scale)]
+        found = [times((g[..., 0], g[..., 1]), x) for g, x in zip(gains, terms, strict=True)]
+        found.append(scaled(residual, kept))
+        spectrum = self.stft.folded(torch.cat([sum(p[i] for p in found) for i in range(2)], dim=2).mT)
+        return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
+
+    def _planes(
+        self, now: Parts, mean: Parts, envelope: FrameRows, scale: FrameRows
+    ) -> tuple[Parts, Float[Tensor, "batch frames bins planes"]]:
+        """The planes of `RelativePlanes`."""
+        spread = (scale / envelope + FAINT_MAGNITUDE).log() / 3
+        now, mean = scaled(now, 1 / envelope), scaled(mean, 1 / envelope)
+        size = power(now).sqrt()
+        phase = scaled(now, 1 / (size + FAINT_MAGNITUDE))
+        levels = [level(size), level(power(mean).sqrt()), (envelope.log() + 2) / 3, spread]
+        now, mean = (scaled(x, power(x).add(FAINT_MAGNITUDE**2).pow(-0.25)) for x in (now, mean))
+        real, imaginary = self.advance
+        neighbours = [
+            times(shifted(now, (0, 0, 1, -1)), (real, imaginary)),
+            times(shifted(now, (0, 0, -1, 1)), (real, -imaginary)),
+            scaled(shifted(now, (1, -1)), -torch.ones_like(size)),
+            scaled(shifted(now, (-1, 1)), -torch.ones_like(size)),
+        ]
+        back = (phase[0], -phase[1])
+        turned = [part for x in (*neighbours, mean) for part in times(x, back)]
+        place = self.place.expand(*envelope.shape[:2], -1, -1)
+        return phase, torch.cat([torch.stack([*turned, *levels], dim=-1), place], dim=-1)
+
+    def _rows(self, wave: Wave) -> Parts:
+        real, imaginary = self.stft.usual(self.stft(wave)).mT.chunk(2, dim=2)
+        return real, imaginary

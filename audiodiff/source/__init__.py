@@ -1,0 +1,1 @@
+"""The glottis: f0 and closure instants of recordings, and pulse trains in time with them."""

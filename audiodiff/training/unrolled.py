@@ -1,0 +1,83 @@
+"""The objective of few steps: the sampler unrolled, and what it says compared with the recording by ear."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import Times, uniform
+from audiodiff.diffusion.process import Transition
+from audiodiff.errors import ConfigError
+from audiodiff.mel.front_end import MelSpectrogram
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.objective import Losses
+from audiodiff.training.source_filter_objectives import EDGE, source_filter_prior
+from audiodiff.training.spectral_loss import MultiResolutionStft
+from audiodiff.types import Mel, Wave
+
+GRADIENT_CALLS = 2
+"""Network calls at the end of a walk that a gradient passes; memory grows with each."""
+
+
+class Unrolled(nn.Module):
+    """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at full level.
+
+    loss = `spectral` · multi-resolution STFT loss of the result + `mel` · |log mel of it - mel|. The number of steps is
+    drawn for every batch from `steps`. (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee et al. 2024, stage two.)
+    """
+
+    def __init__(
+        self,
+        *,
+        model: DiffusionModel,
+        steps: Sequence[int] = (1, 2, 4),
+        spectral: float = 1.0,
+        mel: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if not steps or min(steps) < 1:
+            raise ConfigError(f"steps={list(steps)}: expected numbers of steps, at least 1 each")
+        self.model = model
+        self.prior = source_filter_prior(model).requires_grad_(False)
+        self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
+        self.front_end = MelSpectrogram(model.mel)
+        self.distance = MultiResolutionStft(n_ffts=(256, 512, 1024, 2048))
+        self.spectral, self.mel = spectral, mel
+
+    def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
+        """Waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
+        return self.compared(self.said(wave, mel, mean), wave, mel)
+
+    def said(self, wave: Wave, mel: Mel, mean: Wave) -> Wave:
+        """Waveforms that the sampler makes of the mels, with the mean of the recordings' own pulses."""
+        cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
+        times = self.grids[int(torch.randint(len(self.grids), ()))]
+        return self.prior.decode(self.walk(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
+
+    def compared(self, said: Wave, wave: Wave, mel: Mel) -> Losses:
+        """The distance to the recordings and to their mels."""
+        frames = slice(EDGE, mel.shape[-1] - EDGE)
+        spectral = self.distance(self.heard(said), self.heard(wave))
+        log_mel = (self.front_end(said)[..., : mel.shape[-1]] - mel)[..., frames].abs().mean()
+        return {
+            "loss": self.spectral * spectral + self.mel * log_mel,
+            "spectral": spectral.detach(),
+            "mel": log_mel.detach(),
+        }
+
+    def heard(self, wave: Wave) -> Float[Tensor, "batch inner"]:
+        """The samples that count."""
+        margin = EDGE * self.model.mel.hop_length
+        return wave[:, margin:-margin]
+
+    def walk(self, x: Wave, times: Times, cond: Conditioning) -> Tensor:
+        """DDIM from noise to the result; the gradient passes the last `GRADIENT_CALLS` calls."""
+        denoiser, last = self.model.denoiser, len(times) - 1
+        for index in range(last):
+            t, s = times[index], times[index + 1]
+            with torch.set_grad_enabled(torch.is_grad_enabled() and index >= last - GRADIENT_CALLS):
+                estimate = denoiser(x, t.to(x).expand(len(x)), cond)
+                x = Transition.between(denoiser.schedule, s, t).backward(x, estimate)
+        return x

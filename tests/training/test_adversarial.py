@@ -1,0 +1,115 @@
+"""Critics and the model learn from one backward pass without pulling on one another."""
+
+import pytest
+import torch
+
+from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction
+from audiodiff.mel import convention
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.networks import FilterNetwork, SourceNetwork, SpectralGainNetwork, SpreadNetwork
+from audiodiff.priors import SourceFilter
+from audiodiff.training.adversarial import Adversarial
+from audiodiff.training.discriminators import Critics, critic_loss, feature_matching, generator_loss
+
+HIFIGAN = convention("hifigan_22k")
+FRAMES = 24
+
+
+@pytest.fixture
+def objective() -> Adversarial:
+    torch.manual_seed(0)
+    small = {"channels": 8, "layers": 2, "dilation_cycle": 1}
+    prior = SourceFilter(
+        mel=HIFIGAN,
+        source=SourceNetwork(mel=HIFIGAN, **small),
+        filter=FilterNetwork(mel=HIFIGAN, **small),
+        spread=SpreadNetwork(mel=HIFIGAN, **small),
+    )
+    network = SpectralGainNetwork(mel=HIFIGAN, channels=4, layers=1, step_channels=8)
+    denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
+    model = DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior)
+    critics = Critics(periods=(2, 3), n_ffts=(128,), channels=4)
+    return Adversarial(model=model, critics=critics, steps=(2,))
+
+
+@pytest.fixture
+def batch() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    wave, mean = (0.1 * torch.randn(2, 256 * FRAMES, generator=generator) for _ in range(2))
+    return {"wave": wave, "mean": mean, "mel": torch.randn(2, 80, FRAMES, generator=generator) - 4}
+
+
+def gradients(module: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
+
+
+def test_critics_learn_from_their_own_loss_alone(objective, batch):
+    """The gradient on the critics is that of their loss on what was said, whatever the model is weighted with."""
+    found = []
+    for weight in (0.0, 7.0):
+        objective.adversarial = weight
+        objective.zero_grad()
+        torch.manual_seed(3)
+        objective(**batch)["loss"].backward()
+        found.append(gradients(objective.critics))
+    torch.testing.assert_close(found[0], found[1])
+    objective.zero_grad()
+    torch.manual_seed(3)
+    said = objective.heard(objective.said(**batch)).detach()
+    critic_loss(objective.critics(objective.heard(batch["wave"])), objective.critics(said)).backward()
+    torch.testing.assert_close(found[0], gradients(objective.critics))
+
+
+def test_the_model_does_not_learn_from_the_critics_loss(objective, batch):
+    """With weight 0 the model's gradient is that of `Unrolled`."""
+    objective.adversarial = 0.0
+    torch.manual_seed(3)
+    objective(**batch)["loss"].backward()
+    with_critics = gradients(objective.model.denoiser)
+    objective.zero_grad()
+    torch.manual_seed(3)
+    objective.compared(objective.said(**batch), batch["wave"], batch["mel"])["loss"].backward()
+    torch.testing.assert_close(with_critics, gradients(objective.model.denoiser))
+
+
+def test_the_model_learns_what_critics_like(objective, batch):
+    """A step against the adversarial gradient raises the critics' judgement of what is said."""
+    objective.spectral = objective.mel = 0.0
+    objective.matching, objective.adversarial = 0.0, 1.0
+    parameters = list(objective.model.denoiser.parameters())
+
+    def judgement() -> float:
+        torch.manual_seed(3)
+        with torch.no_grad():
+            return generator_loss(objective.critics(objective.heard(objective.said(**batch)))).item()
+
+    before = judgement()
+    for _ in range(5):
+        objective.zero_grad()
+        torch.manual_seed(3)
+        objective(**batch)["loss"].backward()
+        with torch.no_grad():
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    parameter -= 0.05 * parameter.grad / parameter.grad.norm().clamp_min(1e-12)
+    assert judgement() < before
+
+
+def test_critics_tell_a_tone_from_noise():
+    torch.manual_seed(0)
+    critics = Critics(periods=(2, 3), n_ffts=(128,), channels=4)
+    optimizer = torch.optim.Adam(critics.parameters(), lr=3e-3)
+    tone = torch.sin(torch.arange(4096) * 0.2).expand(2, -1)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = critic_loss(critics(tone), critics(torch.randn(2, 4096)))
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.3  # 1 at the beginning; .5 for one that cannot tell them apart
+
+
+def test_features_of_equal_waveforms_match():
+    critics = Critics(periods=(2,), n_ffts=(128,), channels=4)
+    wave = torch.randn(1, 2048)
+    assert feature_matching(critics(wave), critics(wave)).item() == 0
+    assert feature_matching(critics(wave), critics(torch.randn(1, 2048))).item() > 0.1
