@@ -19,7 +19,7 @@ from audiodiff import Vocoder, load_audio
 from audiodiff.audio import audio_sample_rate
 from audiodiff.audio.stft import Stft
 from audiodiff.bundle.format import load_bundle
-from audiodiff.bundle.location import bundle_folder, shipped
+from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder, shipped
 from audiodiff.evaluation.contact_sheet import RANGE_DB, spectrogram
 from audiodiff.mel import MelSpec, MelSpectrogram
 from audiodiff.models import DiffusionModel
@@ -40,7 +40,7 @@ def voices_at(sample_rate: int) -> list[str]:
     """The shipped vocoders of that sample rate, the default voice first."""
     bundles = {name: load_bundle(bundle_folder(name)).model for name in shipped()}
     fitting = [n for n, m in bundles.items() if isinstance(m, DiffusionModel) and m.mel.sample_rate == sample_rate]
-    return sorted(fitting, key=lambda name: (name != "ljspeech-fast", name))
+    return sorted(fitting, key=lambda name: (name != DEFAULT_VOICE, name))
 
 
 def control(mel: Tensor, spec: MelSpec) -> Tensor:
@@ -110,7 +110,8 @@ def write(recordings: Sequence[Path], voices: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, nargs="+", default=sorted((HERE.parent / "tests" / "clips").glob("*.flac")))
+    tested = sorted((HERE.parent / "tests" / "clips").glob("*.flac"))
+    parser.add_argument("--clips", type=Path, nargs="+", default=tested)
     parser.add_argument("--voices", nargs="+", help="without it the shipped ones of the first clip's sample rate")
     arguments = parser.parse_args()
     write(arguments.clips, arguments.voices or voices_at(audio_sample_rate(arguments.clips[0])))
