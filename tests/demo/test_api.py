@@ -27,8 +27,8 @@ def connect(served, tmp_path):
     return lambda: client.Client(served.address, verbose=False, download_files=str(tmp_path))
 
 
-def test_the_client_of_the_readme_gets_the_sound(served, monkeypatch):
-    """The five lines of README, to the letter but for the address."""
+def test_the_client_of_the_docs_gets_the_sound(served, monkeypatch):
+    """The five lines of docs/demo.md, to the letter but for the address."""
     from gradio_client import Client, handle_file
 
     monkeypatch.chdir(ROOT)
