@@ -37,7 +37,7 @@ Project = Callable[[Tensor], Tensor]
 class Editor:
     """Edits clips [batch, samples] that are no longer than the generator's own; length and loudness are kept.
 
-    `told` is what the generator is told of them, by default nothing. `steps` are those of a run from pure noise; a
+    `request` is their condition, by default none. `steps` are those of a run from pure noise; a
     run from less noise takes its share. The generator must be one of mels (a `MelLatent` prior).
 
     Every method raises `AudioError` for clips that are empty, too long, silent or not finite.

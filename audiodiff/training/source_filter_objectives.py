@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.data.perturbation import Perturbation
 from audiodiff.diffusion import diffuse
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -27,7 +26,7 @@ class SourceMatch(nn.Module):
     Mels are perturbed as TTS models do, so that over-smoothed ones stay voiced.
     """
 
-    def __init__(self, *, model: DiffusionModel, perturbation: Perturbation, voicing: float = 2.0) -> None:
+    def __init__(self, *, model: DiffusionModel, perturbation: nn.Module, voicing: float = 2.0) -> None:
         super().__init__()
         self.model = model
         model.requires_grad_(False)

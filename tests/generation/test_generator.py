@@ -77,7 +77,7 @@ def test_every_sampler_generates(generator, name):
 
 
 def test_unconditional_model_takes_no_labels():
-    generator = tiny_generator(request=False)
+    generator = tiny_generator(told=False)
     assert generator(n=2).shape == (2, 1600)
     assert_close(generator(n=2), generator(n=2, unconditional=True))
 
