@@ -9,7 +9,7 @@ from audiodiff.evaluation.ear.group_delay import group_delays
 from audiodiff.evaluation.ear.onsets import pre_echo
 from audiodiff.evaluation.ear.periodicity import periodicity
 from audiodiff.evaluation.ear.pulse_alignment import moved_onto
-from audiodiff.evaluation.ear.pulses import modulation
+from audiodiff.evaluation.ear.pulse_modulation import modulation
 from audiodiff.evaluation.ear.residual import crest, prediction, residual
 from audiodiff.evaluation.ear.voicing import voicing_measures
 from tests.evaluation.conftest import SAMPLE_RATE

@@ -118,7 +118,7 @@ def test_the_fast_voice_trains_in_two_halves(folder):
     """Magnitudes first, then the diffusion, which leaves the magnitudes alone; the result vocodes."""
     two = ["trainer.max_steps=2", "trainer.val_check_interval=2"]
     train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two))
-    bundle = train(config(folder, "ljspeech_fast", *TINY_FAST, *two))
+    bundle = train(config(folder, "ljspeech_endpoint", *TINY_FAST, *two))
     first = load_file(folder / "runs" / "ljspeech_magnitudes" / "bundle" / "model.safetensors")
     second = load_file(bundle / "model.safetensors")
     magnitudes = [key for key in first if key.startswith("prior.")]
@@ -135,7 +135,7 @@ def test_weights_may_come_from_several_checkpoints(folder):
     train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=first"))
     train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=second", "seed=1", "network.channels=24"))
     first, second = (folder / "runs" / name / "checkpoints" / "last.ckpt" for name in ("first", "second"))
-    model = build_model(config(folder, "ljspeech_fast", *TINY_FAST, f"init_from=[{first},{second}]"))
+    model = build_model(config(folder, "ljspeech_endpoint", *TINY_FAST, f"init_from=[{first},{second}]"))
     stored = [torch.load(path, weights_only=False)["state_dict"] for path in (first, second)]
     ours = model.state_dict()
     for name in ("prior.magnitudes.stack.input.weight", "denoiser.network.stack.input.weight"):
@@ -145,8 +145,8 @@ def test_weights_may_come_from_several_checkpoints(folder):
 
 def test_previews_of_generated_clips_reach_tensorboard(folder):
     two = ["trainer.max_steps=2", "trainer.val_check_interval=2", "init_from=null"]
-    train(config(folder, "ljspeech_fast", *TINY_FAST, *two))
-    events = EventAccumulator(str(folder / "runs" / "ljspeech_fast"))
+    train(config(folder, "ljspeech_endpoint", *TINY_FAST, *two))
+    events = EventAccumulator(str(folder / "runs" / "ljspeech_endpoint"))
     events.Reload()
     tags = events.Tags()
     assert {"generated/0", "recorded/0"} <= set(tags["audio"])

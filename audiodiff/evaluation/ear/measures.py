@@ -8,7 +8,7 @@ from audiodiff.evaluation.ear.group_delay import group_delay_deviation
 from audiodiff.evaluation.ear.onsets import pre_echo
 from audiodiff.evaluation.ear.periodicity import periodicity_change
 from audiodiff.evaluation.ear.pulse_alignment import moved_onto
-from audiodiff.evaluation.ear.pulses import PULSE_BANDS, pulse_measures
+from audiodiff.evaluation.ear.pulse_modulation import PULSE_BANDS, pulse_measures
 from audiodiff.evaluation.ear.residual import RESIDUAL_RATE, crest_change
 from audiodiff.evaluation.ear.voicing import voicing_measures
 from audiodiff.evaluation.pitch import f0_track
