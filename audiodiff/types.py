@@ -17,6 +17,7 @@ F0 = Float[Tensor, "batch frames"]
 """In hertz; 0 where a frame is unvoiced."""
 
 OneMel = Float[Tensor, "n_mels frames"]
+OneF0 = Float[Tensor, " frames"]
 OneWave = Float[Tensor, " samples"]
 AnyMel = OneMel | Mel
 AnyWave = OneWave | Wave

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Unpack, overload
 
@@ -19,10 +19,11 @@ from audiodiff.errors import BundleError, ConfigError
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
 from audiodiff.noise import SampleNoise
-from audiodiff.streaming import VocoderStream, open_stream, synthesize, synthesize_each
-from audiodiff.streaming.inputs import Lengths, VocodeOptions, checked, padded, seeds_for, unpadded
+from audiodiff.streaming import VocoderStream, open_stream
+from audiodiff.streaming.given_pitch import open_to_pitch, pitch_of, synthesize_at, synthesize_each_at
+from audiodiff.streaming.inputs import Lengths, VocodeOptions, checked, checked_f0, padded, seeds_for, unpadded
 from audiodiff.streaming.synthesis import silent
-from audiodiff.types import AnyMel, AnyWave, Hertz, Mel, OneMel, OneWave, Samples, Wave
+from audiodiff.types import AnyMel, AnyWave, Hertz, Mel, OneF0, OneMel, OneWave, Samples, Wave
 
 
 class Vocoder:
@@ -146,7 +147,8 @@ class Vocoder:
             if lengths is None:
                 (wave,) = self._waves(mel, options, every_step=False)
                 return wave
-            waves = self._each(unpadded(mel, lengths), options)
+            f0 = checked_f0(options.get("f0"), mel, self.sample_rate, lengths)
+            waves = self._each(unpadded(mel, lengths), {**options, "f0": f0})
             return padded(waves, mel.shape[-1] * self.mel_spec.hop_length)
         if lengths is not None:
             raise ConfigError("got lengths beside a list of mels: they belong to a padded batch, one tensor")
@@ -170,8 +172,15 @@ class Vocoder:
         options = {**options, "spec": options.get("spec") or self.mel_spec}
         (seed,) = seeds_for(options.get("seed", 0), 1)
         with torch.inference_mode(), self._precision():
-            stream = open_stream(self._fast, **self._plan(options), noise=SampleNoise([seed]), live=live)
-        return VocoderStream(stream, lambda mel: self._checked(mel, options), self._precision)
+            voice, pitch = open_to_pitch(self._fast, options)
+            stream = open_stream(voice, **self._plan(options), noise=SampleNoise([seed]), live=live)
+        return VocoderStream(stream, lambda mel: self._checked(mel, options), self._precision, pitch)
+
+    @torch.inference_mode()
+    def pitch(self, mel: OneMel | Iterable[OneMel], **options: Unpack[VocodeOptions]) -> OneF0:
+        """The f0 of one mel, in pieces or whole, for `f0`; `ConfigError` for a voice without a `SourceFilter` prior."""
+        pieces = [mel] if isinstance(mel, Tensor) else mel
+        return pitch_of(self.model, (self._checked(piece, options) for piece in pieces))
 
     async def astream(self, mels: AsyncIterable[OneMel], **options: Unpack[VocodeOptions]) -> AsyncIterator[OneWave]:
         """Yield the waveform of a mel that comes in pieces, as it is finished; the work is done in a thread."""
@@ -195,18 +204,18 @@ class Vocoder:
         return self._bundle.times(steps)
 
     def _each(self, mels: Sequence[OneMel], options: VocodeOptions) -> list[OneWave]:
-        seeds = seeds_for(options.get("seed", 0), len(mels))
+        seeds, progress = seeds_for(options.get("seed", 0), len(mels)), options.get("progress", silent)
         alone = [self._checked(mel, options)[0] for mel in mels]
+        f0 = checked_f0(options.get("f0"), alone, self.sample_rate)
         with self._precision():
-            return synthesize_each(
-                self._fast, alone, **self._plan(options), seeds=seeds, progress=options.get("progress", silent)
-            )
+            return synthesize_each_at(self._fast, alone, f0, **self._plan(options), seeds=seeds, progress=progress)
 
     def _waves(self, mel: AnyMel, options: VocodeOptions, *, every_step: bool) -> Iterator[AnyWave]:
         batch = self._checked(mel, options)
-        waves = synthesize(
+        waves = synthesize_at(
             self._fast,
             batch,
+            checked_f0(options.get("f0"), batch, self.sample_rate),
             **self._plan(options),
             noise=[SampleNoise([seed]) for seed in seeds_for(options.get("seed", 0), len(batch))],
             every_step=every_step,

@@ -1,16 +1,17 @@
 """Mels of any length, read, vocoded and written piece by piece."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from audiodiff.audio.io import audio_written
 from audiodiff.mel import MelFile, MelSpec
 from audiodiff.streaming import LONG
-from audiodiff.streaming.inputs import VocodeOptions, checked
+from audiodiff.streaming.inputs import VocodeOptions, checked, checked_track
 from audiodiff.types import OneMel, Samples
 from audiodiff.vocoder import Vocoder
 
@@ -25,6 +26,10 @@ class LongMel:
     frames: int
     piece: Callable[[int, int], OneMel]
     spec: MelSpec | None
+
+    def pieces(self) -> Iterator[OneMel]:
+        """All of it, `PIECE` frames at a time."""
+        return (self.piece(start, min(start + PIECE, self.frames)) for start in range(0, self.frames, PIECE))
 
 
 def in_pieces(file: MelFile) -> MelFile | LongMel:
@@ -82,11 +87,13 @@ def vocode_long(
     want, convert = vocoder.mel_spec, options.get("convert", "exact")
     if mel.spec is None:
         checked(mel.piece(0, LONG), None, want, convert)
-    stream = vocoder.stream(live=False, **{**options, "spec": mel.spec or want})
+    f0 = options.get("f0")
+    track = checked_track(f0, mel.frames, vocoder.sample_rate) if isinstance(f0, Tensor) else None
+    stream = vocoder.stream(live=False, **{**options, "spec": mel.spec or want, "f0": None})
     with audio_written(target, vocoder.sample_rate, comment=comment) as write:
-        for start in range(0, mel.frames, PIECE):
-            end = min(start + PIECE, mel.frames)
-            write(stream.feed(mel.piece(start, end)))
+        for start, piece in zip(range(0, mel.frames, PIECE), mel.pieces(), strict=True):
+            end = start + piece.shape[1]
+            write(stream.feed(piece, None if track is None else track[start:end]))
             advance(end / mel.frames)
         write(stream.flush())
     return mel.frames * want.hop_length

@@ -10,14 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
 from audiodiff.bulk import Job, is_done, mark_of, sweep
+from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
+from audiodiff.bulk.marks import digest_of
 from audiodiff.engine import Precision
-from audiodiff.errors import AudiodiffError, AudioError, InputError
+from audiodiff.errors import AudiodiffError, AudioError, ConfigError, InputError
 from audiodiff.mel import MelFile, MelSpec, MelSpectrogram, convention, read_mel
 from audiodiff.mel.contract import Convert
 from audiodiff.mel.formats import READERS
+from audiodiff.streaming.given_pitch import source_filter_of
 from audiodiff.streaming.inputs import VocodeOptions
-from audiodiff.types import Samples, Seconds
+from audiodiff.types import OneF0, Samples, Seconds
 from audiodiff.vocoder import Vocoder
 
 
@@ -36,6 +39,15 @@ class Request:
     transposed: bool
     resample: bool
     overwrite: bool
+    f0: Path | None = None
+    transpose: float = 0.0
+
+    def check(self, vocoder: Vocoder) -> None:
+        """Raise `ConfigError` for an f0 that is asked for and cannot be had."""
+        if self.f0 is not None or self.transpose:
+            source_filter_of(vocoder.model)
+        if self.f0 is not None and len(self.jobs) != 1:
+            raise ConfigError(f"--f0 is for one mel, got {len(self.jobs)}: vocode them one by one")
 
     def options(self) -> VocodeOptions:
         """Options for the vocoder; the convention is each mel's own."""
@@ -46,6 +58,7 @@ class Request:
         own = {"jobs", "overwrite", "spec"}
         settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in own}
         settings["spec"] = self.spec and self.spec.to_dict()
+        settings["f0"] = self.f0 and digest_of(self.f0)
         return mark_of(source, settings)
 
 
@@ -100,10 +113,9 @@ def vocode_file(
         return f"{job.source} -> {job.target}: done already"
     mel = find_mel(job.source, vocoder, request)
     started = time.perf_counter()
-    if isinstance(mel, LongMel):
-        samples = vocode_long(vocoder, mel, job.target, request.options(), comment=mark, advance=advance)
-    else:
-        samples = vocode_short(vocoder, mel, job.target, request.options(), comment=mark, advance=advance)
+    options: VocodeOptions = {**request.options(), "f0": find_f0(vocoder, mel, request)}
+    do = vocode_long if isinstance(mel, LongMel) else vocode_short
+    samples = do(vocoder, mel, job.target, options, comment=mark, advance=advance)
     elapsed = time.perf_counter() - started
     return report(job.source, job.target, samples / vocoder.sample_rate, elapsed)
 
@@ -121,6 +133,20 @@ def vocode_short(
     wave = vocoder(mel.mel, **{**options, "spec": mel.spec, "progress": advance})
     save_audio(target, wave, vocoder.sample_rate, comment=comment)
     return len(wave)
+
+
+def find_f0(vocoder: Vocoder, mel: MelFile | LongMel, request: Request) -> OneF0 | None:
+    """The f0 from its file, or the mel's own, transposed; None where neither is asked for."""
+    if request.f0 is None and not request.transpose:
+        return None
+    if request.f0 is not None:
+        found = read_f0(request.f0)
+    elif isinstance(mel, LongMel):
+        spec = mel.spec or vocoder.mel_spec
+        found = vocoder.pitch(mel.pieces(), spec=spec, convert=request.convert)
+    else:
+        found = vocoder.pitch(mel.mel, spec=mel.spec, convert=request.convert)
+    return found * 2 ** (request.transpose / 12)
 
 
 def report(path: Path, target: Path, duration: Seconds, elapsed: Seconds) -> str:

@@ -88,6 +88,8 @@ def vocode(
     transposed: Annotated[bool, typer.Option("--transposed", help="The mel files hold [frames, bands].")] = False,
     resample: Annotated[bool, typer.Option("--resample", help="Resample audio files to the model's rate.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    f0: Annotated[Path | None, typer.Option(help="Hertz of every frame, 0 unvoiced: .npy, or .txt by lines.")] = None,
+    transpose: Annotated[float, typer.Option(help="Semitones up, or down where negative.")] = 0.0,
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, each with a device.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines that run this same command.")] = 1,
 ) -> None:
@@ -114,7 +116,10 @@ def vocode(
         transposed=transposed,
         resample=resample,
         overwrite=overwrite,
+        f0=f0,
+        transpose=transpose,
     )
+    request.check(vocoder)
     console = Console(highlight=False)
     give_up(vocode_all(vocoder, request, console, device=device, devices=devices, num_nodes=num_nodes), request.jobs)
 

@@ -1,6 +1,6 @@
 """Input of a vocoder from strangers: mels, lengths, seeds, options, and the checks that they go through."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict
 
 import torch
@@ -11,7 +11,7 @@ from audiodiff.diffusion import Times
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
 from audiodiff.mel.contract import Convert, fit_mel
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import AnyMel, Mel, OneMel, OneWave, Samples, Wave
+from audiodiff.types import AnyMel, Hertz, Mel, OneF0, OneMel, OneWave, Samples, Wave
 
 Lengths = Sequence[int] | Tensor
 
@@ -26,6 +26,9 @@ class VocodeOptions(TypedDict, total=False):
     warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is guessed from
     the values, which takes time and refuses what looks like anything else; `spec=vocoder.mel_spec` says that you know.
 
+    `f0` [frames] in hertz, 0 where unvoiced, replaces the mel's own in a voice with a `SourceFilter` prior; it is one
+    for each mel, as `Vocoder.pitch` gives it, in a list or in rows. A stream takes it with every piece.
+
     `progress` is called with the share of the work that is done, from 0 to 1.
     """
 
@@ -34,6 +37,7 @@ class VocodeOptions(TypedDict, total=False):
     seed: int | Sequence[int]
     spec: MelSpec | None
     convert: Convert
+    f0: Tensor | Sequence[Tensor] | None
     progress: Callable[[float], None]
 
 
@@ -62,6 +66,37 @@ def seeds_for(seed: int | Sequence[int], batch: int) -> list[int]:
     if len(seeds) != batch:
         raise ConfigError(f"got {len(seeds)} seeds for {batch} mels: give one seed, or one for each mel")
     return seeds
+
+
+def checked_f0(
+    f0: Tensor | Sequence[Tensor] | None, mels: Iterable[OneMel], sample_rate: Hertz, lengths: Lengths | None = None
+) -> list[OneF0] | None:
+    """The f0 that is given for every mel, in float64 on the CPU, cut to `lengths` if there are any; None for None.
+
+    Raises `ConfigError` for other than one f0 for each mel, `MelError` for what cannot be the f0 of that mel.
+    """
+    if f0 is None:
+        return None
+    tracks = [f0] if isinstance(f0, Tensor) and f0.ndim == 1 else list(f0)
+    counts = [mel.shape[-1] for mel in mels]
+    if len(tracks) != len(counts):
+        raise ConfigError(f"got f0 for {len(tracks)} mels beside {len(counts)} mels: give one f0 [frames] for each")
+    found = [checked_track(track, frames, sample_rate) for track, frames in zip(tracks, counts, strict=True)]
+    ends = counts if lengths is None else [int(length) for length in lengths]
+    return [track[:end] for track, end in zip(found, ends, strict=False)]
+
+
+def checked_track(f0: Tensor, frames: int, sample_rate: Hertz) -> OneF0:
+    """The f0 of one mel in float64 on the CPU; raises `MelError` for what it cannot be."""
+    if f0.shape != (frames,):
+        raise MelError(f"got an f0 of shape {tuple(f0.shape)} for a mel of {frames} frames: expected ({frames},)")
+    highest = sample_rate / 4
+    if not (f0.isfinite() & (f0 >= 0) & (f0 <= highest)).all():
+        raise MelError(
+            f"got an f0 from {f0.min().item():g} to {f0.max().item():g}: expected up to {highest:g} Hz, a quarter of "
+            "the sample rate, and 0 where unvoiced"
+        )
+    return f0.detach().double().cpu()
 
 
 def unpadded(mels: Mel, lengths: Lengths) -> list[OneMel]:
