@@ -114,8 +114,10 @@ def vocode_file(
     mel = find_mel(job.source, vocoder, request)
     started = time.perf_counter()
     options: VocodeOptions = {**request.options(), "f0": find_f0(vocoder, mel, request)}
-    do = vocode_long if isinstance(mel, LongMel) else vocode_short
-    samples = do(vocoder, mel, job.target, options, comment=mark, advance=advance)
+    if isinstance(mel, LongMel):
+        samples = vocode_long(vocoder, mel, job.target, options, comment=mark, advance=advance)
+    else:
+        samples = vocode_short(vocoder, mel, job.target, options, comment=mark, advance=advance)
     elapsed = time.perf_counter() - started
     return report(job.source, job.target, samples / vocoder.sample_rate, elapsed)
 
