@@ -43,11 +43,13 @@ class Request:
     transpose: float = 0.0
 
     def check(self, vocoder: Vocoder) -> None:
-        """Raise `ConfigError` for an f0 that is asked for and cannot be had."""
+        """Raise `ConfigError` or `InputError` for an f0 that is asked for and cannot be had."""
         if self.f0 is not None or self.transpose:
             source_filter_of(vocoder.model)
         if self.f0 is not None and len(self.jobs) != 1:
             raise ConfigError(f"--f0 is for one mel, got {len(self.jobs)}: vocode them one by one")
+        if self.f0 is not None:
+            read_f0(self.f0)
 
     def options(self) -> VocodeOptions:
         """Options for the vocoder; the convention is each mel's own."""
