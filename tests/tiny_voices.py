@@ -7,18 +7,9 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import (
-    DiffWave,
-    FilterNetwork,
-    LocalSpectralNetwork,
-    MagnitudeNetwork,
-    SourceNetwork,
-    SpectralDiffWave,
-    SpectralGainNetwork,
-    SpreadNetwork,
-    Whitening,
-)
-from audiodiff.priors import Isotropic, MelInversion, SourceFilter, SpectralEnvelope
+from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
+from audiodiff.priors import Isotropic, MelInversion, SpectralEnvelope
+from tests.trees import source_filter_model
 
 HIFIGAN = convention("hifigan_22k")
 
@@ -65,15 +56,8 @@ def local() -> Vocoder:
 
 def source_filter() -> Vocoder:
     """Gains over frames and bins on pulses through a filter; voiced most of the time, at f0 that jump."""
-    torch.manual_seed(0)
-    source = SourceNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
-    filter_ = FilterNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
-    spread = SpreadNetwork(mel=HIFIGAN, channels=8, layers=2)
-    for stack in (source.stack, filter_.stack, spread.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.3)
-    network = SpectralGainNetwork(mel=HIFIGAN, channels=6, layers=2, step_channels=8)
-    torch.nn.init.normal_(network.output.weight, std=0.05)
-    return vocoder_of(network, SourceFilter(mel=HIFIGAN, source=source, filter=filter_, spread=spread))
+    model = source_filter_model()
+    return vocoder_of(model.denoiser.network, model.prior)
 
 
 def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:

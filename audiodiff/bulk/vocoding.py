@@ -43,11 +43,13 @@ class Request:
     transpose: float = 0.0
 
     def check(self, vocoder: Vocoder) -> None:
-        """Raise `ConfigError` for an f0 that is asked for and cannot be had."""
+        """Raise `ConfigError` or `InputError` for an f0 that is asked for and cannot be had."""
         if self.f0 is not None or self.transpose:
             source_filter_of(vocoder.model)
         if self.f0 is not None and len(self.jobs) != 1:
             raise ConfigError(f"--f0 is for one mel, got {len(self.jobs)}: vocode them one by one")
+        if self.f0 is not None:
+            read_f0(self.f0)
 
     def options(self) -> VocodeOptions:
         """Options for the vocoder; the convention is each mel's own."""
@@ -114,8 +116,10 @@ def vocode_file(
     mel = find_mel(job.source, vocoder, request)
     started = time.perf_counter()
     options: VocodeOptions = {**request.options(), "f0": find_f0(vocoder, mel, request)}
-    do = vocode_long if isinstance(mel, LongMel) else vocode_short
-    samples = do(vocoder, mel, job.target, options, comment=mark, advance=advance)
+    if isinstance(mel, LongMel):
+        samples = vocode_long(vocoder, mel, job.target, options, comment=mark, advance=advance)
+    else:
+        samples = vocode_short(vocoder, mel, job.target, options, comment=mark, advance=advance)
     elapsed = time.perf_counter() - started
     return report(job.source, job.target, samples / vocoder.sample_rate, elapsed)
 

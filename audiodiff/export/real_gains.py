@@ -36,7 +36,8 @@ class RealSpectralGainNetwork(nn.Module):
         terms = [residual, mean, scaled(phase, scale)]
         found = [times((g[..., 0], g[..., 1]), x) for g, x in zip(gains, terms, strict=True)]
         found.append(scaled(residual, kept))
-        spectrum = self.stft.folded(torch.cat([sum(p[i] for p in found) for i in range(2)], dim=2).mT)
+        parts = [torch.stack([x[i] for x in found]).sum(dim=0) for i in range(2)]
+        spectrum = self.stft.folded(torch.cat(parts, dim=2).mT)
         return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 
     def _planes(

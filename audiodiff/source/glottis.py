@@ -59,7 +59,7 @@ def prediction_residual(wave: _Array, sample_rate: Hertz) -> _Array:
     x = wave - EMPHASIS * np.concatenate([[0.0], wave[:-1]]) if len(wave) else wave
     count = len(x) // hop + 1
     padded = np.pad(x, (length // 2 + order, length))
-    window = get_window("hann", length)
+    window = np.asarray(get_window("hann", length), dtype=np.float64)
     seen = np.lib.stride_tricks.sliding_window_view(padded, length + order)[: count * hop : hop]
     out = np.zeros(count * hop + length)
     for part in range(0, count, 1024):
@@ -73,7 +73,8 @@ def prediction_residual(wave: _Array, sample_rate: Hertz) -> _Array:
 def _predictors(frames: _Array, order: int) -> _Array:
     """Coefficients [frame, order] of the autocorrelation method."""
     size = 1 << (2 * frames.shape[1] - 1).bit_length()
-    r = irfft(np.abs(rfft(frames, size, axis=1)) ** 2, axis=1)[:, : order + 1]
+    power = np.abs(np.asarray(rfft(frames, size, axis=1))) ** 2
+    r = np.asarray(irfft(power, axis=1))[:, : order + 1]
     r[:, 0] = r[:, 0] * (1 + 1e-5) + 1e-9
     toeplitz = r[:, np.abs(np.arange(order)[:, None] - np.arange(order))]
     return np.linalg.solve(toeplitz, r[:, 1:, None])[..., 0]

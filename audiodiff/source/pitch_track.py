@@ -53,7 +53,7 @@ class PitchTrack:
     @property
     def times(self) -> _Array:
         """In seconds."""
-        return np.arange(len(self.f0)) * FRAME
+        return np.float64(FRAME) * np.arange(len(self.f0))
 
 
 def candidates(floor: float = FLOOR, ceiling: float = CEILING) -> _Array:
@@ -72,13 +72,14 @@ def track_pitch(wave: _Array, sample_rate: Hertz, *, floor: float = FLOOR, ceili
         raise ConfigError(f"f0 from {floor} to {ceiling} Hz: expected a range above 0 and below {sample_rate / 2:g}")
     frequencies = candidates(floor, ceiling)
     count = int(len(wave) / sample_rate / FRAME) + 1
+    rate: float = sample_rate
     if (fold := sample_rate // max(_ENOUGH, int(4 * ceiling))) > 1 and len(wave):
-        wave, sample_rate = resample_poly(wave, 1, fold), sample_rate / fold
+        wave, rate = np.asarray(resample_poly(wave, 1, fold)), sample_rate / fold
     wave = wave - wave.mean() if len(wave) else wave
     tried = floor * 2 ** ((np.arange(WITHIN * len(frequencies)) / WITHIN - CENTRE) / PER_OCTAVE)
-    merit = np.concatenate([_autocorrelations(wave, part, sample_rate, tried) for part in _blocks(count)])
+    merit = np.concatenate([_autocorrelations(wave, part, rate, tried) for part in _blocks(count)])
     best = merit.reshape(count, -1, WITHIN).max(axis=2)
-    path = _best_path(best, frequencies, _silence(wave, count, sample_rate))
+    path = _best_path(best, frequencies, _silence(wave, count, rate))
     return PitchTrack(_refined(path, merit, tried), best.max(axis=1))
 
 
@@ -113,10 +114,10 @@ def _autocorrelation(wave: _Array, centres: _Indices, length: int, lags: _Array)
     window = get_window("hann", length, fftbins=False)
     frames = _frames(wave, centres, length)
     frames = (frames - frames.mean(axis=1, keepdims=True)) * window
-    own = irfft(np.abs(rfft(window, size)) ** 2)[:length]
+    own = np.asarray(irfft(np.abs(np.asarray(rfft(window, size))) ** 2))[:length]
     waves = np.cos(2 * np.pi / size * np.outer(np.arange(size // 2 + 1), np.concatenate([[0], lags])))
     waves[1:] *= 2
-    spectrum = rfft(frames, size, axis=1)
+    spectrum = np.asarray(rfft(frames, size, axis=1), dtype=np.complex128)
     correlation = (spectrum.real**2 + spectrum.imag**2) @ waves / size
     energy = np.maximum(correlation[:, :1], 1e-12)
     return correlation[:, 1:] / energy / (np.interp(lags, np.arange(length), own) / own[0])

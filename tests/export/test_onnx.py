@@ -48,7 +48,7 @@ def vocoded_without_torch(graph, mels, folder):
         return list(waves.values())
 
 
-@pytest.fixture(scope="module", params=["unconditional", "priorgrad", "bddm", "whitened"])
+@pytest.fixture(scope="module", params=["unconditional", "priorgrad", "bddm", "whitened", "source_filter"])
 def exported(request, tmp_path_factory):
     """A voice, and the graph of its whole sampler."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -111,7 +111,7 @@ def test_graphs_that_give_nonsense_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["spectral", "local", "whitened", "lmnt"])
+@pytest.mark.parametrize("name", ["spectral", "local", "whitened", "source_filter", "lmnt"])
 def test_the_network_alone(name, tmp_path):
     bundle = VOICES[name](tmp_path)
     export_network(tmp_path / "network.onnx", bundle)
@@ -122,8 +122,9 @@ def test_the_network_alone(name, tmp_path):
         x_t, mean = torch.randn(2, batch, frames * 256, generator=generator)
         given = {"x_t": x_t, "t": torch.rand(batch, generator=generator), "mel": random_mels(batch, 80, frames)}
         given |= {"mean": mean} if "mean" in wanted else {}
+        given |= {"scale": torch.rand(batch, 257, 2 * frames, generator=generator)} if "scale" in wanted else {}
         output = session.run(None, {key: tensor.numpy() for key, tensor in given.items()})[0]
-        cond = Conditioning(mel=given["mel"], mean=given.get("mean"))
+        cond = Conditioning(mel=given["mel"], mean=given.get("mean"), scale=given.get("scale"))
         with torch.no_grad():
             expected = bundle.model.denoiser.network(x_t, given["t"], cond).numpy()
         np.testing.assert_allclose(output, expected, rtol=0, atol=1e-4)

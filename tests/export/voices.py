@@ -8,7 +8,7 @@ from audiodiff.convert import convert
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, Whitening
 from audiodiff.priors import MelInversion, NnlsMagnitudes
 from tests.convert import foreign
-from tests.trees import TINY_TREE
+from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
 
 
 def spectral(_folder):
@@ -43,9 +43,16 @@ def whitened(_folder):
     return bundle
 
 
+def source_filter(_folder):
+    """Gains over frames and bins on pulses through a filter."""
+    tree = canonical(SOURCE_FILTER_TREE)
+    return Bundle("source_filter", source_filter_model(), build(tree["sampler"]), build(tree["grid"]))
+
+
 def converted(write):
     return lambda folder: convert(write(folder)).bundle()
 
 
-VOICES = {"spectral": spectral, "local": local, "whitened": whitened, "unconditional": converted(foreign.unconditional)}
+VOICES = {"spectral": spectral, "local": local, "whitened": whitened, "source_filter": source_filter}
+VOICES |= {"unconditional": converted(foreign.unconditional)}
 VOICES |= {name: converted(write) for name, write in foreign.WRITERS.items()}
