@@ -29,7 +29,25 @@ _BIASES = {
     for name, bins in zip(LEVEL_BIASES, _BINS, strict=True)
 }
 
+_BY_EAR = {
+    "residual_crest": Metric(
+        "dB", "zero", "sharpness of the glottal pulses: crest of the LP residual minus the recording's", 2
+    ),
+    "pulse_depth_1k": Metric("dB", "zero", "depth of the envelope at F0, 1 to 2 kHz: below 0 phasey, above buzzy", 2),
+    "pulse_depth_2k": Metric("dB", "zero", "the same, 2 to 4 kHz", 2),
+    "pulse_depth_4k": Metric("dB", "zero", "the same, 4 to 7 kHz", 2),
+    "high_periodicity": Metric("", "zero", "periodicity of 2 to 5 kHz minus the recording's: -0.1 is audibly hoarse"),
+    "pre_echo": Metric("dB", "zero", "energy in the 5 ms before bursts, 1.5 to 8 kHz, over the recording's", 2),
+    "group_delay": Metric("ms", "lower", "mean |deviation| of the group delay on voiced frames"),
+    "pulse_envelope": Metric("", "higher", "correlation of the pulses from 2 to 4 kHz within 40 ms, up to 1"),
+    "voicing_f1": Metric("", "higher", "F1 of the voicing decision (WORLD, 60 to 500 Hz, 10 ms)"),
+    "f0_deviation": Metric("cents", "lower", "median |deviation| of that F0 where both are voiced", 1),
+    "distillmos": Metric("MOS", "higher", "DistillMOS, an opinion without a reference, 1 to 5", 2),
+    "distillmos_change": Metric("MOS", "higher", "DistillMOS minus the recording's", 2),
+}
+
 METRICS: Mapping[str, Metric] = {
+    **_BY_EAR,
     "pesq": Metric("MOS-LQO", "higher", "PESQ wide band (ITU-T P.862.2) at 16 kHz, 1.04 to 4.64"),
     "pesq_best": Metric("MOS-LQO", "higher", "best PESQ of three framings, free of PESQ's own alignment failures"),
     "stoi": Metric("", "higher", "short-time objective intelligibility at 16 kHz, up to 1", 4),
@@ -55,8 +73,10 @@ METRICS: Mapping[str, Metric] = {
     "rtf": Metric("", "lower", "real-time factor: seconds of computing per second of audio", 4),
 }
 
-HEADLINE = ("rtf", "pesq", "stoi", "log_mel", "mr_stft", "mcd", "f0_cents", "high_band")
+HEADLINE = (*_BY_EAR, "pesq", "stoi", "log_mel", "mr_stft", "high_band", "rtf")
 """The columns of the tables in the terminal and at the top of the report; the others are in the details."""
+BRIEF = ("residual_crest", "pulse_depth_2k", "pre_echo", "voicing_f1", "distillmos_change", "pesq", "log_mel", "rtf")
+"""Those that fit into a terminal beside the names of single utterances."""
 
 FACTS: Mapping[str, Metric] = {
     "n_steps": Metric("", "lower", "network steps of the sampler", 0),

@@ -37,12 +37,14 @@ def periodicity_measures(pair: Aligned) -> Measured:
     return {"periodicity": float(np.sqrt(np.mean(np.square(generated - reference))))}
 
 
-def f0_track(signal: Signal, sample_rate: Hertz) -> Track:
+def f0_track(
+    signal: Signal, sample_rate: Hertz, span: tuple[float, float] = F0_RANGE, period: Seconds = FRAME_PERIOD
+) -> Track:
     """F0 in hertz every 5 ms, 0 where unvoiced: WORLD's DIO refined by StoneMask (Morise et al. 2016)."""
     world: Any = import_module("pyworld")  # compiled, without types
     signal = np.ascontiguousarray(signal)
-    lowest, highest = F0_RANGE
-    f0, times = world.dio(signal, sample_rate, f0_floor=lowest, f0_ceil=highest, frame_period=1000 * FRAME_PERIOD)
+    lowest, highest = span
+    f0, times = world.dio(signal, sample_rate, f0_floor=lowest, f0_ceil=highest, frame_period=1000 * period)
     return world.stonemask(signal, f0, times, sample_rate)
 
 

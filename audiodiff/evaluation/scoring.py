@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from audiodiff.evaluation.alignment import MAX_LAG, Aligned, align
+from audiodiff.evaluation.ear import EAR, Judge, ear_measures
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.perceptual import pesq_measures, stoi_measures
 from audiodiff.evaluation.pitch import f0_measures, periodicity_measures
@@ -32,7 +33,10 @@ MEASURES: tuple[tuple[Callable[[Aligned], Measured], tuple[str, ...]], ...] = (
     (periodicity_measures, ("periodicity",)),
     (level_measures, ("level", "si_sdr")),
 )
-"""What computes which metrics together; the band above the mel is apart because it needs to know `f_max`."""
+"""What computes which metrics together.
+
+The band above the mel is apart because it needs to know `f_max`, and what the ear hears because it aligns anew.
+"""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,13 @@ def score(
     f_max: float = F_MAX,
     max_lag: Seconds = MAX_LAG,
     wanted: Collection[str] = tuple(METRICS),
+    judge: Judge | None = None,
 ) -> Scores:
     """Align the generated waveform with its reference and measure how they differ.
 
     `f_max` in hertz is where the mel ended that the waveform was generated from; `wanted` names metrics, and
-    only those and what is computed along with them are measured. Raises `AudioError` for waveforms that are
-    too short.
+    only those and what is computed along with them are measured. `judge` gives opinions (`load_distillmos`).
+    Raises `AudioError` for waveforms that are too short.
     """
     pair = align(reference, generated, sample_rate, max_lag)
     measured: Measured = {}
@@ -71,6 +76,8 @@ def score(
             measured |= measure(pair)
     if not {"high_band", "high_band_bias"}.isdisjoint(wanted):
         measured |= high_band_measures(pair, f_max)
+    if not set(EAR).isdisjoint(wanted):
+        measured |= ear_measures(reference, generated, sample_rate, judge)
     return Scores(
         id=id,
         seconds=len(pair.reference) / sample_rate,

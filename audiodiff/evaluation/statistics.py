@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
-RESAMPLES = 4000
-INTERVAL = (2.5, 97.5)
+from audiodiff.evaluation.intervals import mean_interval
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` utterances with its bootstrap 95 % interval, which one utterance alone does not have."""
+    """A mean over `n` utterances with its bootstrap-t 95 % interval, which one utterance alone does not have."""
 
     mean: float
     low: float | None
@@ -35,22 +33,13 @@ class Difference:
 
 
 def estimate(values: Sequence[float], seed: int = 0) -> Estimate:
-    """Mean and percentile bootstrap over utterances (Efron 1979); `values` must not be empty."""
+    """Mean and interval over utterances; `values` must not be empty."""
     array = np.asarray(values, dtype=np.float64)
-    mean = float(array.mean())
-    if len(array) == 1:
-        return Estimate(mean, None, None, 1)
-    low, high = np.percentile(bootstrap_means(array, seed), INTERVAL)
-    return Estimate(mean, float(low), float(high), len(array))
+    low, high = mean_interval(array, seed) or (None, None)
+    return Estimate(float(array.mean()), low, high, len(array))
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Difference:
     """First minus second, utterance by utterance, which takes the utterances' own difficulty out."""
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     return Difference(estimate(differences.tolist(), seed), float((differences > 0).mean()))
-
-
-def bootstrap_means(values: Float64[np.ndarray, " items"], seed: int) -> Float64[np.ndarray, " resamples"]:
-    """Means of samples drawn from `values` with replacement."""
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    return values[draws].mean(axis=1)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from audiodiff.errors import AudioError, InputError
 from audiodiff.evaluation.alignment import MAX_LAG
+from audiodiff.evaluation.ear import Judge
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.pairs import Exclusion, Pair, load_pair
 from audiodiff.evaluation.scoring import Scores, score
@@ -19,12 +20,14 @@ class Rules:
     """Rules by which pairs are compared.
 
     `f_max` in hertz is where the mel ended (None: at 8000), `max_lag` how far two recordings may be shifted,
-    `resampled` whether a generated one may be at another sample rate than its reference.
+    `resampled` whether a generated one may be at another sample rate than its reference, `judge` whose opinions
+    are asked for.
     """
 
     f_max: float | None = None
     max_lag: Seconds = MAX_LAG
     resampled: bool = False
+    judge: Judge | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,8 @@ def evaluate(
         try:
             recordings = load_pair(pair, resampled=rules.resampled)
             reference, generated, rate = recordings.reference, recordings.generated, recordings.sample_rate
-            scored = score(pair.id, reference, generated, rate, f_max=rules.f_max or F_MAX, max_lag=rules.max_lag)
+            f_max = rules.f_max or F_MAX
+            scored = score(pair.id, reference, generated, rate, f_max=f_max, max_lag=rules.max_lag, judge=rules.judge)
             known = {"rtf": rtf[pair.id]} if pair.id in rtf else {}
             scores.append(replace(scored, values=scored.values | known))
             files[pair.id] = pair

@@ -1,0 +1,43 @@
+"""Is the voice hoarse? How periodic the band from 2 to 5 kHz is where the recording is voiced."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from audiodiff.evaluation.ear.frames import band_pass
+from audiodiff.evaluation.pitch import Track, autocorrelation
+from audiodiff.evaluation.waveform import Signal, resample
+from audiodiff.types import Hertz, Samples
+
+SAMPLE_RATE: Hertz = 16000
+BAND = (2000.0, 5000.0)
+WINDOW: Samples = 1024
+HOP: Samples = 160
+LAGS = slice(32, 267)
+"""60 to 500 Hz."""
+VOICED = 0.7
+SOFTEST, SOFTEST_BAND = 0.05, 0.1
+"""Shares of the loud frames' RMS, of the whole and of the band, below which a frame is left out."""
+
+
+def periodicity_change(reference: Signal, generated: Signal, sample_rate: Hertz) -> float | str:
+    """Mean periodicity of the generated band minus that of the recording's, both between 0 and 1."""
+    theirs, ours = (resample(signal, sample_rate, SAMPLE_RATE) for signal in (reference, generated))
+    whole, level = periodicity(theirs)
+    high, high_level = periodicity(band_pass(theirs, BAND, SAMPLE_RATE))
+    generated_high, _ = periodicity(band_pass(ours, BAND, SAMPLE_RATE))
+    chosen = (whole > VOICED) & audible(level, SOFTEST) & audible(high_level, SOFTEST_BAND)
+    return float((generated_high - high)[chosen].mean()) if chosen.any() else "no frame is periodic"
+
+
+def periodicity(signal: Signal) -> tuple[Track, Track]:
+    """The highest normalised autocorrelation (Boersma 1993, eq. 9) every 10 ms, and the RMS of the windowed frame."""
+    window = np.hanning(WINDOW)
+    frames = np.lib.stride_tricks.sliding_window_view(signal, WINDOW)[:-1:HOP] * window
+    products, own = autocorrelation(frames), autocorrelation(window[None])[0]
+    ratio = products[:, LAGS] / (products[:, :1] + 1e-9) / (own[LAGS] / own[0])
+    return ratio.max(axis=1).clip(0, 1), np.sqrt(np.square(frames).mean(axis=1))
+
+
+def audible(level: Float64[np.ndarray, " frames"], share: float) -> np.ndarray:
+    """The frames that are not far softer than the loud ones."""
+    return level > share * np.percentile(level, 95)
