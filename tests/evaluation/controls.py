@@ -31,6 +31,14 @@ def with_noise(signal, decibels):
     return signal + noise * np.sqrt(np.mean(signal**2)) * 10 ** (-decibels / 20)
 
 
+def with_lost_phases(signal):
+    """Sixty iterations of Griffin-Lim on the recording's own magnitudes."""
+    stft = Stft(convention("hifigan_22k"))
+    n_samples = len(signal) // 256 * 256
+    magnitudes = stft(torch.from_numpy(signal[:n_samples]).float()[None]).abs()
+    return griffin_lim(magnitudes, random_phases(magnitudes), stft, iterations=60)[0].double().numpy()
+
+
 def inverted_from_the_mel(signal):
     """Griffin-Lim from non-negative magnitudes that explain the 80-band mel: nothing above 8 kHz, phasey."""
     spec = convention("hifigan_22k")
@@ -41,8 +49,16 @@ def inverted_from_the_mel(signal):
     for _ in range(30):
         magnitudes = magnitudes * (filters.T @ bands) / (filters.T @ (filters @ magnitudes) + 1e-9)
     stft = Stft(spec)
-    phases = torch.polar(torch.ones_like(magnitudes), 6.28 * torch.rand(magnitudes.shape, generator=seeded()))
-    return griffin_lim(magnitudes, phases, stft, iterations=30)[0].double().numpy()
+    return griffin_lim(magnitudes, random_phases(magnitudes), stft, iterations=30)[0].double().numpy()
+
+
+def buzzing(signal):
+    """A vocoder of one pulse per period and no noise: its voice is clearer than any throat's."""
+    f0, times = pyworld.harvest(signal, SAMPLE_RATE)
+    envelope = pyworld.cheaptrick(signal, f0, times, SAMPLE_RATE)
+    aperiodicity = pyworld.d4c(signal, f0, times, SAMPLE_RATE)
+    pulses_alone = np.where(f0[:, None] > 0, 1e-6, aperiodicity)
+    return pyworld.synthesize(f0, envelope, pulses_alone, SAMPLE_RATE)[: len(signal)]
 
 
 def another_speaker(signal):
@@ -55,6 +71,11 @@ def another_speaker(signal):
     return pyworld.synthesize(0.6 * f0, longer, aperiodicity, SAMPLE_RATE)[: len(signal)]
 
 
+def random_phases(magnitudes):
+    """A phase for every bin, as a complex number of magnitude 1."""
+    return torch.polar(torch.ones_like(magnitudes), 6.28 * torch.rand(magnitudes.shape, generator=seeded()))
+
+
 def seeded():
     """The same random numbers every time."""
     return torch.Generator().manual_seed(0)
@@ -62,6 +83,7 @@ def seeded():
 
 CONTROLS = {
     "itself": lambda signal: signal,
+    "upside down": lambda signal: -signal,
     "half a sample late": delayed_by_half_a_sample,
     "noise at -60 dB": lambda signal: with_noise(signal, 60),
     "noise at -50 dB": lambda signal: with_noise(signal, 50),
@@ -70,5 +92,7 @@ CONTROLS = {
     "low-passed at 8 kHz": lambda signal: low_passed(signal, 8000),
     "low-passed at 3 kHz": lambda signal: low_passed(signal, 3000),
     "Griffin-Lim": inverted_from_the_mel,
+    "lost phases": with_lost_phases,
+    "buzzing": buzzing,
     "another speaker": another_speaker,
 }

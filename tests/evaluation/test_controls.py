@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from audiodiff.evaluation.ear import EAR
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.scoring import score
 from tests.evaluation.conftest import SAMPLE_RATE
@@ -44,6 +45,45 @@ ORDERS = {
         ["half a sample late", "Griffin-Lim"],
     ],
     "high_band_bias": [["half a sample late", *NOISES], ["half a sample late", "low-passed at 8 kHz"]],
+    "residual_crest": [
+        ["half a sample late", *NOISES[1:], "lost phases"],
+        ["noise at -40 dB", "Griffin-Lim"],
+        ["noise at -40 dB", "buzzing"],
+    ],
+    "pulse_depth_1k": [["half a sample late", "noise at -20 dB", "lost phases", "Griffin-Lim"], ["itself", "buzzing"]],
+    "pulse_depth_2k": [
+        ["half a sample late", *NOISES[2:], "lost phases", "Griffin-Lim"],
+        ["noise at -40 dB", "buzzing"],
+    ],
+    "pulse_depth_4k": [
+        ["half a sample late", *NOISES],
+        ["noise at -40 dB", "lost phases", "Griffin-Lim"],
+        ["noise at -40 dB", "buzzing"],
+    ],
+    "high_periodicity": [
+        ["half a sample late", "noise at -20 dB", "Griffin-Lim"],
+        ["half a sample late", "buzzing"],
+        ["lost phases", "Griffin-Lim"],
+    ],
+    "pre_echo": [
+        ["half a sample late", *NOISES],
+        ["noise at -40 dB", "lost phases", "Griffin-Lim"],
+        ["lost phases", "buzzing"],
+    ],
+    "group_delay": [
+        NOISES,
+        ["half a sample late", *NOISES[2:], "lost phases", "Griffin-Lim", "another speaker"],
+        ["lost phases", "buzzing"],
+    ],
+    "pulse_envelope": [
+        ["half a sample late", *NOISES[2:], "lost phases", "Griffin-Lim", "another speaker"],
+        ["noise at -20 dB", "buzzing"],
+    ],
+    "voicing_f1": [["half a sample late", "lost phases", "Griffin-Lim", "another speaker"], ["itself", "buzzing"]],
+    "f0_deviation": [
+        ["half a sample late", "noise at -20 dB", "lost phases", "Griffin-Lim", "another speaker"],
+        ["lost phases", "buzzing"],
+    ],
     "si_sdr": [NOISES, ["noise at -40 dB", "low-passed at 3 kHz"], ["itself", "half a sample late"]],
 }
 CHAINS = [(metric, chain) for metric, chains in ORDERS.items() for chain in chains]
@@ -64,11 +104,50 @@ def test_what_is_worse_scores_worse(scores, metric, chain):
         assert np.mean(better) < np.mean(worse)
 
 
+SIGNS = [
+    ("residual_crest", "lost phases", -1),
+    ("residual_crest", "buzzing", 1),
+    ("pulse_depth_1k", "lost phases", -1),
+    ("pulse_depth_1k", "buzzing", 1),
+    ("pulse_depth_2k", "lost phases", -1),
+    ("pulse_depth_2k", "buzzing", 1),
+    ("pulse_depth_4k", "lost phases", -1),
+    ("pulse_depth_4k", "buzzing", 1),
+    ("high_periodicity", "Griffin-Lim", -1),
+    ("high_periodicity", "buzzing", 1),
+    ("pre_echo", "lost phases", 1),
+]
+
+
+@pytest.mark.parametrize(("metric", "control", "sign"), SIGNS)
+def test_the_sign_says_in_which_way_it_is_worse(scores, metric, control, sign):
+    for measured in scores[control]:
+        assert sign * measured.values[metric] > 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "control", "most"),
+    [
+        *((name, "upside down", 1e-6) for name in EAR if not name.startswith("distillmos")),
+        ("pulse_depth_2k", "half a sample late", 0.01),
+        ("group_delay", "half a sample late", 0.02),
+        ("high_periodicity", "lost phases", 0.01),
+        ("pulse_depth_2k", "low-passed at 8 kHz", 0.01),
+        ("pre_echo", "low-passed at 8 kHz", 0.1),
+    ],
+)
+def test_what_a_metric_is_blind_to(scores, metric, control, most):
+    perfect = {"pulse_envelope": 1, "voicing_f1": 1}.get(metric, 0)
+    for measured in scores[control]:
+        assert measured.values[metric] == pytest.approx(perfect, abs=most)
+
+
 def test_a_recording_is_perfect_beside_itself(scores):
     for own in scores["itself"]:
-        assert own.missing.keys() <= {name for name in METRICS if name.startswith("log_mel_bias_")}
+        unknown = {name for name in METRICS if name.startswith(("log_mel_bias_", "distillmos"))}
+        assert own.missing.keys() <= unknown
         for name, value in own.values.items():
-            perfect = {"stoi": 1, "estoi": 1, "vuv_f1": 1}.get(name, 0)
+            perfect = dict.fromkeys(("stoi", "estoi", "vuv_f1", "voicing_f1", "pulse_envelope"), 1).get(name, 0)
             if name.startswith("pesq"):
                 assert value > 4.6
             elif name == "si_sdr":
