@@ -13,12 +13,14 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from audiodiff.data.perturbation import Perturbation
 from audiodiff.errors import ConfigError, OutputError
 from audiodiff.evaluation.copy_synthesis import Synthesis, read_mels, synthesize
 from audiodiff.evaluation.distribution import Embed, frechet_distance, onnx_embedding
 from audiodiff.evaluation.pairs import find_pairs, load_pair, recordings_in
 from audiodiff.evaluation.record import Record, make_record, write_record
 from audiodiff.evaluation.report import write_report
+from audiodiff.evaluation.robustness import Slopes, perturbed, slopes
 from audiodiff.evaluation.systems import Rules, System, evaluate
 from audiodiff.evaluation.tables import print_systems
 from audiodiff.evaluation.timing import describe_machine
@@ -44,7 +46,10 @@ class Output:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """Models, recordings, samplers and step counts to evaluate; None is the model's own."""
+    """Models, recordings, samplers and step counts to evaluate; None is the model's own.
+
+    Each is run once more for every one of the perturbations of the mels.
+    """
 
     models: Sequence[str]
     data: Path
@@ -53,6 +58,7 @@ class EvaluationPlan:
     steps: Sequence[int | None]
     seed: int
     device: str
+    perturbations: Sequence[Perturbation] = ()
 
 
 def evaluate_folders(
@@ -81,18 +87,32 @@ def evaluate_models(choice: EvaluationPlan, rules: Rules, output: Output) -> Non
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) if output.folder is None else output.folder / "audio"
         with progress_bar(2 * len(runs) * len(references)) as advance:
-            systems = [vocoded(run, references, folder / run.name, rules, advance) for run in runs]
-        present(systems, rules, output, make_settings(choice.device, settings))
+            systems = [vocoded(run, references, folder / run.name, rules, choice.seed, advance) for run in runs]
+        present(systems, rules, output, make_settings(choice.device, settings), robustness(systems, choice))
+
+
+def robustness(systems: Sequence[System], choice: EvaluationPlan) -> list[Slopes]:
+    """The slopes of every clean system, which the perturbed ones follow."""
+    if not choice.perturbations:
+        return []
+    step = 1 + len(choice.perturbations)
+    found = []
+    for clean, *others in (systems[i : i + step] for i in range(0, len(systems), step)):
+        found += slopes(clean, list(zip(choice.perturbations, others, strict=True)))
+    return found
 
 
 def planned(choice: EvaluationPlan) -> Iterator[Synthesis]:
-    """Every combination of model, sampler and step count that was asked for."""
+    """Every combination of model, sampler and step count that was asked for, each followed by its perturbed ones."""
     for model in choice.models:
         vocoder = Vocoder.from_pretrained(model, device=choice.device)
         for sampler in choice.samplers:
             vocoder.sampler(sampler)
             for steps in choice.steps:
-                yield synthesis_of(vocoder, sampler, steps, choice)
+                run = synthesis_of(vocoder, sampler, steps, choice)
+                yield run
+                for perturbation in choice.perturbations:
+                    yield replace(run, name=f"{run.name}+{perturbation}", perturbation=perturbation)
 
 
 def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, choice: EvaluationPlan) -> Synthesis:
@@ -107,9 +127,13 @@ def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, choic
     )
 
 
-def vocoded(run: Synthesis, references: dict[str, Path], folder: Path, rules: Rules, advance: Advance) -> System:
-    """Copy-synthesis and its scores."""
+def vocoded(
+    run: Synthesis, references: dict[str, Path], folder: Path, rules: Rules, seed: int, advance: Advance
+) -> System:
+    """Copy-synthesis and its scores; `seed` is that of the mels' noise."""
     mels, excluded = read_mels(references, run.spec, resampled=rules.resampled)
+    if run.perturbation is not None:
+        mels = {name: perturbed(mel, run.spec, run.perturbation, seed) for name, mel in mels.items()}
     copies = synthesize(run, mels, references, folder, advance)
     rules = replace(rules, f_max=rules.f_max or run.spec.f_top)
     return evaluate(
@@ -122,12 +146,14 @@ def make_settings(device: str, settings: Record) -> Record:
     return {"machine": describe_machine(torch.device(device)), "settings": settings}
 
 
-def present(systems: Sequence[System], rules: Rules, output: Output, circumstances: Record) -> None:
+def present(
+    systems: Sequence[System], rules: Rules, output: Output, circumstances: Record, found: Sequence[Slopes] = ()
+) -> None:
     """Print the tables, and write the report if a folder was given for it."""
     if output.embedding is not None:
         embed = onnx_embedding(output.embedding, output.embedding_rate)
         systems = [with_frechet_distance(system, embed, rules) for system in systems]
-    record = make_record(systems, **circumstances)
+    record = make_record(systems, **circumstances, robustness=found)
     console = Console(highlight=False)
     print_systems(record, console)
     if output.folder is not None:

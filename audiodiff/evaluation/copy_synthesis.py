@@ -8,6 +8,7 @@ from statistics import median
 import torch
 
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
+from audiodiff.data.perturbation import Perturbation
 from audiodiff.errors import AudioError, InputError
 from audiodiff.evaluation.pairs import Exclusion, Pair
 from audiodiff.evaluation.timing import PeakMemory, timed
@@ -26,6 +27,8 @@ class Synthesis:
     vocode: Callable[[OneMel], OneWave]
     n_steps: int
     device: torch.device
+    perturbation: Perturbation | None = None
+    """What is done to the mels first."""
 
 
 @dataclass(frozen=True, kw_only=True)

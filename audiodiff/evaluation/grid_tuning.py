@@ -15,6 +15,7 @@ from audiodiff.diffusion import explicit
 from audiodiff.errors import ConfigError
 from audiodiff.evaluation.comparison import Output, check_ready, progress_bar
 from audiodiff.evaluation.copy_synthesis import read_mels
+from audiodiff.evaluation.ear.distillmos import NAMES as OPINIONS
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.pairs import recordings_in
 from audiodiff.evaluation.scoring import score
@@ -22,6 +23,9 @@ from audiodiff.evaluation.search import Grid, GridTrial, power_grids, search_gri
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.types import OneMel
 from audiodiff.vocoder import Vocoder
+
+UNSEARCHED = ("rtf", *OPINIONS)
+"""Metrics that no grid is tuned by: the search does not run the clock, and asks nobody's opinion."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,9 @@ def tune_bundle(model: str, data: Path, aim: Aim) -> None:
 
 def check_metric(name: str) -> None:
     """Raise `ConfigError` for a metric that cannot be searched by."""
-    if name not in METRICS or name == "rtf":
-        near = get_close_matches(name, METRICS, n=1, cutoff=0) or ["log_mel"]
+    known = [metric for metric in METRICS if metric not in UNSEARCHED]
+    if name not in known:
+        near = get_close_matches(name, known, n=1, cutoff=0) or ["log_mel"]
         raise ConfigError(f"no metric {name!r} to tune by: did you mean {near[0]}?")
 
 

@@ -73,7 +73,15 @@ METRICS: Mapping[str, Metric] = {
     "rtf": Metric("", "lower", "real-time factor: seconds of computing per second of audio", 4),
 }
 
-HEADLINE = (*_BY_EAR, "pesq", "stoi", "log_mel", "mr_stft", "high_band", "rtf")
+HEADLINE = (
+    *(name for name in _BY_EAR if name != "distillmos"),
+    "pesq",
+    "stoi",
+    "log_mel",
+    "mr_stft",
+    "high_band",
+    "rtf",
+)
 """The columns of the tables in the terminal and at the top of the report; the others are in the details."""
 BRIEF = ("residual_crest", "pulse_depth_2k", "pre_echo", "voicing_f1", "distillmos_change", "pesq", "log_mel", "rtf")
 """Those that fit into a terminal beside the names of single utterances."""

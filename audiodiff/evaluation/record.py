@@ -8,6 +8,7 @@ from typing import Any
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.evaluation.metrics import FACTS, HEADLINE, METRICS
+from audiodiff.evaluation.robustness import Slopes
 from audiodiff.evaluation.systems import System, compare
 from audiodiff.version import __version__
 
@@ -16,7 +17,10 @@ Record = dict[str, Any]
 
 
 def make_record(
-    systems: Sequence[System], machine: Mapping[str, str | int], settings: Mapping[str, str | float | None]
+    systems: Sequence[System],
+    machine: Mapping[str, str | int],
+    settings: Mapping[str, str | float | None],
+    robustness: Sequence[Slopes] = (),
 ) -> Record:
     """Everything that was measured; the comparisons set the first system against each of the others."""
     return {
@@ -29,6 +33,7 @@ def make_record(
         "facts": {name: asdict(metric) for name, metric in FACTS.items()},
         "systems": [system_record(system) for system in systems],
         "comparisons": [comparison_record(systems[0], other) for other in systems[1:]],
+        "robustness": [asdict(slopes) for slopes in robustness],
     }
 
 

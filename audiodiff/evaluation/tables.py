@@ -1,10 +1,14 @@
 """The tables of an evaluation in the terminal."""
 
+from itertools import groupby
+from operator import itemgetter
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from audiodiff.evaluation.metrics import FACTS, METRICS, Metric
+from audiodiff.data.perturbation import KINDS
+from audiodiff.evaluation.metrics import BRIEF, FACTS, METRICS, Metric
 from audiodiff.evaluation.record import Record
 
 FEW_UTTERANCES = 40
@@ -17,13 +21,15 @@ def print_systems(record: Record, console: Console) -> None:
     """Print utterances (of a single system), means, comparisons, and who was left out and why."""
     systems = record["systems"]
     if len(systems) == 1 and len(systems[0]["scores"]) <= FEW_UTTERANCES:
-        console.print(utterance_table(systems[0], record["headline"]))
+        console.print(utterance_table(systems[0]))
     if len(systems) <= FEW_SYSTEMS:
         console.print(means_table(record))
-        for comparison in record["comparisons"]:
+        for comparison in [] if record["robustness"] else record["comparisons"]:
             console.print(comparison_table(comparison, record["headline"]))
     else:
-        console.print(systems_table(record))
+        console.print(systems_table(systems))
+    for _, slopes in groupby(record["robustness"], key=itemgetter("system")):
+        console.print(slope_table(list(slopes), record["headline"]))
     for system in systems:
         for item in system["excluded"]:
             line = f"excluded from {system['name']}: {item['id']}: {item['reason']}"
@@ -44,11 +50,10 @@ def means_table(record: Record) -> Table:
     return table
 
 
-def systems_table(record: Record) -> Table:
-    """One row per system, means only."""
-    systems = record["systems"]
+def systems_table(systems: list[Record]) -> Table:
+    """One row per system, means only, as many as a terminal is wide."""
     facts = [name for name in FACTS if any(name in system["facts"] for system in systems)]
-    metrics = [name for name in record["headline"] if any(name in system["means"] for system in systems)]
+    metrics = [name for name in BRIEF if any(name in system["means"] for system in systems)]
     table = table_of("Means", ["system", *facts, *metrics])
     for system in systems:
         known = [number(FACTS[name], system["facts"].get(name)) for name in facts]
@@ -57,9 +62,9 @@ def systems_table(record: Record) -> Table:
     return table
 
 
-def utterance_table(system: Record, headline: list[str]) -> Table:
-    """One row per utterance."""
-    metrics = [name for name in headline if name in system["means"]]
+def utterance_table(system: Record) -> Table:
+    """One row per utterance, with as many metrics as a terminal is wide."""
+    metrics = [name for name in BRIEF if name in system["means"]]
     table = table_of(system["name"], ["utterance", "s", *metrics])
     for scores in system["scores"]:
         values = (number(METRICS[name], scores["values"].get(name)) for name in metrics)
@@ -78,6 +83,17 @@ def comparison_table(comparison: Record, headline: list[str]) -> Table:
             bounds = f"{number(metric, found['low'])} … {number(metric, found['high'])}"
             verdict = found["better"] or "no clear difference"
             table.add_row(name, number(metric, found["mean"]), bounds, str(found["n"]), verdict)
+    return table
+
+
+def slope_table(slopes: list[Record], headline: list[str]) -> Table:
+    """One row per metric, one column per kind of perturbation of one system: slopes with their intervals."""
+    kinds = [f"{item['kind']}, per {KINDS[item['kind']]}" for item in slopes]
+    table = table_of(f"Slopes of {slopes[0]['system']} over perturbed mels", ["", *kinds])
+    table.add_row("measured at", *(", ".join(f"{amount:g}" for amount in item["amounts"]) for item in slopes))
+    for name in headline:
+        if name != "rtf" and any(name in item["values"] for item in slopes):
+            table.add_row(name, *(interval(METRICS[name], item["values"].get(name)) for item in slopes))
     return table
 
 

@@ -123,6 +123,27 @@ def test_a_model_is_measured_at_every_step_count(audiodiff, recordings, bundle, 
     assert (len(wave), rate) == (16000 // 256 * 256, 22050)
 
 
+def test_worse_mels_are_vocoded_too_and_give_slopes(audiodiff, recordings, bundle, tmp_path):
+    result = audiodiff(
+        *("evaluate", "--model", bundle, "--data", recordings / "reference", "--steps", "1", "--no-distillmos"),
+        *("--perturb", "noise=.5,noise=1,blur-bands=3", "--out", tmp_path / "out", "--examples", 0),
+    )
+    assert result.returncode == 0, result.stderr
+    for words in ("Slopes of tiny-1", "noise, per nat", "0.5, 1", "blur-bands, per band"):
+        assert words in result.stdout
+    record = read(tmp_path / "out" / "report.json")
+    clean, *others = record["systems"]
+    assert [other["name"] for other in others] == [f"tiny-1+{one}" for one in ("noise=0.5", "noise=1", "blur-bands=3")]
+    noise, blur = record["robustness"]
+    assert (noise["kind"], noise["amounts"], blur["amounts"]) == ("noise", [0.5, 1.0], [3.0])
+    means = [system["means"]["log_mel"]["mean"] for system in (clean, *others)]
+    changes = [mean - means[0] for mean in means[1:]]
+    assert noise["values"]["log_mel"]["mean"] == pytest.approx((0.5 * changes[0] + changes[1]) / 1.25)
+    assert blur["values"]["log_mel"]["mean"] == pytest.approx(changes[2] / 3)
+    assert "distillmos" not in clean["means"]
+    assert "DistillMOS" in clean["scores"][0]["missing"]["distillmos"]
+
+
 def test_two_models_may_have_one_name_if_not_one_folder(audiodiff, recordings, bundle, tmp_path):
     other = shutil.copytree(bundle, tmp_path / "copy")
     result = audiodiff("evaluate", "--model", bundle, "--model", other, "--data", recordings / "reference")
@@ -188,12 +209,16 @@ def test_a_bundle_with_damaged_grids_is_refused(bundle, grids):
         (["evaluate"], "either GENERATED and REFERENCE, or --model and --data"),
         (["evaluate", CLIPS], "either GENERATED"),
         (["evaluate", CLIPS, CLIPS, "--model", "x", "--data", CLIPS], "either GENERATED"),
+        (["evaluate", CLIPS, CLIPS, "--perturb", "noise=1"], "--perturb only with these"),
+        (["evaluate", "--model", "x", "--data", CLIPS, "--perturb", "nose=1"], "no perturbation 'nose'"),
+        (["evaluate", "--model", "x", "--data", CLIPS, "--perturb", "blur-bands=.5"], "expected a whole number"),
         (["evaluate", CLIPS, "missing"], "there is no missing"),
         (["evaluate", "--model", "nothing", "--data", CLIPS], "no model 'nothing'"),
         (["evaluate", "--model", "nothing", "--data", CLIPS, "--steps", "1,x"], "--steps 1,x is no list"),
         (["tune", "nothing", CLIPS, "--steps", 2], "no model 'nothing'"),
         (["tune", "nothing", CLIPS, "--steps", 2, "--metric", "log-mel"], "did you mean log_mel"),
         (["tune", "nothing", CLIPS, "--steps", 2, "--metric", "rtf"], "no metric 'rtf'"),
+        (["tune", "nothing", CLIPS, "--steps", 2, "--metric", "distillmos"], "no metric 'distillmos'"),
     ],
 )
 def test_bad_arguments_are_one_sentence(audiodiff, arguments, words):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from audiodiff.evaluation.ear import EAR, ear_measures
-from audiodiff.evaluation.ear.alignment import moved_onto
 from audiodiff.evaluation.ear.frames import Voiced, band_pass, envelope
 from audiodiff.evaluation.ear.group_delay import group_delays
 from audiodiff.evaluation.ear.onsets import pre_echo
 from audiodiff.evaluation.ear.periodicity import periodicity
+from audiodiff.evaluation.ear.pulse_alignment import moved_onto
 from audiodiff.evaluation.ear.pulses import modulation
 from audiodiff.evaluation.ear.residual import crest, prediction, residual
 from audiodiff.evaluation.ear.voicing import voicing_measures

@@ -87,7 +87,7 @@ def test_every_picture_is_visible(page):
     pictures = page.run(
         """[...document.images].map(i => [i.complete, i.naturalWidth, i.getBoundingClientRect().height, i.alt])"""
     )
-    assert len(pictures) == 2 + 3 * 3
+    assert len(pictures) == 2 + 3 * 4
     for complete, width, height, alt in pictures:
         assert complete, alt
         assert width > 300

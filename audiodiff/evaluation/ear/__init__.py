@@ -1,4 +1,4 @@
-"""What an ear attends to and PESQ does not: the phase of the voice's pulses, onsets, hoarseness."""
+"""Measures of what PESQ does not hear: pulses and their phase, onsets, hoarseness, voicing, opinion."""
 
 from audiodiff.evaluation.ear.distillmos import Judge, load_distillmos
 from audiodiff.evaluation.ear.measures import EAR, ear_measures

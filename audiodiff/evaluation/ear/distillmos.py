@@ -1,4 +1,4 @@
-"""DistillMOS: how listeners would rate a recording by itself, according to a network that larger ones taught."""
+"""DistillMOS: a mean opinion score of a recording by itself, from a network that larger ones taught."""
 
 from collections.abc import Callable
 from contextlib import redirect_stdout

@@ -1,4 +1,4 @@
-"""The stretches of a recording that the measures of the ear look at, and the bands that they listen to."""
+"""Voiced frames, windows, bands and envelopes: the parts of a recording that are compared."""
 
 from dataclasses import dataclass
 
@@ -50,12 +50,12 @@ def local_rms(signal: Signal, centers: Int64[np.ndarray, " frames"], reach: Samp
 
 
 def windows(signal: Signal, centers: Int64[np.ndarray, " frames"], size: Samples) -> Frames:
-    """`size` samples around every center, which all have to lie within the signal."""
+    """Cut `size` samples around every center; all windows have to lie within the signal."""
     return np.lib.stride_tricks.sliding_window_view(signal, size)[centers - size // 2]
 
 
 def band_pass(signal: Signal, band: tuple[float, float], sample_rate: Hertz, order: int = 4) -> Signal:
-    """A band in hertz by a Butterworth filter run forwards and backwards, which delays nothing."""
+    """Filter to a band in hertz, by a Butterworth filter run forwards and backwards, which delays nothing."""
     from scipy.signal import butter, sosfiltfilt
 
     low, high = band
@@ -64,7 +64,7 @@ def band_pass(signal: Signal, band: tuple[float, float], sample_rate: Hertz, ord
 
 
 def low_pass(signal: Signal, cutoff: float, sample_rate: Hertz, order: int = 3) -> Signal:
-    """What lies below `cutoff` hertz, without delay."""
+    """Filter to the frequencies below `cutoff` hertz, without delay."""
     from scipy.signal import butter, sosfiltfilt
 
     return sosfiltfilt(butter(order, cutoff, fs=sample_rate, output="sos"), signal)

@@ -1,4 +1,4 @@
-"""Is the phase that of the recording? How far the group delays of single bins are off."""
+"""Group delay of single bins: where in time the phase puts their energy."""
 
 import numpy as np
 from jaxtyping import Float64
@@ -26,7 +26,10 @@ def group_delay_deviation(reference: Signal, generated: Signal, sample_rate: Her
 
 
 def group_delays(signal: Signal, sample_rate: Hertz, voiced: Voiced) -> tuple[Bins, Bins]:
-    """Group delay in ms after the frame's middle, by the transform of the frame times time, and the magnitudes."""
+    """Group delay in ms after the frame's middle, and magnitude, of every bin of the band.
+
+    The delay is Re(X_t X*) / |X|^2 with X_t the transform of the frame times time (Auger and Flandrin 1995).
+    """
     size = int(WINDOW * sample_rate)
     milliseconds = 1000 * (np.arange(size) - (size - 1) / 2) / sample_rate
     frames = windows(signal, voiced.centers, size) * np.hanning(size)

@@ -1,13 +1,13 @@
-"""All measures of the ear of one pair of waveforms."""
+"""All measures of this package, of one pair of waveforms."""
 
 from functools import partial
 
 from audiodiff.evaluation.ear import distillmos
-from audiodiff.evaluation.ear.alignment import moved_onto
 from audiodiff.evaluation.ear.frames import F0_RANGE, FRAME_PERIOD, Voiced, voiced_frames
 from audiodiff.evaluation.ear.group_delay import group_delay_deviation
 from audiodiff.evaluation.ear.onsets import pre_echo
 from audiodiff.evaluation.ear.periodicity import periodicity_change
+from audiodiff.evaluation.ear.pulse_alignment import moved_onto
 from audiodiff.evaluation.ear.pulses import BANDS, pulse_measures
 from audiodiff.evaluation.ear.residual import SAMPLE_RATE, crest_change
 from audiodiff.evaluation.ear.voicing import voicing_measures
@@ -44,7 +44,7 @@ def ear_measures(
 
 
 def voice_measures(reference: Signal, generated: Signal, sample_rate: Hertz, voiced: Voiced) -> Measured:
-    """What is measured on the voiced frames of the recording."""
+    """Measures on the voiced frames of the recording."""
     if len(voiced) < FEWEST_FRAMES:
         return dict.fromkeys(VOICED, f"only {len(voiced)} frames of the recording are voiced")
     return {

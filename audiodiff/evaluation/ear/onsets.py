@@ -1,4 +1,4 @@
-"""Do bursts begin at once? The energy that a vocoder smears into the milliseconds before them."""
+"""Pre-echo: the energy that a vocoder smears into the milliseconds before a burst."""
 
 import numpy as np
 from jaxtyping import Float64

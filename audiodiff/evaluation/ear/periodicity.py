@@ -1,4 +1,4 @@
-"""Is the voice hoarse? How periodic the band from 2 to 5 kHz is where the recording is voiced."""
+"""Hoarseness: the periodicity of the band from 2 to 5 kHz where the recording is periodic."""
 
 import numpy as np
 from jaxtyping import Float64

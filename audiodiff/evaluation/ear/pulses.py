@@ -1,4 +1,4 @@
-"""Do the pulses of the voice stand out above 1 kHz? The envelopes of bands at F0, as an ear's channels follow them."""
+"""Pulses of the voice above 1 kHz: the modulation of band envelopes at F0, which sounds clear, or phasey."""
 
 from collections.abc import Mapping
 
@@ -38,7 +38,7 @@ def pulse_measures(reference: Signal, generated: Signal, sample_rate: Hertz, voi
 
 
 def depth_change(reference: Signal, generated: Signal, sample_rate: Hertz, voiced: Voiced) -> float:
-    """How much deeper the generated band's envelope is modulated at the recording's F0, in dB, in louder frames."""
+    """Modulation of the generated band's envelope at F0 over that of the recording's, in dB, in louder frames."""
     theirs, level = modulation(reference, sample_rate, voiced)
     ours, _ = modulation(generated, sample_rate, voiced)
     loud = level > np.percentile(level, SOFT_SHARE)

@@ -1,4 +1,4 @@
-"""The residual of linear prediction: what the glottis does, without the vocal tract; how sharp its pulses are."""
+"""The residual of linear prediction, which is near to the pulses of the glottis, and their sharpness."""
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -17,16 +17,16 @@ Decibels = Float64[np.ndarray, " frames"]
 
 
 def crest_change(reference: Signal, generated: Signal, sample_rate: Hertz, voiced: Voiced) -> float:
-    """How much sharper the pulses of the generated voice are, in dB: its mean crest minus the recording's."""
+    """Mean crest of the generated residual minus the recording's, in dB: below 0, its pulses are less sharp."""
     ours, theirs = (crest(residual(signal, sample_rate, voiced.centers)) for signal in (generated, reference))
     return float((ours - theirs).mean())
 
 
 def residual(signal: Signal, sample_rate: Hertz, centers: Int64[np.ndarray, " frames"]) -> Frames:
-    """30 ms of the residual at 16 kHz around every center, which counts samples of `sample_rate`, without their mean.
+    """Thirty milliseconds of the residual at 16 kHz around every center, without their mean.
 
-    The prediction, of order 18 by the autocorrelation method (Makhoul 1975), is of the pre-emphasized frame under
-    a Hann window; the frame itself is then filtered, without the window.
+    Centers count samples of `sample_rate`. The prediction, of order 18 by the autocorrelation method (Makhoul
+    1975), is of the pre-emphasized frame under a Hann window; the frame itself is then filtered, without the window.
     """
     slow = resample(signal, sample_rate, SAMPLE_RATE)
     emphasized = np.concatenate([[0.0], slow[1:] - PRE_EMPHASIS * slow[:-1]])

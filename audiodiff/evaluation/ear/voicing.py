@@ -1,4 +1,4 @@
-"""Does the voice keep its voicing and its pitch? By WORLD's pitch tracker, every 10 ms."""
+"""Voicing and F0 against the recording's, by WORLD's pitch tracker, every 10 ms."""
 
 import numpy as np
 

@@ -86,6 +86,7 @@ function showExamples() {
       element("audio", { controls: "", preload: "metadata", src: media.audio }),
       picture(media.spectrogram, `spectrogram of ${caption}`, id),
       picture(media.waveform, `waveform of ${caption}`, id),
+      media.zoom && picture(media.zoom, `30 ms of ${caption} and the reference, with their residuals,`, id),
       media.difference && picture(media.difference, `difference of ${caption} from the reference`, id),
     );
   byId("example-list").replaceChildren(

@@ -18,6 +18,7 @@ from audiodiff.evaluation.report.pictures import (
     spectrogram_picture,
     waveform_picture,
 )
+from audiodiff.evaluation.report.zoom import zoom_picture
 from audiodiff.evaluation.systems import Rules, System
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.types import Hertz
@@ -72,7 +73,10 @@ def example(id: str, systems: Sequence[System], rules: Rules) -> Record:
         "systems": [
             {"name": name}
             | media(pair.generated, pair.sample_rate, peak)
-            | {"difference": difference_picture(pair.reference, pair.generated, pair.sample_rate)}
+            | {
+                "zoom": zoom_picture(pair.reference, pair.generated, pair.sample_rate),
+                "difference": difference_picture(pair.reference, pair.generated, pair.sample_rate),
+            }
             for name, pair in pairs.items()
         ],
     }

@@ -1,0 +1,56 @@
+"""Thirty milliseconds of a voice: waveform and LP residual, the recording above what was generated."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from audiodiff.evaluation.ear.frames import F0_RANGE, FRAME_PERIOD, local_rms, voiced_frames, windows
+from audiodiff.evaluation.ear.pulse_alignment import moved_onto
+from audiodiff.evaluation.ear.residual import WINDOW, residual
+from audiodiff.evaluation.pitch import f0_track
+from audiodiff.evaluation.report.pictures import DPI, SIZE_INCHES, png
+from audiodiff.evaluation.waveform import Signal
+from audiodiff.types import Hertz, Samples
+
+COLORS = ("#444444", "#31688e")
+"""Of the recording and of what was generated."""
+
+Excerpt = Float64[np.ndarray, " samples"]
+
+
+def zoom_picture(reference: Signal, generated: Signal, sample_rate: Hertz) -> str | None:
+    """A data URI of the loudest voiced frame's picture; None where nothing is voiced."""
+    from matplotlib.figure import Figure
+
+    center = loudest_voiced(reference, sample_rate)
+    if center is None:
+        return None
+    generated = moved_onto(reference, generated, sample_rate)
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey="col")
+    for row, (name, signal) in enumerate((("recording", reference), ("generated", generated))):
+        for column, (kind, excerpt) in enumerate(excerpts(signal, sample_rate, center).items()):
+            panel = axes[row, column]
+            panel.plot(np.linspace(0, 1000 * WINDOW, len(excerpt)), excerpt, linewidth=0.8, color=COLORS[row])
+            panel.set_title(f"{kind}, {name}", fontsize=7, pad=2)
+            panel.tick_params(labelsize=6)
+    for panel in axes[1]:
+        panel.set_xlabel("ms", fontsize=7)
+    return png(figure)
+
+
+def excerpts(signal: Signal, sample_rate: Hertz, center: Samples) -> dict[str, Excerpt]:
+    """The waveform and its residual (at 16 kHz) around a sample."""
+    centers = np.array([center])
+    return {
+        "waveform": windows(signal, centers, round(WINDOW * sample_rate))[0],
+        "LP residual": residual(signal, sample_rate, centers)[0],
+    }
+
+
+def loudest_voiced(reference: Signal, sample_rate: Hertz) -> Samples | None:
+    """The middle of the loudest voiced frame."""
+    f0 = f0_track(reference, sample_rate, F0_RANGE, FRAME_PERIOD)
+    centers = voiced_frames(reference, f0, sample_rate).centers
+    if not len(centers):
+        return None
+    return int(centers[np.argmax(local_rms(reference, centers, round(WINDOW * sample_rate / 2)))])
