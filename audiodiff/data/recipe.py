@@ -1,15 +1,17 @@
 """The shared part of the recipes: recordings that a corpus lists become manifests of its splits."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from audiodiff.data.manifest import Utterance, write_manifest
-from audiodiff.data.splits import SPLITS, Split
+from audiodiff.data.splits import SPLITS, Split, place_of
 from audiodiff.errors import AudioError, InputError
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+DEVELOPMENT = 32
+"""Utterances of the development list, unless a recipe names them or `--dev` says how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +27,20 @@ class CorpusRecording:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Number of utterances of each split, and the files that could not be read, with the reason."""
+    """Number of utterances in each split and in the development list, and the unreadable files with the reason."""
 
     counts: dict[Split, int]
+    development: int
     unreadable: list[str] = field(default_factory=list)
 
 
-def prepare(recordings: Iterable[CorpusRecording], out: Path) -> Prepared:
-    """Write `train.jsonl`, `valid.jsonl` and `test.jsonl` into `out`, the same bytes for the same corpus.
+def prepare(
+    recordings: Iterable[CorpusRecording], out: Path, *, named: Collection[str] = (), most: int = DEVELOPMENT
+) -> Prepared:
+    """Write `train.jsonl`, `valid.jsonl`, `dev.jsonl` and `test.jsonl` into `out`, the same bytes for the same corpus.
 
-    Raises `InputError` if a split stays empty; nothing is written then.
+    The development list is a part of the validation split (`development`). Raises `InputError` if a split stays
+    empty; nothing is written then.
     """
     members: dict[Split, list[Utterance]] = {split: [] for split in SPLITS}
     unreadable = []
@@ -52,7 +58,20 @@ def prepare(recordings: Iterable[CorpusRecording], out: Path) -> Prepared:
             )
     for split, utterances in members.items():
         write_manifest(out / f"{split}.jsonl", utterances)
-    return Prepared({split: len(members[split]) for split in SPLITS}, unreadable)
+    chosen = development(members["valid"], named, most)
+    write_manifest(out / "dev.jsonl", chosen)
+    return Prepared({split: len(members[split]) for split in SPLITS}, len(chosen), unreadable)
+
+
+def development(valid: Sequence[Utterance], named: Collection[str], most: int) -> list[Utterance]:
+    """Select the utterances on which choices are made: those `named`, or the `most` that come first by a hash.
+
+    Checkpoints, samplers, iterations and thresholds are chosen on them, and the test split is scored once.
+    """
+    if named:
+        return [utterance for utterance in valid if utterance.id in named]
+    first = {utterance.id for utterance in sorted(valid, key=lambda utterance: place_of(utterance.id))[:most]}
+    return [utterance for utterance in valid if utterance.id in first]
 
 
 def describe(recording: CorpusRecording) -> Utterance:
@@ -98,23 +117,28 @@ def run(
     doc: str | None,
     parts: Sequence[str] = (),
     usual: Sequence[str] = (),
+    development: Collection[str] = (),
 ) -> None:
     """The command line of a recipe: download the corpus unless `--corpus` names its folder, then prepare it.
 
-    Of a corpus in `parts`, the `usual` ones are downloaded unless `--parts` names others.
+    Of a corpus in `parts`, the `usual` ones are downloaded unless `--parts` names others. `development` names the
+    utterances on which choices are made, unless `--dev` asks for a number of them.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, help="the corpus's folder; without it the corpus is downloaded")
     parser.add_argument("--out", type=Path, default=Path("data") / name, help="where the manifests go")
+    parser.add_argument("--dev", type=int, metavar="N", help=f"size of the development list, else {DEVELOPMENT}")
     if parts:
         parser.add_argument("--parts", nargs="+", choices=parts, default=list(usual), help="what to download")
     arguments = parser.parse_args()
     corpus = arguments.corpus or download(Path("data"), getattr(arguments, "parts", []))
-    report(prepare(recordings(corpus), arguments.out), arguments.out)
+    named, most = (development, DEVELOPMENT) if arguments.dev is None else ((), arguments.dev)
+    report(prepare(recordings(corpus), arguments.out, named=named, most=most), arguments.out)
 
 
 def report(prepared: Prepared, out: Path) -> None:
     """Say what was written, and name what could not be read."""
-    print(f"{out}: " + ", ".join(f"{n} {split}" for split, n in prepared.counts.items()))
+    counts = ", ".join(f"{n} {split}" for split, n in prepared.counts.items())
+    print(f"{out}: {counts}; {prepared.development} of valid are the development list")
     if prepared.unreadable:
         print(f"{len(prepared.unreadable)} left out:", *prepared.unreadable, sep="\n  ")

@@ -4,7 +4,8 @@
     python recipes/ljspeech/prepare.py --corpus FOLDER      # a folder with wavs/ (wav or flac) and metadata.csv
 
 The split never moves: the utterances listed in `test.txt` beside this file are test data, every other one is
-assigned to training or validation by a hash of its name.
+assigned to training or validation by a hash of its name. The utterances listed in `dev.txt`, all of them validation
+data, are those that choices are made on: iterations, steps, checkpoints. The test utterances are scored once.
 """
 
 import csv
@@ -17,6 +18,8 @@ from audiodiff.data.splits import Split, split_of
 
 TEST_IDS = frozenset((Path(__file__).parent / "test.txt").read_text().split())
 """The 16 utterances that all scores are measured on; no model of ours has heard them."""
+DEVELOPMENT_IDS = frozenset((Path(__file__).parent / "dev.txt").read_text().split())
+"""32 utterances of the validation split: the 11 of the first two chapters, and 21 more by the hash of their names."""
 ARCHIVE = Archive(
     "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
     sha256="be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
@@ -43,4 +46,4 @@ def recordings(corpus: Path) -> Iterator[CorpusRecording]:
 
 
 if __name__ == "__main__":
-    run("ljspeech", download, recordings, __doc__)
+    run("ljspeech", download, recordings, __doc__, development=DEVELOPMENT_IDS)

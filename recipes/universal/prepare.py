@@ -8,6 +8,9 @@ tract (played faster or slower), another equalization and another loudness, some
 them. Copies are 24-bit FLAC files below `--out`; what varies is drawn from the recording's name, so that the
 same corpora give the same copies. A speaker who is heard for ten minutes needs no copies.
 
+The recordings of manifests called `dev.jsonl` become validation data, and the first of those by a hash of their names
+the development list, on which choices are made.
+
 The recordings listed in `test.txt` beside this file and in LJSpeech's are never taken, nor is anything else that
 their speakers say, nor recordings of VCTK and LibriTTS that do not say whose they are: they may be a test speaker's.
 """
@@ -27,6 +30,7 @@ from rich.progress import track
 from scipy.signal import butter, sosfilt
 
 from audiodiff.data import Utterance, read_manifest, write_manifest
+from audiodiff.data.recipe import DEVELOPMENT, development
 
 RECIPES = Path(__file__).parent.parent
 TEST_IDS = frozenset(
@@ -132,9 +136,19 @@ def may_train(row: Utterance) -> bool:
 
 
 def merged(manifests: Iterable[Path]) -> list[Utterance]:
-    """All recordings of the manifests that may be trained on, each with its speaker if that is known."""
-    rows = [row for manifest in manifests for row in read_manifest(manifest)]
-    return [replace(row, speaker=reader(row)) for row in rows if may_train(row)]
+    """All recordings of the manifests that are no test data, each once, with its speaker if that is known."""
+    rows = {row.id: row for manifest in manifests for row in read_manifest(manifest)}
+    return [replace(row, speaker=reader(row)) for row in rows.values() if may_train(row)]
+
+
+def held_out(rows: Iterable[Utterance], manifests: Iterable[Path]) -> list[Utterance]:
+    """The validation data: a share of the rows by a hash, and all that a corpus's own development list names."""
+    lists = [manifest for manifest in manifests if manifest.name == "dev.jsonl"]
+    named = {row.id for manifest in lists for row in read_manifest(manifest)}
+    # Music and languages name no speaker; of them there is too little to hold any out.
+    return [
+        row for row in rows if row.id in named or (row.speaker is not None and seed_of(row.id) / 2**64 < VALID_SHARE)
+    ]
 
 
 def rare(rows: list[Utterance]) -> list[Utterance]:
@@ -164,20 +178,21 @@ def copies(train: list[Utterance], number: int, folder: Path) -> Iterator[Uttera
 
 
 def main() -> None:
-    """Merge, vary, and write train.jsonl and valid.jsonl."""
+    """Merge, vary, and write train.jsonl, valid.jsonl and dev.jsonl."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifests", type=Path, nargs="+", help="manifests that the other recipes wrote")
     parser.add_argument("--out", type=Path, default=Path("data/universal"), help="where manifests and copies go")
     parser.add_argument("--copies", type=int, default=4, help="varied copies of each rare recording")
     parser.add_argument("--longest", type=float, default=float("inf"), help="seconds to take of one speaker")
+    parser.add_argument("--dev", type=int, default=DEVELOPMENT, metavar="N", help="size of the development list")
     arguments = parser.parse_args()
     rows = merged(arguments.manifests)
-    # Music and languages name no speaker; of them there is too little to hold any out.
-    valid = [row for row in rows if row.speaker is not None and seed_of(row.id) / 2**64 < VALID_SHARE]
+    valid = held_out(rows, arguments.manifests)
     train = shortened([row for row in rows if row not in valid], arguments.longest)
     train = train + list(copies(train, arguments.copies, arguments.out / "copies"))
     write_manifest(arguments.out / "train.jsonl", train)
     write_manifest(arguments.out / "valid.jsonl", valid)
+    write_manifest(arguments.out / "dev.jsonl", development(valid, (), arguments.dev))
     minutes = sum(row.duration for row in train) / 60
     print(f"{arguments.out}: {len(train)} train ({minutes:.1f} minutes), {len(valid)} valid")
 

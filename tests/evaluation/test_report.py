@@ -110,8 +110,10 @@ def test_every_recording_plays(page):
 
 
 def test_utterances_sort_by_a_click(page):
-    column = """[...document.querySelectorAll("#utterance-table tbody tr")].map(row => row.cells[1].textContent)"""
-    click = """document.querySelector('#utterance-table [data-column="pesq"]').click()"""
+    button = """document.querySelector('#utterance-table [data-column="pesq"]')"""
+    column = f"""[...document.querySelectorAll("#utterance-table tbody tr")].map(
+        row => row.cells[{button}.closest("th").cellIndex].textContent)"""
+    click = f"{button}.click()"
     page.run(click)
     assert page.run(column) == ["3.000", "4.000"]
     page.run(click)

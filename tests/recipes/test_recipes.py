@@ -173,6 +173,36 @@ def test_broken_files_are_named_and_an_empty_split_is_an_error(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_development_list_is_a_part_of_validation(name, tmp_path):
+    RECIPES[name].make(tmp_path / "corpus")
+    recordings = list(load(name).recordings(tmp_path / "corpus"))
+    ids = []
+    for most in (1, 2, 99):
+        prepared = prepare(recordings, tmp_path / "out", most=most)
+        chosen = [row.id for row in read_manifest(tmp_path / "out" / "dev.jsonl")]
+        assert len(chosen) == prepared.development == min(most, prepared.counts["valid"])
+        assert set(ids) <= set(chosen), "a longer list holds the shorter one"
+        ids = chosen
+    assert ids == [row.id for row in manifests(tmp_path / "out")["valid"]]
+
+
+def test_the_development_list_of_ljspeech_is_named(tmp_path):
+    recipe = load("ljspeech")
+    assert len(recipe.DEVELOPMENT_IDS) == 32
+    assert {recipe.split(name) for name in recipe.DEVELOPMENT_IDS} == {"valid"}
+    ljspeech(tmp_path / "corpus")
+    rows = list(recipe.recordings(tmp_path / "corpus"))
+    assert prepare(rows, tmp_path / "out", named=recipe.DEVELOPMENT_IDS).development == 1
+    assert [row.id for row in read_manifest(tmp_path / "out" / "dev.jsonl")] == ["LJ001-0020"]
+
+
+def test_the_development_list_of_ljspeech_is_at_hand(shared):
+    recipe = load("ljspeech")
+    found = {recording.id for recording in recipe.recordings(shared / "data" / "ljspeech")}
+    assert len(found & recipe.DEVELOPMENT_IDS) == 11
+
+
 def test_the_test_list_of_ljspeech_is_the_developers(shared):
     assert set((shared / "data" / "ljspeech" / "test.txt").read_text().split()) == load("ljspeech").TEST_IDS
 

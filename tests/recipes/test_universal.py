@@ -30,9 +30,19 @@ def manifest(tmp_path):
 
 def test_test_recordings_are_left_out_everywhere(manifest, tmp_path):
     rows = universal.merged([manifest, manifest])
-    assert {row.id for row in rows} == {"a", "b", "c"}
+    assert [row.id for row in rows] == ["a", "b", "c"]
     copies = list(universal.copies(rows, 1, tmp_path / "copies"))
     assert not any(HELD_OUT in copy.id for copy in copies)
+
+
+def test_what_a_corpus_develops_on_is_not_trained_on(manifest, tmp_path):
+    dev = tmp_path / "corpus" / "dev.jsonl"
+    write_manifest(dev, [row for row in read_manifest(manifest) if row.id == "b"])
+    rows = universal.merged([manifest, dev])
+    assert sorted(row.id for row in rows) == ["a", "b", "c"]
+    drawn = {row.id for row in universal.held_out(rows, [manifest])}
+    assert {row.id for row in universal.held_out(rows, [manifest, dev])} == drawn | {"b"}
+    assert "b" not in drawn
 
 
 def row(row_id, speaker=None, duration=1.0):
