@@ -5,7 +5,7 @@ from jaxtyping import Float64
 
 from audiodiff.evaluation.ear.frames import F0_RANGE, FRAME_PERIOD, local_rms, voiced_frames, windows
 from audiodiff.evaluation.ear.pulse_alignment import moved_onto
-from audiodiff.evaluation.ear.residual import WINDOW, residual
+from audiodiff.evaluation.ear.residual import WINDOW, crest, residual
 from audiodiff.evaluation.pitch import f0_track
 from audiodiff.evaluation.report.pictures import DPI, SIZE_INCHES, png
 from audiodiff.evaluation.waveform import Signal
@@ -18,10 +18,10 @@ Excerpt = Float64[np.ndarray, " samples"]
 
 
 def zoom_picture(reference: Signal, generated: Signal, sample_rate: Hertz) -> str | None:
-    """A data URI of the loudest voiced frame's picture; None where nothing is voiced."""
+    """A data URI of the picture of the recording's clearest frame; None where nothing is voiced."""
     from matplotlib.figure import Figure
 
-    center = loudest_voiced(reference, sample_rate)
+    center = clearest_voiced(reference, sample_rate)
     if center is None:
         return None
     generated = moved_onto(reference, generated, sample_rate)
@@ -47,10 +47,12 @@ def excerpts(signal: Signal, sample_rate: Hertz, center: Samples) -> dict[str, E
     }
 
 
-def loudest_voiced(reference: Signal, sample_rate: Hertz) -> Samples | None:
-    """The middle of the loudest voiced frame."""
+def clearest_voiced(reference: Signal, sample_rate: Hertz) -> Samples | None:
+    """The middle of the frame with the sharpest pulses, among the louder half of the voiced ones."""
     f0 = f0_track(reference, sample_rate, F0_RANGE, FRAME_PERIOD)
     centers = voiced_frames(reference, f0, sample_rate).centers
     if not len(centers):
         return None
-    return int(centers[np.argmax(local_rms(reference, centers, round(WINDOW * sample_rate / 2)))])
+    level = local_rms(reference, centers, round(WINDOW * sample_rate / 2))
+    loud = centers[level >= np.median(level)]
+    return int(loud[np.argmax(crest(residual(reference, sample_rate, loud)))])
