@@ -88,10 +88,10 @@ def evaluate_models(choice: EvaluationPlan, rules: Rules, output: Output) -> Non
         folder = Path(scratch) if output.folder is None else output.folder / "audio"
         with progress_bar(2 * len(runs) * len(references)) as advance:
             systems = [vocoded(run, references, folder / run.name, rules, choice.seed, advance) for run in runs]
-        present(systems, rules, output, make_settings(choice.device, settings), robustness(systems, choice))
+        present(systems, rules, output, make_settings(choice.device, settings), all_slopes(systems, choice))
 
 
-def robustness(systems: Sequence[System], choice: EvaluationPlan) -> list[Slopes]:
+def all_slopes(systems: Sequence[System], choice: EvaluationPlan) -> list[Slopes]:
     """The slopes of every clean system, which the perturbed ones follow."""
     if not choice.perturbations:
         return []

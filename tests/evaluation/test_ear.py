@@ -121,11 +121,11 @@ def test_what_cannot_be_measured_has_a_reason(speech):
     measured = ear_measures(hiss, hiss, RATE)
     assert measured.keys() == set(EAR)
     assert {"residual_crest", "pulse_depth_2k", "group_delay", "f0_deviation"} <= without_number(measured)
-    slow = np.ascontiguousarray(speech["LJ001-0002"][::3])
-    measured = ear_measures(slow, slow, SAMPLE_RATE // 3)
+    slow = np.ascontiguousarray(speech["LJ001-0002"][::4])
+    measured = ear_measures(slow, 0.5 * slow + 0.1 * noise(n_samples=len(slow)), SAMPLE_RATE // 4)
+    assert measured.keys() == set(EAR)
     assert {"residual_crest", "pulse_depth_2k", "pulse_depth_4k", "pre_echo"} <= without_number(measured)
-    assert measured["pulse_depth_1k"] == 0
-    assert measured["voicing_f1"] == 1
+    assert np.isfinite([measured["pulse_depth_1k"], measured["voicing_f1"]]).all()
 
 
 def without_number(measured):

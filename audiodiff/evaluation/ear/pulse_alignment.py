@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from audiodiff.evaluation.ear.frames import band_pass, envelope
+from audiodiff.evaluation.ear.frames import HIGHEST_SHARE, band_pass, envelope
 from audiodiff.evaluation.waveform import Signal, rms
 from audiodiff.types import Hertz, Samples, Seconds
 
@@ -35,7 +35,7 @@ def moved_onto(reference: Signal, generated: Signal, sample_rate: Hertz) -> Sign
 def pulse_fit(reference: Signal, generated: Signal, sample_rate: Hertz, reach: Samples) -> Float64[np.ndarray, " lags"]:
     """The correlation of band envelopes at every lag, summed over the bands."""
     fit = np.zeros(2 * reach + 1)
-    for band in BANDS:
+    for band in (band for band in BANDS if band[0] < HIGHEST_SHARE * sample_rate):
         theirs, ours = (
             band_pass(np.sqrt(envelope(signal, band, sample_rate, order=2)), MODULATION, sample_rate, order=2)
             for signal in (reference, generated)

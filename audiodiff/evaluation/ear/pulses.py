@@ -28,7 +28,8 @@ def pulse_measures(reference: Signal, generated: Signal, sample_rate: Hertz, voi
     measured: Measured = {}
     for name, band in BANDS.items():
         if sample_rate < 2 * band[1]:
-            measured[name] = f"needs audio of at least {2 * band[1]:g} Hz, this has {sample_rate} Hz"
+            reason = f"needs audio of at least {2 * band[1]:g} Hz, this has {sample_rate} Hz"
+            measured |= dict.fromkeys([name, *(["pulse_envelope"] if name == CORRELATED else [])], reason)
             continue
         theirs, ours = (envelope(signal, band, sample_rate) for signal in (reference, generated))
         measured[name] = depth_change(theirs, ours, sample_rate, voiced)
