@@ -15,7 +15,7 @@ from audiodiff.diffusion import explicit
 from audiodiff.errors import ConfigError
 from audiodiff.evaluation.comparison import Output, check_ready, progress_bar
 from audiodiff.evaluation.copy_synthesis import read_mels
-from audiodiff.evaluation.ear.distillmos import NAMES as OPINIONS
+from audiodiff.evaluation.ear.distillmos import OPINIONS
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.pairs import recordings_in
 from audiodiff.evaluation.scoring import score

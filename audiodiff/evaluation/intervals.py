@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float64
 
 RESAMPLES = 4000
-TAILS = (0.025, 0.975)
-FEWEST = 4
+_TAILS = (0.025, 0.975)
+_FEWEST = 4
 """With fewer values most resamples repeat one of them, and nothing is known of the distribution's shape."""
 
 Values = Float64[np.ndarray, " items"]
@@ -23,7 +23,7 @@ def mean_interval(values: Values, seed: int = 0) -> tuple[float, float] | None:
     mean, error = float(values.mean()), float(standard_errors(values))
     if error == 0:
         return mean, mean
-    low, high = student_tails(len(values)) if len(values) < FEWEST else studentized_tails(values, seed)
+    low, high = student_tails(len(values)) if len(values) < _FEWEST else studentized_tails(values, seed)
     return mean - high * error, mean - low * error
 
 
@@ -36,7 +36,7 @@ def studentized_tails(values: Values, seed: int) -> tuple[float, float]:
     resamples = values[draws]
     errors = standard_errors(resamples)
     errors = np.maximum(errors, errors[errors > 1e-9 * standard_errors(values)].min())
-    low, high = np.quantile((resamples.mean(axis=1) - values.mean()) / errors, TAILS)
+    low, high = np.quantile((resamples.mean(axis=1) - values.mean()) / errors, _TAILS)
     return float(low), float(high)
 
 
@@ -44,7 +44,7 @@ def student_tails(count: int) -> tuple[float, float]:
     """The quantiles of Student's t."""
     from scipy.stats import t
 
-    low, high = t.ppf(TAILS, count - 1)
+    low, high = t.ppf(_TAILS, count - 1)
     return float(low), float(high)
 
 

@@ -13,7 +13,7 @@ from audiodiff.mel import MelSpec
 from audiodiff.mel.compression import MelCompression
 from audiodiff.types import OneMel
 
-SILENCE = -23.0
+_SILENCE_LOG = -23.0
 """Natural logarithm that stands for silence where a convention knows no lowest value."""
 
 
@@ -30,7 +30,7 @@ class Slopes:
 def perturbed(mel: OneMel, spec: MelSpec, perturbation: Perturbation, seed: int) -> OneMel:
     """A stored mel as if its natural logarithms had been perturbed; what the convention cannot store is clipped."""
     compression = MelCompression(spec)
-    log_bands = compression.log_bands(mel[None]).clamp(min=SILENCE)
+    log_bands = compression.log_bands(mel[None]).clamp(min=_SILENCE_LOG)
     return compression.values(perturbation(log_bands, torch.Generator().manual_seed(seed)))[0]
 
 

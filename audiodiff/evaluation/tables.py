@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from audiodiff.data.perturbation import KINDS
+from audiodiff.data.perturbation import PERTURBATION_UNITS
 from audiodiff.evaluation.metrics import BRIEF, FACTS, METRICS, Metric
 from audiodiff.evaluation.record import Record
 
@@ -88,7 +88,7 @@ def comparison_table(comparison: Record, headline: list[str]) -> Table:
 
 def slope_table(slopes: list[Record], headline: list[str]) -> Table:
     """One row per metric, one column per kind of perturbation of one system: slopes with their intervals."""
-    kinds = [f"{item['kind']}, per {KINDS[item['kind']]}" for item in slopes]
+    kinds = [f"{item['kind']}, per {PERTURBATION_UNITS[item['kind']]}" for item in slopes]
     table = table_of(f"Slopes of {slopes[0]['system']} over perturbed mels", ["", *kinds])
     table.add_row("measured at", *(", ".join(f"{amount:g}" for amount in item["amounts"]) for item in slopes))
     for name in headline:

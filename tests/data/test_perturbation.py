@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.data.perturbation import (
-    KINDS,
+    PERTURBATION_UNITS,
     Perturbation,
     add_noise,
     blur_bands,
@@ -55,7 +55,7 @@ def test_a_blur_leaves_a_constant_and_the_shape_alone(text, log_mel):
     assert blur(log_mel[0, :, :1]).shape == (80, 1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PERTURBATION_UNITS)
 def test_a_perturbation_does_what_it_is_called(kind, log_mel):
     functions = {"noise": lambda mel: add_noise(mel, 2, seeded()), "blur-frames": lambda mel: blur_frames(mel, 2)}
     functions["blur-bands"] = lambda mel: blur_bands(mel, 2)

@@ -10,9 +10,9 @@ from audiodiff.evaluation.spectral import Measured
 from audiodiff.evaluation.waveform import Signal, resample
 from audiodiff.types import Hertz
 
-SAMPLE_RATE: Hertz = 16000
-NAMES = ("distillmos", "distillmos_change")
-ABSENT = "DistillMOS was not asked for, or its package `distillmos` cannot be imported"
+_SAMPLE_RATE: Hertz = 16000
+OPINIONS = ("distillmos", "distillmos_change")
+_ABSENT = "DistillMOS was not asked for, or its package `distillmos` cannot be imported"
 
 Judge = Callable[[Signal, Hertz], float]
 """(waveform, sample rate) -> mean opinion score, 1 to 5."""
@@ -21,9 +21,9 @@ Judge = Callable[[Signal, Hertz], float]
 def opinions(reference: Signal, generated: Signal, sample_rate: Hertz, judge: Judge | None) -> Measured:
     """The score of the generated recording, and how far it lies above that of the reference."""
     if judge is None:
-        return dict.fromkeys(NAMES, ABSENT)
+        return dict.fromkeys(OPINIONS, _ABSENT)
     score = judge(generated, sample_rate)
-    return dict(zip(NAMES, (score, score - judge(reference, sample_rate)), strict=True))
+    return dict(zip(OPINIONS, (score, score - judge(reference, sample_rate)), strict=True))
 
 
 def load_distillmos() -> Judge | None:
@@ -37,7 +37,7 @@ def load_distillmos() -> Judge | None:
 
     @torch.inference_mode()
     def judge(signal: Signal, sample_rate: Hertz) -> float:
-        slow = resample(signal, sample_rate, SAMPLE_RATE)
+        slow = resample(signal, sample_rate, _SAMPLE_RATE)
         return model(torch.from_numpy(slow).float()[None]).item()
 
     return judge

@@ -9,17 +9,17 @@ from audiodiff.evaluation.pitch import Track
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.types import Hertz, Samples, Seconds
 
-FRAME_PERIOD: Seconds = 0.01
-F0_RANGE = (60.0, 500.0)
-EDGE: Seconds = 0.05
-"""Frames nearer to either end than this are left out, so that every window lies within the recording."""
-LEVEL_REACH: Seconds = 0.00907
-SOFTEST = 0.1
+VOICED_PERIOD: Seconds = 0.01
+VOICED_RANGE = (60.0, 500.0)
+_EDGE: Seconds = 0.05
+"""SignalFrames nearer to either end than this are left out, so that every window lies within the recording."""
+_LEVEL_REACH: Seconds = 0.00907
+_SOFTEST = 0.1
 """Voiced frames below this share of the loud ones' RMS are left out: there, the noise of the room is compared."""
 HIGHEST_SHARE = 0.48
 """Of the sample rate: where a band ends at the latest."""
 
-Frames = Float64[np.ndarray, "frames size"]
+SignalFrames = Float64[np.ndarray, "frames size"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Voiced:
 
 def voiced_frames(reference: Signal, f0: Track, sample_rate: Hertz) -> Voiced:
     """Pick the frames of `f0`, one every 10 ms, that are voiced, away from the ends and not soft."""
-    centers = (np.arange(len(f0)) * FRAME_PERIOD * sample_rate).astype(np.int64)
-    level = local_rms(reference, centers, round(LEVEL_REACH * sample_rate))
-    inside = (centers > EDGE * sample_rate) & (centers < len(reference) - EDGE * sample_rate)
-    chosen = (f0 > 0) & inside & (level > SOFTEST * np.percentile(level, 95))
+    centers = (np.arange(len(f0)) * VOICED_PERIOD * sample_rate).astype(np.int64)
+    level = local_rms(reference, centers, round(_LEVEL_REACH * sample_rate))
+    inside = (centers > _EDGE * sample_rate) & (centers < len(reference) - _EDGE * sample_rate)
+    chosen = (f0 > 0) & inside & (level > _SOFTEST * np.percentile(level, 95))
     return Voiced(centers[chosen], f0[chosen])
 
 
@@ -49,7 +49,7 @@ def local_rms(signal: Signal, centers: Int64[np.ndarray, " frames"], reach: Samp
     return np.sqrt((energy[last] - energy[first]).clip(min=0) / np.maximum(last - first, 1))
 
 
-def windows(signal: Signal, centers: Int64[np.ndarray, " frames"], size: Samples) -> Frames:
+def windows(signal: Signal, centers: Int64[np.ndarray, " frames"], size: Samples) -> SignalFrames:
     """Cut `size` samples around every center; all windows have to lie within the signal."""
     return np.lib.stride_tricks.sliding_window_view(signal, size)[centers - size // 2]
 

@@ -8,33 +8,33 @@ from audiodiff.evaluation.pitch import Track, autocorrelation
 from audiodiff.evaluation.waveform import Signal, resample
 from audiodiff.types import Hertz, Samples
 
-SAMPLE_RATE: Hertz = 16000
-BAND = (2000.0, 5000.0)
-WINDOW: Samples = 1024
-HOP: Samples = 160
-LAGS = slice(32, 267)
+_SAMPLE_RATE: Hertz = 16000
+_BAND = (2000.0, 5000.0)
+_WINDOW: Samples = 1024
+_HOP: Samples = 160
+_LAGS = slice(32, 267)
 """60 to 500 Hz."""
-VOICED = 0.7
-SOFTEST, SOFTEST_BAND = 0.05, 0.1
+_VOICED = 0.7
+_SOFTEST, _SOFTEST_BAND = 0.05, 0.1
 """Shares of the loud frames' RMS, of the whole and of the band, below which a frame is left out."""
 
 
 def periodicity_change(reference: Signal, generated: Signal, sample_rate: Hertz) -> float | str:
     """Mean periodicity of the generated band minus that of the recording's, both between 0 and 1."""
-    theirs, ours = (resample(signal, sample_rate, SAMPLE_RATE) for signal in (reference, generated))
+    theirs, ours = (resample(signal, sample_rate, _SAMPLE_RATE) for signal in (reference, generated))
     whole, level = periodicity(theirs)
-    high, high_level = periodicity(band_pass(theirs, BAND, SAMPLE_RATE))
-    generated_high, _ = periodicity(band_pass(ours, BAND, SAMPLE_RATE))
-    chosen = (whole > VOICED) & audible(level, SOFTEST) & audible(high_level, SOFTEST_BAND)
+    high, high_level = periodicity(band_pass(theirs, _BAND, _SAMPLE_RATE))
+    generated_high, _ = periodicity(band_pass(ours, _BAND, _SAMPLE_RATE))
+    chosen = (whole > _VOICED) & audible(level, _SOFTEST) & audible(high_level, _SOFTEST_BAND)
     return float((generated_high - high)[chosen].mean()) if chosen.any() else "no frame is periodic"
 
 
 def periodicity(signal: Signal) -> tuple[Track, Track]:
     """The highest normalised autocorrelation (Boersma 1993, eq. 9) every 10 ms, and the RMS of the windowed frame."""
-    window = np.hanning(WINDOW)
-    frames = np.lib.stride_tricks.sliding_window_view(signal, WINDOW)[:-1:HOP] * window
+    window = np.hanning(_WINDOW)
+    frames = np.lib.stride_tricks.sliding_window_view(signal, _WINDOW)[:-1:_HOP] * window
     products, own = autocorrelation(frames), autocorrelation(window[None])[0]
-    ratio = products[:, LAGS] / (products[:, :1] + 1e-9) / (own[LAGS] / own[0])
+    ratio = products[:, _LAGS] / (products[:, :1] + 1e-9) / (own[_LAGS] / own[0])
     return ratio.max(axis=1).clip(0, 1), np.sqrt(np.square(frames).mean(axis=1))
 
 

@@ -3,15 +3,15 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from audiodiff.evaluation.ear.frames import Frames, Voiced, hann, windows
+from audiodiff.evaluation.ear.frames import SignalFrames, Voiced, hann, windows
 from audiodiff.evaluation.waveform import Signal, resample
 from audiodiff.types import Hertz, Samples, Seconds
 
-SAMPLE_RATE: Hertz = 16000
-ORDER = 18
-WINDOW: Seconds = 0.03
-PRE_EMPHASIS = 0.97
-N_FFT: Samples = 1024
+RESIDUAL_RATE: Hertz = 16000
+_ORDER = 18
+RESIDUAL_WINDOW: Seconds = 0.03
+_PRE_EMPHASIS = 0.97
+_N_FFT: Samples = 1024
 
 Decibels = Float64[np.ndarray, " frames"]
 
@@ -22,31 +22,31 @@ def crest_change(reference: Signal, generated: Signal, sample_rate: Hertz, voice
     return float((ours - theirs).mean())
 
 
-def residual(signal: Signal, sample_rate: Hertz, centers: Int64[np.ndarray, " frames"]) -> Frames:
+def residual(signal: Signal, sample_rate: Hertz, centers: Int64[np.ndarray, " frames"]) -> SignalFrames:
     """Thirty milliseconds of the residual at 16 kHz around every center, without their mean.
 
     Centers count samples of `sample_rate`. The prediction, of order 18 by the autocorrelation method (Makhoul
     1975), is of the pre-emphasized frame under a Hann window; the frame itself is then filtered, without the window.
     """
-    slow = resample(signal, sample_rate, SAMPLE_RATE)
-    emphasized = np.concatenate([[0.0], slow[1:] - PRE_EMPHASIS * slow[:-1]])
-    size, centers = round(WINDOW * SAMPLE_RATE), (centers * SAMPLE_RATE / sample_rate).astype(np.int64)
+    slow = resample(signal, sample_rate, RESIDUAL_RATE)
+    emphasized = np.concatenate([[0.0], slow[1:] - _PRE_EMPHASIS * slow[:-1]])
+    size, centers = round(RESIDUAL_WINDOW * RESIDUAL_RATE), (centers * RESIDUAL_RATE / sample_rate).astype(np.int64)
     coefficients = prediction(windows(emphasized, centers, size) * hann(size))
-    predicted = sum(coefficients[:, k : k + 1] * windows(emphasized, centers - 1 - k, size) for k in range(ORDER))
+    predicted = sum(coefficients[:, k : k + 1] * windows(emphasized, centers - 1 - k, size) for k in range(_ORDER))
     errors = windows(emphasized, centers, size) - predicted
     return errors - errors.mean(axis=1, keepdims=True)
 
 
-def prediction(frames: Frames) -> Float64[np.ndarray, "frames order"]:
+def prediction(frames: SignalFrames) -> Float64[np.ndarray, "frames order"]:
     """The coefficients that predict a sample best from the 18 before it, the nearest first."""
-    power = np.square(np.abs(np.fft.rfft(frames, N_FFT, axis=1)))
-    correlation = np.fft.irfft(power, axis=1)[:, : ORDER + 1]
+    power = np.square(np.abs(np.fft.rfft(frames, _N_FFT, axis=1)))
+    correlation = np.fft.irfft(power, axis=1)[:, : _ORDER + 1]
     correlation[:, 0] = correlation[:, 0] * (1 + 1e-5) + 1e-9  # noise far below, so that every frame has a solution
-    lags = np.abs(np.subtract.outer(np.arange(ORDER), np.arange(ORDER)))
+    lags = np.abs(np.subtract.outer(np.arange(_ORDER), np.arange(_ORDER)))
     return np.linalg.solve(correlation[:, lags], correlation[:, 1:, None])[..., 0]
 
 
-def crest(frames: Frames) -> Decibels:
+def crest(frames: SignalFrames) -> Decibels:
     """Peak over RMS of every frame, in dB: 10 for noise, 14.6 on average for the reader of LJSpeech."""
     power = np.square(frames)
     return 10 * np.log10(power.max(axis=1) / (power.mean(axis=1) + 1e-20))

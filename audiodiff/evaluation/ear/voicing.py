@@ -5,7 +5,7 @@ import numpy as np
 from audiodiff.evaluation.pitch import Track, f1
 from audiodiff.evaluation.spectral import Measured
 
-FEWEST_FRAMES = 6
+_FEWEST_FRAMES = 6
 
 
 def voicing_measures(reference: Track, generated: Track) -> Measured:
@@ -16,7 +16,7 @@ def voicing_measures(reference: Track, generated: Track) -> Measured:
     few = f"only {both.sum()} frames are voiced in both"
     return {
         "voicing_f1": f1(reference > 0, generated > 0),
-        "f0_deviation": deviation(reference[both], generated[both]) if both.sum() >= FEWEST_FRAMES else few,
+        "f0_deviation": deviation(reference[both], generated[both]) if both.sum() >= _FEWEST_FRAMES else few,
     }
 
 
