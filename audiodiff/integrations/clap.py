@@ -37,14 +37,21 @@ class ClapEmbedder(nn.Module):
     def text(self, sentences: Sequence[str]) -> Embedding:
         """Embed sentences, [sentences, size] of length one."""
         tokens = self.tokenizer(list(sentences), padding=True, return_tensors="pt")
-        return unit(self.clap.get_text_features(**tokens))
+        return unit(vectors_of(self.clap.get_text_features(**tokens)))
 
     @torch.no_grad()
     def forward(self, waves: Wave, sample_rate: Hertz) -> Embedding:
         """Embed waveforms at `sample_rate`, [batch, size] of length one."""
         rows = [row.numpy() for row in resample(waves, sample_rate, self.sample_rate)]
         seen = self.extractor(rows, sampling_rate=self.sample_rate, return_tensors="pt")
-        return unit(self.clap.get_audio_features(**seen))
+        return unit(vectors_of(self.clap.get_audio_features(**seen)))
+
+
+def vectors_of(found: object) -> Tensor:
+    """The projected vectors; transformers 5 hands them out inside an output object, as its `pooler_output`."""
+    vectors = getattr(found, "pooler_output", found)
+    assert isinstance(vectors, Tensor)
+    return vectors
 
 
 def unit(vectors: Tensor) -> Tensor:
