@@ -10,7 +10,7 @@ from torch import Tensor
 
 from audiodiff.bundle.constructors import Tree
 from audiodiff.bundle.format import save_bundle
-from audiodiff.experiment.checkpoint_state import load_matching
+from audiodiff.experiment.checkpoint_state import load_matching, read_checkpoint
 from audiodiff.experiment.config import build
 
 
@@ -41,13 +41,14 @@ def write_bundle(config: DictConfig, checkpoint: Path) -> Path:
     model = build(config.model)
     load_matching(model, checkpoint)
     tree: Tree = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("model", "sampler", "grid")}
-    return save_bundle(Path(config.paths.run) / "bundle", config.name, tree, model, card=model_card(config))
+    steps = int(read_checkpoint(checkpoint, "make a bundle")["global_step"])
+    return save_bundle(Path(config.paths.run) / "bundle", config.name, tree, model, card=model_card(config, steps))
 
 
-def model_card(config: DictConfig) -> str:
-    """A first README.md for the bundle: what was trained on what, with which settings."""
+def model_card(config: DictConfig, steps: int) -> str:
+    """A first README.md for the bundle: what was trained on what, for how many steps, with which settings."""
     return (
-        f"# {config.name}\n\nTrained by audiodiff for {config.trainer.max_steps} steps with seed {config.seed} "
+        f"# {config.name}\n\nTrained by audiodiff for {steps} steps with seed {config.seed} "
         f"on the manifest folder {Path(config.data.folder).name}. Add the data's licence, the measured scores and the "
         "model's limits before you publish it.\n\n```yaml\n" + OmegaConf.to_yaml(config, resolve=True) + "```\n"
     )

@@ -7,11 +7,13 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
-from audiodiff.types import Samples, Time, Wave
+from audiodiff.phase.mel_constraint import MelConstraint
+from audiodiff.types import Mel, Samples, Time, Wave
 
 _Rows = Float[Tensor, "batch frames bins"]
 _ComplexRows = Complex[Tensor, "batch frames bins"]
@@ -21,6 +23,8 @@ FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
 _GAINS = 3
 """On the noisy residual, on the mean, and on the present phases alone, at the level of the prior's scale."""
+_LEAST_POWER = 1e-12
+"""Under which a magnitude is none, so that none is divided by zero."""
 _OCTAVES = 4
 """Pairs of sinusoids over the frequency axis that tell the convolutions where they are."""
 
@@ -31,7 +35,8 @@ class SpectralGainNetwork(nn.Module):
     They see magnitudes, and complex values only relative to the phase of mean + x_t in their own bin; what they say
     turns with it. So a rotation of all phases rotates the output, and no phase has to be learnt as such. At time t the
     residual of a Gaussian would be c(t)·x_t with c = alpha / (alpha² + sigma²) on the straight path: gains start there.
-    `together` neighbouring bins share a place of the convolutions, which as many channels more make up for.
+    `together` neighbouring bins share a place of the convolutions, which as many channels more make up for. With
+    `constrained` the estimate's magnitudes on the mel's own STFT are scaled at last until their mel is the given one.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class SpectralGainNetwork(nn.Module):
         channels: int = 48,
         layers: int = 5,
         together: int = 2,
+        constrained: bool = False,
         n_steps: int = 1000,
         step_channels: int = 64,
     ) -> None:
@@ -49,6 +55,7 @@ class SpectralGainNetwork(nn.Module):
         self.parts = mel.hop_length // self.stft.hop_length
         self.envelope = FineEnvelope(mel)
         self.together = together
+        self.constraint = KeepToMel(mel) if constrained else None
         self.relative = RelativePlanes(fine_spec(mel))
         self.embedding = StepEmbedding(n_steps=n_steps, channels=step_channels)
         self.input = nn.Conv2d(together * self.relative.planes, channels, 3, padding=1)
@@ -65,7 +72,8 @@ class SpectralGainNetwork(nn.Module):
         The mel is seen further where its frames are much further apart.
         """
         inner = (2 + len(self.layers)) * self.stft.hop_length
-        return inner + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
+        beyond = 0 if self.constraint is None else self.constraint.radius_behind(self.stft)
+        return inner + beyond + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
@@ -76,7 +84,10 @@ class SpectralGainNetwork(nn.Module):
         gains = torch.view_as_complex(self.said(planes, self.embedding(t)).contiguous())
         kept = ((1 - t) / ((1 - t) ** 2 + t**2)).to(scale).view(-1, 1, 1)
         found = (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
-        return self.stft.inverse(found.mT)
+        estimate = self.stft.inverse(found.mT)
+        if self.constraint is None:
+            return estimate
+        return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
 
     def said(
         self, planes: _Planes, step: Float[Tensor, "batch step_channels"]
@@ -90,6 +101,32 @@ class SpectralGainNetwork(nn.Module):
             h += layer(F.relu(h))  # in place: fresh memory costs as much as the sum
         said = self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (self.together, _GAINS, 2)).flatten(2, 3)
         return said[:, :, :bins].float()
+
+
+class KeepToMel(nn.Module):
+    """Waveforms whose magnitudes are scaled until their mel is the given one; phases stay (`MelConstraint`)."""
+
+    def __init__(self, mel: MelSpec) -> None:
+        super().__init__()
+        self.stft = Stft(mel)
+        self.constraint = MelConstraint(mel)
+        self.margin = (mel.n_fft - mel.win_length) // 2
+
+    def radius_behind(self, fine: Stft) -> Samples:
+        """Samples that this adds to the receptive radius of what ends with the inverse of a shorter transform.
+
+        The last sample of a frame lies within the last of the shorter frames that hold it, not always at its beginning.
+        """
+        between = fine.left - self.stft.left + self.margin + self.stft.radius
+        late, early = between % fine.hop_length, (fine.radius - between + self.stft.radius) % fine.hop_length
+        return self.stft.radius - min(late, early)
+
+    def forward(self, wave: Wave, mel: Mel) -> Wave:
+        """Scale [batch, hop_length · frames] samples."""
+        spectrum = self.stft(wave).mT
+        magnitudes = _energy(spectrum).clamp_min(_LEAST_POWER).sqrt()
+        wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
+        return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
 
 
 class RelativePlanes(nn.Module):

@@ -43,7 +43,7 @@ class Unrolled(nn.Module):
         self.prior = source_filter_prior(model).requires_grad_(False)
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
-        self.distance = MultiResolutionStft(n_ffts=(256, 512, 1024, 2048))
+        self.distance = MultiResolutionStft(n_ffts=(128, 256, 512, 1024, 2048))
         self.spectral, self.mel = spectral, mel
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
