@@ -23,7 +23,8 @@ FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
 _GAINS = 3
 """On the noisy residual, on the mean, and on the present phases alone, at the level of the prior's scale."""
-_TINY = 1e-12
+_LEAST_POWER = 1e-12
+"""Under which a magnitude is none, so that none is divided by zero."""
 _OCTAVES = 4
 """Pairs of sinusoids over the frequency axis that tell the convolutions where they are."""
 
@@ -71,8 +72,8 @@ class SpectralGainNetwork(nn.Module):
         The mel is seen further where its frames are much further apart.
         """
         inner = (2 + len(self.layers)) * self.stft.hop_length
-        outer = 0 if self.constraint is None else self.constraint.radius
-        return inner + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius) + outer
+        beyond = 0 if self.constraint is None else self.constraint.radius_behind(self.stft)
+        return inner + beyond + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
@@ -109,12 +110,21 @@ class KeepToMel(nn.Module):
         super().__init__()
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
-        self.radius = self.stft.radius
+        self.margin = (mel.n_fft - mel.win_length) // 2
+
+    def radius_behind(self, fine: Stft) -> Samples:
+        """Samples that this adds to the receptive radius of what ends with the inverse of a shorter transform.
+
+        The last sample of a frame lies within the last of the shorter frames that hold it, not always at its beginning.
+        """
+        between = fine.left - self.stft.left + self.margin + self.stft.radius
+        late, early = between % fine.hop_length, (fine.radius - between + self.stft.radius) % fine.hop_length
+        return self.stft.radius - min(late, early)
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
         spectrum = self.stft(wave).mT
-        magnitudes = _energy(spectrum).clamp_min(_TINY).sqrt()
+        magnitudes = _energy(spectrum).clamp_min(_LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
         return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
 

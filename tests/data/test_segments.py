@@ -259,7 +259,8 @@ def test_mels_can_be_computed_where_the_model_trains(data, tiny_model, change):
         made = modules[1].on_after_batch_transfer(raw, 0)
         assert made.keys() == modules[0].on_after_batch_transfer(batch, 0).keys() == {"wave", "mel"}
         assert_close(made["wave"], batch["wave"], rtol=0, atol=0)
-        assert_close(made["mel"], batch["mel"], rtol=0, atol=1e-4)
+        ours, theirs = made["mel"].exp(), batch["mel"].exp()  # rounding is relative to a frame's loudest band
+        assert ((ours - theirs).abs() <= 1e-5 * theirs.amax(dim=1, keepdim=True)).all()
 
 
 def test_what_is_left_for_the_device_is_not_stored_and_replaces_no_given_mel(data, tiny_model, tmp_path):
