@@ -44,6 +44,7 @@ class Request:
 
     def check(self, vocoder: Vocoder) -> None:
         """Raise `ConfigError` or `InputError` for an f0 that is asked for and cannot be had."""
+        vocoder.sampler(self.sampler)
         if self.f0 is not None or self.transpose:
             source_filter_of(vocoder.model)
         if self.f0 is not None and len(self.jobs) != 1:

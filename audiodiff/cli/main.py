@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Sized
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from audiodiff.cli.threads import set_threads
 from audiodiff.cli.tune import tune
 from audiodiff.errors import AudiodiffError
 from audiodiff.version import __version__
+
+if TYPE_CHECKING:
+    from audiodiff.vocoder import Vocoder
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -96,14 +99,9 @@ def vocode(
     """Turn mel files, or audio files by way of their mel, into waveforms; what is done already is left alone."""
     from audiodiff.bulk import find_jobs, model_mark
     from audiodiff.bulk.vocoding import Request, declared_spec, vocode_all
-    from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
-    from audiodiff.vocoder import Vocoder
 
     set_threads(threads)
-    folder = bundle_folder(model or DEFAULT_VOICE)
-    vocoder = Vocoder.from_pretrained(folder, precision=precision)
-    vocoder = vocoder.compile() if compiled else vocoder
-    vocoder.sampler(sampler)
+    vocoder, folder = _loaded(model, precision, compiled=compiled)
     request = Request(
         jobs=find_jobs(inputs, out),
         model=model_mark(folder),
@@ -122,6 +120,16 @@ def vocode(
     request.check(vocoder)
     console = Console(highlight=False)
     give_up(vocode_all(vocoder, request, console, device=device, devices=devices, num_nodes=num_nodes), request.jobs)
+
+
+def _loaded(model: str | None, precision: Literal["auto", "fp32", "bf16"], *, compiled: bool) -> "tuple[Vocoder, Path]":
+    """The vocoder of that name or folder, and its folder."""
+    from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
+    from audiodiff.vocoder import Vocoder
+
+    folder = bundle_folder(model or DEFAULT_VOICE)
+    vocoder = Vocoder.from_pretrained(folder, precision=precision)
+    return (vocoder.compile() if compiled else vocoder), folder
 
 
 def give_up(failures: list[str], jobs: Sized) -> None:

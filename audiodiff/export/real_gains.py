@@ -8,8 +8,8 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.export.real_local import FrameRows, Parts, power, scaled, shifted, times
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralGainNetwork
-from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, level
-from audiodiff.types import Time, Wave
+from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, LEAST_POWER, KeepToMel, level
+from audiodiff.types import Mel, Time, Wave
 
 
 class RealSpectralGainNetwork(nn.Module):
@@ -20,6 +20,7 @@ class RealSpectralGainNetwork(nn.Module):
         self.network, self.stft = network, ConvolutionStft(network.stft)
         self.envelope, self.embedding = network.envelope, network.embedding
         self.place = network.relative.place
+        self.constraint = None if network.constraint is None else RealKeepToMel(network.constraint)
         self.advance = nn.ParameterList(
             nn.Parameter(part.contiguous(), requires_grad=False)
             for part in (network.relative.advance.real, network.relative.advance.imag)
@@ -27,7 +28,7 @@ class RealSpectralGainNetwork(nn.Module):
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
-        mean, residual = self._rows(cond.need_mean()), self._rows(x_t)
+        mean, residual = rows_of(self.stft, cond.need_mean()), rows_of(self.stft, x_t)
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
         now = mean[0] + residual[0], mean[1] + residual[1]
         phase, planes = self._planes(now, mean, envelope, scale)
@@ -37,8 +38,10 @@ class RealSpectralGainNetwork(nn.Module):
         found = [times((g[..., 0], g[..., 1]), x) for g, x in zip(gains, terms, strict=True)]
         found.append(scaled(residual, kept))
         parts = [torch.stack([x[i] for x in found]).sum(dim=0) for i in range(2)]
-        spectrum = self.stft.folded(torch.cat(parts, dim=2).mT)
-        return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
+        estimate = wave_of(self.stft, (parts[0], parts[1]))
+        if self.constraint is None:
+            return estimate
+        return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
 
     def _planes(
         self, now: Parts, mean: Parts, envelope: FrameRows, scale: FrameRows
@@ -62,6 +65,29 @@ class RealSpectralGainNetwork(nn.Module):
         place = self.place.expand(*envelope.shape[:2], -1, -1)
         return phase, torch.cat([torch.stack([*turned, *levels], dim=-1), place], dim=-1)
 
-    def _rows(self, wave: Wave) -> Parts:
-        real, imaginary = self.stft.usual(self.stft(wave)).mT.chunk(2, dim=2)
-        return real, imaginary
+
+class RealKeepToMel(nn.Module):
+    """A `KeepToMel` on real and imaginary parts."""
+
+    def __init__(self, keep: KeepToMel) -> None:
+        super().__init__()
+        self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
+
+    def forward(self, wave: Wave, mel: Mel) -> Wave:
+        """Scale [batch, hop_length · frames] samples."""
+        spectrum = rows_of(self.stft, wave)
+        magnitudes = power(spectrum).clamp_min(LEAST_POWER).sqrt()
+        wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
+        return wave_of(self.stft, scaled(spectrum, wanted / magnitudes))
+
+
+def rows_of(stft: ConvolutionStft, wave: Wave) -> Parts:
+    """Real and imaginary parts [batch, frames, bins] of a waveform's transform."""
+    real, imaginary = stft.usual(stft(wave)).mT.chunk(2, dim=2)
+    return real, imaginary
+
+
+def wave_of(stft: ConvolutionStft, parts: Parts) -> Wave:
+    """The inverse of `rows_of`."""
+    spectrum = stft.folded(torch.cat(parts, dim=2).mT)
+    return stft.inverse(spectrum, stft.window_sum(torch.ones_like(spectrum[:1, :1])))

@@ -23,7 +23,7 @@ FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
 _GAINS = 3
 """On the noisy residual, on the mean, and on the present phases alone, at the level of the prior's scale."""
-_LEAST_POWER = 1e-12
+LEAST_POWER = 1e-12
 """Under which a magnitude is none, so that none is divided by zero."""
 _OCTAVES = 4
 """Pairs of sinusoids over the frequency axis that tell the convolutions where they are."""
@@ -124,7 +124,7 @@ class KeepToMel(nn.Module):
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
         spectrum = self.stft(wave).mT
-        magnitudes = _energy(spectrum).clamp_min(_LEAST_POWER).sqrt()
+        magnitudes = _energy(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
         return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
 
