@@ -19,8 +19,8 @@ class RealSpectralGainNetwork(nn.Module):
         super().__init__()
         self.network, self.stft = network, ConvolutionStft(network.stft)
         self.envelope, self.embedding = network.envelope, network.embedding
-        self.place = network.relative.place
         self.constraint = None if network.constraint is None else RealKeepToMel(network.constraint)
+        self.place = network.relative.place
         self.advance = nn.ParameterList(
             nn.Parameter(part.contiguous(), requires_grad=False)
             for part in (network.relative.advance.real, network.relative.advance.imag)
@@ -28,7 +28,7 @@ class RealSpectralGainNetwork(nn.Module):
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
-        mean, residual = rows_of(self.stft, cond.need_mean()), rows_of(self.stft, x_t)
+        mean, residual = rows_of(cond.need_mean(), self.stft), rows_of(x_t, self.stft)
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
         now = mean[0] + residual[0], mean[1] + residual[1]
         phase, planes = self._planes(now, mean, envelope, scale)
@@ -38,7 +38,7 @@ class RealSpectralGainNetwork(nn.Module):
         found = [times((g[..., 0], g[..., 1]), x) for g, x in zip(gains, terms, strict=True)]
         found.append(scaled(residual, kept))
         parts = [torch.stack([x[i] for x in found]).sum(dim=0) for i in range(2)]
-        estimate = wave_of(self.stft, (parts[0], parts[1]))
+        estimate = wave_of((parts[0], parts[1]), self.stft)
         if self.constraint is None:
             return estimate
         return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
@@ -75,19 +75,19 @@ class RealKeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        spectrum = rows_of(self.stft, wave)
+        spectrum = rows_of(wave, self.stft)
         magnitudes = power(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
-        return wave_of(self.stft, scaled(spectrum, wanted / magnitudes))
+        return wave_of(scaled(spectrum, wanted / magnitudes), self.stft)
 
 
-def rows_of(stft: ConvolutionStft, wave: Wave) -> Parts:
-    """Real and imaginary parts [batch, frames, bins] of a waveform's transform."""
+def rows_of(wave: Wave, stft: ConvolutionStft) -> Parts:
+    """The spectrum, its parts [batch, frames, bins]."""
     real, imaginary = stft.usual(stft(wave)).mT.chunk(2, dim=2)
     return real, imaginary
 
 
-def wave_of(stft: ConvolutionStft, parts: Parts) -> Wave:
-    """The inverse of `rows_of`."""
-    spectrum = stft.folded(torch.cat(parts, dim=2).mT)
+def wave_of(x: Parts, stft: ConvolutionStft) -> Wave:
+    """The waveform of a spectrum."""
+    spectrum = stft.folded(torch.cat(x, dim=2).mT)
     return stft.inverse(spectrum, stft.window_sum(torch.ones_like(spectrum[:1, :1])))

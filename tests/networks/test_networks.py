@@ -44,6 +44,10 @@ NETWORKS = {
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
     "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
+    "gains_kept": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, constrained=True, step_channels=8),
+    "gains_kept_center": lambda: SpectralGainNetwork(
+        mel=CENTER, channels=8, layers=2, constrained=True, step_channels=8
+    ),
     "gains_center": lambda: SpectralGainNetwork(mel=CENTER, channels=8, layers=2, together=3, step_channels=8),
 }
 
@@ -133,7 +137,9 @@ def test_radius_is_exact(name):
     x_t, cond = batch(1, 40)
     x_t, cond, t = x_t.double().requires_grad_(), cond.to(dtype=torch.float64), torch.tensor([0.5]).double()
     out, distances = network(x_t, t, cond)[0], []
-    for n in (20 * 256 + k for k in (62, 63, 64, 65, 126, 127, 128, 129, 130)):  # among these are the ends of frames
+    for n in (
+        20 * 256 + k for k in (0, 1, 62, 63, 64, 65, 126, 127, 128, 129, 130, 254, 255)
+    ):  # among these are the ends of frames
         (gradient,) = torch.autograd.grad(out[n], x_t, retain_graph=True)
         distances += (gradient[0].nonzero().squeeze(1) - n).tolist()
     plain = isinstance(network, DiffWave) and network.whitening is None
