@@ -18,6 +18,11 @@ SMALL = {
     "prior.magnitudes.layers": 2,
     "prior.magnitudes.dilation_cycle": 2,
     "prior.iterations": 2,
+    **{
+        f"prior.{part}.{size}": n
+        for part in ("source", "filter", "spread")
+        for size, n in (("channels", 8), ("layers", 2))
+    },
     "features.iterations": 2,
     "data.batch_size": 2,
     "data.segment": 16,

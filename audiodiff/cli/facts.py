@@ -12,7 +12,9 @@ from audiodiff.convert import convert
 from audiodiff.mel import CONVENTIONS, MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
+from audiodiff.networks import SourceNetwork
 from audiodiff.noise import SampleNoise
+from audiodiff.priors import SourceFilter
 from audiodiff.streaming import ModelStream
 
 Facts = dict[str, str]
@@ -58,6 +60,7 @@ def facts_of_model(config: Tree, model: AnyModel) -> Facts:
         "mel": mel_contract(model.mel),
         "network": f"{type(denoiser.network).__name__}, {size_of(denoiser.network)}",
         "prior": f"{type(model.prior).__name__}, {size_of(model.prior)}",
+        **({"pitch": pitch(model.prior.source)} if isinstance(model.prior, SourceFilter) else {}),
         "diffusion": f"{type(denoiser.prediction).__name__} on {described(config['model']['denoiser']['schedule'])}",
         "sampling": sampling(config, model),
         "receptive field": receptive_field(model),
@@ -100,6 +103,14 @@ def receptive_field(model: AnyModel) -> str:
     """The receptive field of a model's network, in samples and milliseconds."""
     samples = model.receptive_field
     return f"{samples} samples ({1000 * samples / model.mel.sample_rate:.0f} ms) at every network call"
+
+
+def pitch(source: object) -> str:
+    """Origin of a source-filter voice's f0, and its range."""
+    found = ""
+    if isinstance(source, SourceNetwork):
+        found = f", {source.frequencies[0].item():.0f} to {source.frequencies[-1].item():.0f} Hz"
+    return f"from the mel{found}, or given (f0= and vocode --f0, --transpose)"
 
 
 def latency(config: Tree, model: DiffusionModel) -> str:

@@ -1,6 +1,7 @@
 """`audiodiff vocode --f0` and `--transpose`."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import torch
 
 from audiodiff import Vocoder
 from audiodiff.bulk import long_mels
+from audiodiff.bundle.card import model_card
 from audiodiff.bundle.constructors import build, canonical
-from audiodiff.bundle.format import save_bundle
+from audiodiff.bundle.format import load_bundle, save_bundle
+from audiodiff.cli.facts import facts_of
 from audiodiff.cli.main import main
 from tests.tiny_voices import HIFIGAN, mel_of
 from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
@@ -153,3 +156,14 @@ def test_a_voice_without_a_source_says_so(vocode, mel, tmp_path, option):
     code, said = vocode(mel, "-o", tmp_path / "out.wav", name, value, "--model", other)
     assert code == 2
     assert "its prior is a MelInversion" in said
+
+
+def test_inspect_says_what_a_source_filter_voice_is(bundle):
+    vocoder, facts = Vocoder.from_pretrained(bundle), facts_of(str(bundle))
+    assert facts["pitch"] == "from the mel, 50 to 1089 Hz, or given (f0= and vocode --f0, --transpose)"
+    n_parameters = sum(p.numel() for p in vocoder.model.prior.parameters())
+    assert facts["prior"] == f"SourceFilter, {n_parameters:,} parameters"
+    assert facts["receptive field"].startswith(f"{vocoder.receptive_field} samples (")
+    assert facts["latency of a stream"].startswith(f"{vocoder.latency()} samples (")
+    card = model_card(replace(load_bundle(bundle), card=""))
+    assert f"| prior | `SourceFilter`, {n_parameters:,} parameters |" in card
