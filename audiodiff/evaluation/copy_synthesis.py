@@ -28,7 +28,7 @@ class Synthesis:
     n_steps: int
     device: torch.device
     perturbation: Perturbation | None = None
-    """What is done to the mels first."""
+    """Changes made to the mels first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ MEASURES: tuple[tuple[Callable[[Aligned], Measured], tuple[str, ...]], ...] = (
     (periodicity_measures, ("periodicity",)),
     (level_measures, ("level", "si_sdr")),
 )
-"""What computes which metrics together.
+"""Groups of metrics that are computed together.
 
 The band above the mel is apart because it needs to know `f_max`, and what the ear hears because it aligns anew.
 """

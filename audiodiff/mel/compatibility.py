@@ -11,7 +11,7 @@ from audiodiff.mel.guesser import Guess, guess
 from audiodiff.mel.spec import MelSpec
 
 SURE = 0.9
-"""How probable the best guess has to be for a verdict."""
+"""Probability that the best guess needs for a verdict."""
 
 
 class Verdict(StrEnum):

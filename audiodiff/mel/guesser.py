@@ -18,7 +18,7 @@ WEIGHTS = Path(__file__).with_name("fingerprints.safetensors")
 """Fitted by benchmarks/mel_guess.py, which also says how well."""
 
 LEARN = "python benchmarks/mel_guess.py fit FOLDER"
-"""What teaches the guesser a convention that was added, from any recordings below a folder."""
+"""The command that teaches the guesser an added convention, from any recordings below a folder."""
 
 UNLEARNT = 0.75
 """The guesser is no surer than that where a convention that it has not learnt is possible, too."""

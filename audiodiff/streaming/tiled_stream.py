@@ -47,7 +47,7 @@ class Tileable(Protocol):
     """A network that can keep what it knows of a tile from call to call."""
 
     tiles: bool
-    """Whether it can here and now."""
+    """True where it can here and now."""
 
     def in_tiles(self, calls: int) -> TiledCalls:
         """Begin with a waveform."""

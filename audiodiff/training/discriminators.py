@@ -13,7 +13,7 @@ from audiodiff.types import Samples, Wave
 
 SLOPE = 0.1
 Maps = list[Float[Tensor, "batch _ _ _"]]
-"""What every layer of one critic finds; the last one is its judgement."""
+"""The outputs of all layers of one critic; the last one is its judgement."""
 
 
 class PeriodCritic(nn.Module):

@@ -27,7 +27,7 @@ class Shape:
     hop_length: Samples
     dtype: torch.dtype
     every_step: bool = False
-    """Whether the states after all steps are kept, or the last one alone."""
+    """Keeps the states after all steps; otherwise the last one alone."""
 
 
 class HostDenoiser(Denoiser):
