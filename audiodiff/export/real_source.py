@@ -126,7 +126,7 @@ class RealSourceFilter(nn.Module):
 
     def condition(self, mel: Mel) -> Conditioning:
         """Let pulses at the mel's f0 pass the filter."""
-        f0 = self.source.decided(self.exact(self.source.envelope.level(mel.double())))
+        f0 = self.source.decided(self.exact(self.source.view(mel.double())))
         said = self.filter.stack(self.filter.seen(mel, f0.float()))
         real, imaginary = self.stft.usual(self.stft(self.pulses(f0))).chunk(2, dim=1)
         a, b = (part * self.filter.envelope(mel) / self.unit for part in said.chunk(2, dim=1))

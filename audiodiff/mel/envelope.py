@@ -47,6 +47,19 @@ class MelEnvelope(nn.Module):
         return (self.bands(mel).log() + 2) / 3
 
 
+class BandLevels(nn.Module):
+    """What networks of one convention see of its mels: the level of every band."""
+
+    def __init__(self, mel: MelSpec) -> None:
+        super().__init__()
+        self.envelope = MelEnvelope(mel)
+        self.planes = mel.n_mels
+
+    def forward(self, mel: Mel) -> Mel:
+        """`MelEnvelope.level`."""
+        return self.envelope.level(mel)
+
+
 def band_spread(filters: Float[Tensor, "n_mels bins"]) -> Float[Tensor, "bins n_mels"]:
     """For every bin the weights of the bands it lies in; bins outside all bands borrow from the nearest ones."""
     peaks = filters / filters.amax(dim=1, keepdim=True).clamp_min(1e-8)

@@ -1,5 +1,6 @@
 """A finer time grid than the mel's: a short STFT whose frames divide the mel's, and the mel's envelope on it."""
 
+import math
 from dataclasses import replace
 
 import torch
@@ -20,9 +21,10 @@ FINE_HOP = 0.006
 
 def fine_spec(mel: MelSpec) -> MelSpec:
     """The convention with windows of about 24 ms whose hop divides the mel's."""
-    parts = max(1, round(mel.hop_length / mel.sample_rate / FINE_HOP))
-    while mel.hop_length % parts:
-        parts -= 1
+    least = 2 if mel.framing == "same" else 1  # there half a hop must be a whole number of samples
+    divisors = [parts for parts in range(1, mel.hop_length + 1) if mel.hop_length % (least * parts) == 0]
+    wanted = mel.hop_length / mel.sample_rate / FINE_HOP
+    parts = min(divisors, key=lambda parts: abs(math.log(parts / wanted)))
     hop = mel.hop_length // parts
     return replace(mel, n_fft=4 * hop, win_length=4 * hop, hop_length=hop)
 

@@ -3,10 +3,11 @@
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.filter import FilterNetwork, SpreadNetwork
+from audiodiff.networks.hertz_filter import HertzFilter, HertzSpread
 from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
-from audiodiff.networks.source import SourceNetwork
+from audiodiff.networks.source import HertzSource, SourceNetwork
 from audiodiff.networks.spectral_diffwave import SpectralDiffWave
 from audiodiff.networks.spectral_gains import SpectralGainNetwork
 from audiodiff.networks.whitening import Whitening
@@ -15,6 +16,9 @@ __all__ = [
     "ClipEmbedding",
     "DiffWave",
     "FilterNetwork",
+    "HertzFilter",
+    "HertzSource",
+    "HertzSpread",
     "LocalSpectralNetwork",
     "MagnitudeNetwork",
     "MelGenerator",

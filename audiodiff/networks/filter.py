@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.envelope import BandLevels, MelEnvelope
 from audiodiff.mel.fine import FineEnvelope
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
@@ -26,10 +26,10 @@ class FilterNetwork(nn.Module):
 
     def __init__(self, *, mel: MelSpec, channels: int = 256, layers: int = 6, dilation_cycle: int = 2) -> None:
         super().__init__()
-        self.envelope = MelEnvelope(mel)
+        self.envelope, self.view = MelEnvelope(mel), BandLevels(mel)
         bins = mel.n_fft // 2 + 1
         self.stack = GatedStack(
-            inputs=mel.n_mels + 2, outputs=2 * bins, channels=channels, layers=layers, dilation_cycle=dilation_cycle
+            inputs=self.view.planes + 2, outputs=2 * bins, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
         self.frame_radius = self.stack.frame_radius
         self._packing = Packing()
@@ -42,7 +42,7 @@ class FilterNetwork(nn.Module):
         """The mel's level, ln f0 and voicing."""
         voiced = f0 > 0
         pitch = torch.where(voiced, (f0.clamp_min(1) / TYPICAL).log(), 0.0)
-        return torch.cat([self.envelope.level(mel), torch.stack([pitch, voiced.to(pitch)], dim=1).to(mel)], dim=1)
+        return torch.cat([self.view(mel), torch.stack([pitch, voiced.to(pitch)], dim=1).to(mel)], dim=1)
 
     def blockwise(self) -> "BlockwiseFilter":
         """Begin with one mel that comes in pieces."""

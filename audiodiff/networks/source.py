@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.errors import ConfigError
-from audiodiff.mel.envelope import MelEnvelope
+from audiodiff.mel.envelope import BandLevels
+from audiodiff.mel.hertz import HertzView
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.gated import GatedStack
@@ -28,6 +29,7 @@ class SourceNetwork(nn.Module):
     """
 
     frequencies: Tensor
+    view_of: type[BandLevels | HertzView] = BandLevels
 
     def __init__(
         self,
@@ -45,13 +47,13 @@ class SourceNetwork(nn.Module):
             raise ConfigError(
                 f"f0 from {lowest} to {highest} Hz: expected a rising range below {mel.sample_rate / 2:g}"
             )
-        self.envelope = MelEnvelope(mel)
+        self.view = self.view_of(mel)
         self.lowest, self.per_octave = lowest, per_octave
         count = int(math.log2(highest / lowest) * per_octave) + 1
         frequencies = lowest * 2 ** (torch.arange(count, dtype=torch.float64) / per_octave)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.stack = GatedStack(
-            inputs=mel.n_mels, outputs=count + 1, channels=channels, layers=layers, dilation_cycle=dilation_cycle
+            inputs=self.view.planes, outputs=count + 1, channels=channels, layers=layers, dilation_cycle=dilation_cycle
         )
         self.frame_radius = self.stack.frame_radius
         self._exact: tuple[ParameterVersion, GatedStack] | None = None
@@ -59,7 +61,7 @@ class SourceNetwork(nn.Module):
 
     def forward(self, mel: Mel) -> Float[Tensor, "batch outputs frames"]:
         """The logits of all candidates, and of voicing."""
-        return self.stack(self.envelope.level(mel))
+        return self.stack(self.view(mel))
 
     @torch.no_grad()
     def f0(self, mel: Mel) -> F0:
@@ -69,7 +71,7 @@ class SourceNetwork(nn.Module):
         tip one over, and a stream would part from the whole.
         """
         with torch.autocast(mel.device.type, enabled=False):
-            return self.decided(self.exact()(self.envelope.level(mel.double())))
+            return self.decided(self.exact()(self.view(mel.double())))
 
     def exact(self) -> GatedStack:
         """The stack in float64, as its weights are now."""
@@ -106,6 +108,12 @@ class SourceNetwork(nn.Module):
         return pitch, F.binary_cross_entropy_with_logits(logits[:, -1], voiced)
 
 
+class HertzSource(SourceNetwork):
+    """The same from the log bands of any convention, at fine frames: `FineBands` are its mels."""
+
+    view_of = HertzView
+
+
 class BlockwiseSource:
     """The f0 of a `SourceNetwork`, for one mel that comes in pieces; it lags by the network's `frame_radius`."""
 
@@ -116,5 +124,5 @@ class BlockwiseSource:
     def feed(self, mel: Mel, *, last: bool) -> Float[Tensor, "1 ready"]:
         """Take the next frames [1, n_mels, frames]; return the f0 of those that are ready."""
         with torch.autocast(mel.device.type, enabled=False):
-            logits = self.stack.feed(self.network.envelope.level(mel.double())[0].mT, last=last)
+            logits = self.stack.feed(self.network.view(mel.double())[0].mT, last=last)
         return self.network.decided(logits.mT.unsqueeze(0))

@@ -1,5 +1,6 @@
 """Priors: where sampling starts, and in which units the diffusion works."""
 
+from audiodiff.priors.any_mel import AnyMelSourceFilter
 from audiodiff.priors.energy import MelEnergy
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
@@ -8,4 +9,4 @@ from audiodiff.priors.nnls_magnitudes import NnlsMagnitudes
 from audiodiff.priors.source_filter import SourceFilter
 from audiodiff.priors.spectral_envelope import SpectralEnvelope
 
-__all__ = ["Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SourceFilter", "SpectralEnvelope"]
+__all__ = ["AnyMelSourceFilter", "Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SourceFilter", "SpectralEnvelope"]

@@ -130,6 +130,10 @@ class SourceFilter(nn.Module):
         """A residual in units of the noise's standard deviation in every bin: Sigma^(-1/2) r."""
         return self.fine(r) / scale
 
+    def pitch_logits(self, mel: Mel) -> Float[Tensor, "batch outputs frames"]:
+        """What the source network says of every frame."""
+        return self.source(mel)
+
     def source_stream(self) -> SourceStream:
         """Begin with the f0 of one mel that comes in pieces."""
         return cast(SourceModel, self.source).blockwise()

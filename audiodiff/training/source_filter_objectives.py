@@ -30,13 +30,14 @@ class SourceMatch(nn.Module):
         super().__init__()
         self.model = model
         model.requires_grad_(False)
+        self.prior = source_filter_prior(model)
         self.source = source_network(model).requires_grad_(True)
         self.perturbation = perturbation
         self.voicing = voicing
 
     def forward(self, wave: Wave, mel: Mel, f0: Tensor, pulses: Wave) -> Losses:
         """`mel` is [batch, n_mels, frames], `f0` [batch, 1, frames] in hertz; the rest is not looked at."""
-        logits = self.source(self.perturbation(mel))
+        logits = self.prior.pitch_logits(self.perturbation(mel))
         pitch, voicing = self.source.loss(logits[..., EDGE:-EDGE], f0[:, 0, EDGE:-EDGE])
         return {"loss": pitch + self.voicing * voicing, "pitch": pitch.detach(), "voicing": voicing.detach()}
 

@@ -1,0 +1,89 @@
+"""Any objective, for a model whose weights do not depend on the mel convention: batches say which one they are in."""
+
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from audiodiff.errors import ConfigError
+from audiodiff.mel.spec import MelSpec
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.conventions_drawn import all_conventions
+from audiodiff.training.objective import Losses
+from audiodiff.training.source_filter_objectives import source_filter_prior
+
+Constructors = dict[str, Any] | DictConfig
+
+
+class EveryConvention(nn.Module):
+    """The objective of a batch's own convention, on a sibling of the model that shares all of its parameters.
+
+    `tree` and `objective` are the constructors of the model and of the objective; wherever they name a mel the batch's
+    convention is put. With `with_mean` the objective takes the mean that the prior makes of the recorded pulses in place
+    of `f0` and `pulses`. Siblings are made when first needed and hold buffers alone; averages, checkpoints and bundles
+    see the model.
+    """
+
+    def __init__(
+        self, *, model: DiffusionModel, tree: Constructors, objective: Constructors, with_mean: bool = False
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.tree, self.constructors = _plain(tree), _plain(objective)
+        self.with_mean = with_mean
+        self.objective = self._objective(model, model.mel)
+        self.specs = all_conventions()
+        self._siblings: dict[MelSpec, list[nn.Module]] = {model.mel: [self.objective]}  # lists keep them unregistered
+
+    def forward(self, convention: int, **tensors: Tensor) -> Losses:
+        """The losses of a batch in one of `all_conventions`; its tensors are those that `objective` takes."""
+        spec = self.specs[convention]
+        if spec not in self._siblings:
+            self._siblings[spec] = [self._sibling(spec, next(iter(tensors.values())))]
+        objective = self._siblings[spec][0]
+        if self.with_mean:
+            prior = source_filter_prior(objective.model)
+            with torch.no_grad():
+                mean = prior.filtered(tensors["pulses"], tensors["mel"], tensors["f0"][:, 0])
+            tensors = {"wave": tensors["wave"], "mel": tensors["mel"], "mean": mean}
+        return objective(**tensors)
+
+    def _sibling(self, spec: MelSpec, like: Tensor) -> nn.Module:
+        from hydra.utils import instantiate
+
+        sibling = instantiate(with_mel(self.tree, spec)).to(like.device)
+        objective = self._objective(sibling, spec).to(like.device)
+        share_parameters(self.objective, objective)
+        return objective.train(self.training)
+
+    def _objective(self, model: DiffusionModel, spec: MelSpec) -> nn.Module:
+        from hydra.utils import instantiate
+
+        return instantiate(with_mel(self.constructors, spec))(model=model)
+
+
+def with_mel(tree: Any, spec: MelSpec) -> Any:  # noqa: ANN401 (constructors as JSON values, in and out)
+    """The same constructors with every `mel` replaced by this convention."""
+    if isinstance(tree, list):
+        return [with_mel(item, spec) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    named = {"_target_": "audiodiff.mel.spec.MelSpec", **spec.to_dict()}
+    return {key: named if key == "mel" and isinstance(value, dict) else with_mel(value, spec) for key, value in tree.items()}
+
+
+def share_parameters(module: nn.Module, sibling: nn.Module) -> None:
+    """Let a module of the same structure have this one's parameters; raises `ConfigError` where shapes differ."""
+    theirs = dict(sibling.named_parameters())
+    for name, parameter in module.named_parameters():
+        if name not in theirs or theirs[name].shape != parameter.shape:
+            raise ConfigError(f"{name} depends on the mel convention, so it cannot be trained for every one")
+        parent, _, leaf = name.rpartition(".")
+        setattr(sibling.get_submodule(parent), leaf, parameter)
+
+
+def _plain(tree: Constructors) -> dict[str, Any]:
+    found = OmegaConf.to_container(tree, resolve=True) if isinstance(tree, DictConfig) else tree
+    assert isinstance(found, dict)
+    return found
