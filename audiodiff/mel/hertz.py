@@ -22,6 +22,8 @@ USUAL_RATE: Hertz = 22050.0
 
 LogBands = Float[Tensor, "batch n_mels fine_frames"]
 """Natural logarithms of the bands' mean magnitudes, at the frames of a `fine_spec`."""
+FineF0 = Float[Tensor, "batch fine_frames"]
+"""f0 in hertz at those frames, 0 where unvoiced."""
 
 
 def axis() -> Float[Tensor, " points"]:

@@ -1,5 +1,7 @@
 """The filter of a source-filter voice: from a mel and its f0 to complex gains, and how far they can be trusted."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
@@ -54,10 +56,25 @@ class FilterNetwork(nn.Module):
         return self.envelope(mel) * torch.complex(real, imaginary)
 
 
-class BlockwiseFilter:
-    """The gains of a `FilterNetwork`, for one mel that comes in pieces; they lag by the network's `frame_radius`."""
+@runtime_checkable
+class FrameGains(Protocol):
+    """What a filter's stack sees of every frame, and the gains that are made of what it says there."""
 
-    def __init__(self, network: FilterNetwork, stack: BlockwiseStack) -> None:
+    def seen(self, mel: Mel, f0: F0, /) -> Float[Tensor, "batch inputs frames"]:
+        """The input of the stack."""
+        ...
+
+    def gains(
+        self, mel: Mel, said: Float[Tensor, "batch outputs frames"], /
+    ) -> Complex[Tensor, "batch bins frames"]:
+        """The gains of what it says."""
+        ...
+
+
+class BlockwiseFilter:
+    """The gains of a filter network, for one mel that comes in pieces; they lag by the stack's `frame_radius`."""
+
+    def __init__(self, network: FrameGains, stack: BlockwiseStack) -> None:
         self.network, self.stack = network, stack
         self.waiting: Mel | None = None
 

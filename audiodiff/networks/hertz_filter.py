@@ -5,13 +5,13 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from audiodiff.mel.fine import fine_spec
-from audiodiff.mel.hertz import FineBands, HertzView, LogBands, axis, interpolation
+from audiodiff.mel.hertz import FineBands, FineF0, HertzView, LogBands, axis, interpolation
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.filter import LEAST, TYPICAL, BlockwiseFilter
 from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.packed_stack import Packing
-from audiodiff.types import F0, Hertz
+from audiodiff.types import Hertz
 
 POINT_DISTANCE: Hertz = 31.25
 """Between the frequencies that gains are said for; a filter that answers within 10 ms changes little between them."""
@@ -51,11 +51,11 @@ class HertzFilter(nn.Module):
         self.frame_radius = self.stack.frame_radius
         self._packing = Packing()
 
-    def forward(self, bands: LogBands, f0: F0) -> Complex[Tensor, "batch bins fine_frames"]:
+    def forward(self, bands: LogBands, f0: FineF0) -> Complex[Tensor, "batch bins fine_frames"]:
         """The gains, in units of the fine STFT over that of unit white noise."""
         return self.gains(bands, self.stack(self.seen(bands, f0)))
 
-    def seen(self, bands: LogBands, f0: F0) -> Float[Tensor, "batch inputs fine_frames"]:
+    def seen(self, bands: LogBands, f0: FineF0) -> Float[Tensor, "batch inputs fine_frames"]:
         """The mel over hertz, ln f0 and voicing."""
         voiced = f0 > 0
         pitch = torch.where(voiced, (f0.clamp_min(1) / TYPICAL).log(), 0.0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from audiodiff.audio.framing import frame_centre
 from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import fine_spec
-from audiodiff.mel.hertz import FineBands, LogBands
+from audiodiff.mel.hertz import FineBands, FineF0, LogBands
 from audiodiff.mel.spec import MelSpec
 from audiodiff.priors.any_mel_stream import AnyMelStream, FineBandsStream, MelSourceStream
 from audiodiff.priors.source_filter import FilterModel, SourceFilter, SourceModel, SpreadModel
@@ -24,6 +24,9 @@ class AnyMelSourceFilter(SourceFilter):
 
     f0 that is found has a value for every fine frame; f0 that is given has one for every frame of the mel.
     """
+
+    any_mel = True
+    """That a model with this prior can be built for any convention from the same weights."""
 
     def __init__(self, *, mel: MelSpec, source: nn.Module, filter: nn.Module, spread: nn.Module) -> None:
         super().__init__(mel=mel, source=source, filter=filter, spread=spread)
@@ -40,7 +43,7 @@ class AnyMelSourceFilter(SourceFilter):
         inner = cast(SpreadModel, self.spread).frame_radius * self.fine.hop_length
         return inner + max(0, self.bands.fine.radius) + self.fine.radius + self.fine.hop_length
 
-    def found(self, mel: Mel) -> F0:
+    def found(self, mel: Mel) -> FineF0:
         """f0 of every fine frame."""
         return cast(SourceModel, self.source).f0(self.seen(mel))
 
@@ -51,15 +54,16 @@ class AnyMelSourceFilter(SourceFilter):
     @torch.no_grad()
     def condition(self, mel: Mel, f0: F0 | None = None) -> Conditioning:
         """The mean and the scale; `f0` in hertz, one per frame of the mel, 0 where unvoiced, stands in for its own."""
-        f0 = self.found(mel) if f0 is None else f0.repeat_interleave(self.parts, dim=1)
-        return Conditioning(mel=mel, mean=self.filtered(self.pulses(f0).to(mel), mel, f0), scale=self.scale(mel))
+        fine = self.found(mel) if f0 is None else f0.repeat_interleave(self.parts, dim=1)
+        mean = self.filtered(self.pulses(fine).to(mel), mel, fine)
+        return Conditioning(mel=mel, mean=mean, scale=self.scale(mel))
 
     def generator(self) -> PulseGenerator:
         """Begin with the pulses of one mel, from f0 at fine frames."""
         fine = self.fine_spec
         return PulseGenerator(sample_rate=fine.sample_rate, hop_length=fine.hop_length, centre=self.fine_centre)
 
-    def filtered(self, pulses: Wave, mel: Mel, f0: F0) -> Wave:
+    def filtered(self, pulses: Wave, mel: Mel, f0: FineF0) -> Wave:
         """The pulses through the filter of the mel; `f0` at fine frames."""
         return self.through(pulses, cast(FilterModel, self.filter)(self.bands(mel), f0.to(mel)))
 

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.errors import MelError
-from audiodiff.mel.hertz import FineBands, LogBands
+from audiodiff.mel.hertz import FineBands, FineF0, LogBands
 from audiodiff.priors.source_filter_stream import SourceFilterStream, SourceStream
 from audiodiff.types import F0, Mel, Wave
 
@@ -53,7 +53,7 @@ class AnyMelStream:
     def __init__(self, bands: FineBandsStream, inner: SourceFilterStream, *, lag: int) -> None:
         self.bands, self.inner, self.lag = bands, inner, lag
         self.hop_length = bands.bands.parts * inner.stft.hop_length
-        self.f0: F0 | None = None
+        self.f0: FineF0 | None = None
         self.rest: Wave | None = None
         self.last: Mel | None = None
 
@@ -74,7 +74,7 @@ class AnyMelStream:
         first = self.inner.feed(bands, self._fine(None, bands.shape[-1]))
         return self._whole(torch.cat([first, self.inner.flush()], dim=-1), last=True)
 
-    def _fine(self, f0: F0 | None, wanted: int) -> F0 | None:
+    def _fine(self, f0: F0 | None, wanted: int) -> FineF0 | None:
         """The given f0 at the next fine frames; what the mel is not ready for waits."""
         if f0 is not None:
             fine = f0.repeat_interleave(self.bands.bands.parts, dim=1)
@@ -84,7 +84,7 @@ class AnyMelStream:
         out, self.f0 = self.f0[:, :wanted], self.f0[:, wanted:]
         return out
 
-    def _whole(self, wave: Wave, *, last: bool) -> Wave:
+    def _whole(self, wave: Wave, *, last: bool) -> Float[Tensor, "1 whole"]:
         wave = wave if self.rest is None else torch.cat([self.rest, wave], dim=-1)
         end = wave.shape[-1] if last else wave.shape[-1] // self.hop_length * self.hop_length
         self.rest = wave[:, end:]

@@ -6,9 +6,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.models.siblings import share_parameters, with_mel
 from audiodiff.training.conventions_drawn import all_conventions
 from audiodiff.training.objective import Losses
 from audiodiff.training.source_filter_objectives import source_filter_prior
@@ -61,26 +61,6 @@ class EveryConvention(nn.Module):
         from hydra.utils import instantiate
 
         return instantiate(with_mel(self.constructors, spec))(model=model)
-
-
-def with_mel(tree: Any, spec: MelSpec) -> Any:  # noqa: ANN401 (constructors as JSON values, in and out)
-    """The same constructors with every `mel` replaced by this convention."""
-    if isinstance(tree, list):
-        return [with_mel(item, spec) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    named = {"_target_": "audiodiff.mel.spec.MelSpec", **spec.to_dict()}
-    return {key: named if key == "mel" and isinstance(value, dict) else with_mel(value, spec) for key, value in tree.items()}
-
-
-def share_parameters(module: nn.Module, sibling: nn.Module) -> None:
-    """Let a module of the same structure have this one's parameters; raises `ConfigError` where shapes differ."""
-    theirs = dict(sibling.named_parameters())
-    for name, parameter in module.named_parameters():
-        if name not in theirs or theirs[name].shape != parameter.shape:
-            raise ConfigError(f"{name} depends on the mel convention, so it cannot be trained for every one")
-        parent, _, leaf = name.rpartition(".")
-        setattr(sibling.get_submodule(parent), leaf, parameter)
 
 
 def _plain(tree: Constructors) -> dict[str, Any]:
