@@ -3,14 +3,13 @@
 import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack, overload
 
 import torch
 from torch import Tensor
 
-from audiodiff.bundle.constructors import build
+from audiodiff.bundle.for_mel import bundle_for
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.hub import push_bundle, write_bundle
 from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
@@ -18,11 +17,9 @@ from audiodiff.diffusion import Sampler, Times
 from audiodiff.engine import accelerated, compiled
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.mel.compatibility import name_of
 from audiodiff.mel.conventions import convention
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
-from audiodiff.models.siblings import share_parameters, with_mel
 from audiodiff.noise import SampleNoise
 from audiodiff.streaming import VocoderStream, open_stream
 from audiodiff.streaming.given_pitch import open_to_pitch, pitch_of, synthesize_at, synthesize_each_at
@@ -72,27 +69,15 @@ class Vocoder:
     def for_mel(self, mel: MelSpec | str) -> "Vocoder":
         """The same voice for mels of another convention, at its rate and hop; all weights are shared.
 
-        Raises `ConfigError` for a voice whose weights belong to one convention, for an unknown name, and for a
-        convention whose frames cannot be put together to a waveform.
+        Raises `ConfigError` for an unknown name, and as `bundle_for` does.
         """
         spec = convention(mel) if isinstance(mel, str) else mel
         if spec == self.mel_spec:
             return self
-        if not getattr(self.model.prior, "any_mel", False):
-            raise ConfigError(
-                f"{self.name} speaks {name_of(self.mel_spec)} only: take the voice universal, or convert the mel"
-            )
         if spec not in self._siblings:
-            self._siblings[spec] = self._sibling(spec)
+            self._siblings[spec] = sibling = Vocoder(bundle_for(self._bundle, spec))
+            sibling._dtype, sibling._compiled, sibling._siblings = self._dtype, self._compiled, self._siblings
         return self._siblings[spec]
-
-    def _sibling(self, spec: MelSpec) -> "Vocoder":
-        config = {**self._bundle.config, "model": with_mel(self._bundle.config["model"], spec)}
-        model = build(config["model"]).to(next(self.model.parameters()).device)
-        share_parameters(self.model, model)
-        sibling = Vocoder(replace(self._bundle, model=model.eval(), config=config))
-        sibling._dtype, sibling._compiled, sibling._siblings = self._dtype, self._compiled, self._siblings
-        return sibling
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write the bundle to a folder that is new or holds one; raises `OutputError` otherwise."""

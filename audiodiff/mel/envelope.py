@@ -48,7 +48,7 @@ class MelEnvelope(nn.Module):
 
 
 class BandLevels(nn.Module):
-    """What networks of one convention see of its mels: the level of every band."""
+    """The view that networks of one convention have of its mels: the level of every band."""
 
     def __init__(self, mel: MelSpec) -> None:
         super().__init__()

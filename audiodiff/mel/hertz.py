@@ -91,7 +91,7 @@ class FineBands(nn.Module):
 
 
 class HertzView(nn.Module):
-    """What networks see of `FineBands`: the level at every point of the axis, and what is known about it.
+    """The view that networks have of `FineBands`: the level at every point of the axis, and what is known about it.
 
     Beside each level stand the width of the band it comes from (nothing finer is resolved) and whether any band covers
     it; the length of hop and window follow. No number belongs to a band or a bin.

@@ -58,7 +58,7 @@ class FilterNetwork(nn.Module):
 
 @runtime_checkable
 class FrameGains(Protocol):
-    """What a filter's stack sees of every frame, and the gains that are made of what it says there."""
+    """The input of a filter's stack, and the gains that are made of its output."""
 
     def seen(self, mel: Mel, f0: F0, /) -> Float[Tensor, "batch inputs frames"]:
         """The input of the stack."""

@@ -48,7 +48,7 @@ class AnyMelSourceFilter(SourceFilter):
         return cast(SourceModel, self.source).f0(self.seen(mel))
 
     def seen(self, mel: Mel) -> LogBands:
-        """What the networks see; rounded once, so that pieces and wholes are told the same."""
+        """The networks' input; rounded once, so that pieces and wholes are told the same."""
         return self.bands(mel.double()).to(mel.dtype)
 
     @torch.no_grad()
@@ -72,7 +72,7 @@ class AnyMelSourceFilter(SourceFilter):
         return cast(SpreadModel, self.spread)(self.bands(mel))
 
     def pitch_logits(self, mel: Mel) -> Float[Tensor, "batch outputs fine_frames"]:
-        """What the source network says of every fine frame."""
+        """The source network's output for every fine frame."""
         return self.source(self.seen(mel))
 
     def source_stream(self) -> SourceStream:

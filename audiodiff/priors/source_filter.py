@@ -131,7 +131,7 @@ class SourceFilter(nn.Module):
         return self.fine(r) / scale
 
     def pitch_logits(self, mel: Mel) -> Float[Tensor, "batch outputs frames"]:
-        """What the source network says of every frame."""
+        """The source network's output for every frame."""
         return self.source(mel)
 
     def source_stream(self) -> SourceStream:

@@ -24,11 +24,11 @@ from audiodiff.training.analysed import AnalysedRecording, f0_every
 from audiodiff.training.conventions_drawn import all_conventions
 from audiodiff.types import Hertz, Seconds
 
-LOUDNESS = 4.0
+GAIN_SPREAD = 4.0
 """Standard deviation of the gain in decibels."""
-MARGIN: Seconds = 0.1
+AROUND: Seconds = 0.1
 """Taken around a crop and cut off again, so that neither mel nor rate conversion meets an edge."""
-HELD = 0.85
+ENOUGH_BAND = 0.85
 """The share of half the sample rate that a recording must hold to be an example at that rate."""
 
 
@@ -63,7 +63,7 @@ class ConventionBatches(Dataset[dict[str, Any]]):
         """Weight and recordings of every speaker who has some that hold enough for this rate."""
         found = []
         for recordings in self.recordings.values():
-            fit = [one for one in recordings if one.bandwidth >= HELD * rate / 2]
+            fit = [one for one in recordings if one.bandwidth >= ENOUGH_BAND * rate / 2]
             if fit:
                 found.append((math.sqrt(sum(len(one.wave) / one.sample_rate for one in fit)), fit))
         return found
@@ -75,11 +75,11 @@ class ConventionBatches(Dataset[dict[str, Any]]):
         recording = chance.choices(recordings, [len(one.wave) / one.sample_rate for one in recordings])[0]
         rate, native, hop = spec.sample_rate, recording.sample_rate, spec.hop_length
         frames = max(8, round(self.seconds * rate / hop))
-        margin = math.ceil(MARGIN * rate / hop) * hop
+        margin = math.ceil(AROUND * rate / hop) * hop
         total = (frames * hop + 2 * margin) / rate
         start = chance.uniform(0, max(0.0, len(recording.wave) / native - total))
         first = int(start * native)
-        piece = recording.wave[first : first + int(total * native) + 64] * 10 ** (chance.gauss(0, LOUDNESS) / 20)
+        piece = recording.wave[first : first + int(total * native) + 64] * 10 ** (chance.gauss(0, GAIN_SPREAD) / 20)
         wave = resample(piece, native, rate) if native != rate else piece
         wave = torch.nn.functional.pad(wave, (0, max(0, frames * hop + 2 * margin - len(wave))))
         wave = wave[: frames * hop + 2 * margin] / max(1.0, float(wave.abs().max()))
