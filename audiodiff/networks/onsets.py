@@ -1,0 +1,59 @@
+"""Gains over time that are finer than any frame: bursts begin where several overlapping mel frames say they do."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.mel.fine import fine_spec
+from audiodiff.mel.hertz import FineBands, HertzView, interpolation
+from audiodiff.mel.spec import MelSpec
+from audiodiff.networks.gated import GatedStack
+from audiodiff.types import Mel, Samples, Wave
+
+PER_FRAME = 8
+"""Gains in a fine frame, about 0.7 ms apart."""
+LARGEST = 3.0
+"""In nepers, 26 dB up or down."""
+
+
+class OnsetGains(nn.Module):
+    """A waveform times gains that a small stack reads off the mel.
+
+    Whatever is made of spectra of windows 24 or 46 ms long is spread over the window, also before a burst. Gains in
+    time take that back, as temporal noise shaping does in audio coding (Herre & Johnston 1996); here nothing is sent,
+    they are learnt.
+    """
+
+    at_samples: Tensor
+
+    def __init__(self, *, mel: MelSpec, channels: int, layers: int = 3, dilation_cycle: int = 3) -> None:
+        super().__init__()
+        self.bands, self.view = FineBands(mel), HertzView(mel)
+        self.hop_length = fine_spec(mel).hop_length
+        # of a frame's own gains and one of each neighbour, which lie in the middle of their share of the hop
+        places = (torch.arange(-1, PER_FRAME + 1) + 0.5) * self.hop_length / PER_FRAME
+        self.register_buffer("at_samples", interpolation(places, torch.arange(self.hop_length) + 0.5).mT, persistent=False)
+        self.stack = GatedStack(
+            inputs=HertzView.planes,
+            outputs=PER_FRAME,
+            channels=channels,
+            layers=layers,
+            dilation_cycle=dilation_cycle,
+        )
+
+    @property
+    def radius(self) -> Samples:
+        """Receptive radius, at most: the stack's, a frame to interpolate gains, and that of the mel's fine bands."""
+        return (self.stack.frame_radius + 2) * self.hop_length + max(0, self.bands.fine.radius)
+
+    def forward(self, wave: Wave, mel: Mel) -> Wave:
+        """Scale [batch, hop_length · frames] samples."""
+        return wave * self.gains(mel, wave.shape[-1])
+
+    def gains(self, mel: Mel, n_samples: Samples) -> Float[Tensor, "batch samples"]:
+        """One gain for every sample."""
+        said = self.stack(self.view(self.bands(mel))).float().mT
+        nepers = LARGEST * torch.tanh(said / LARGEST)
+        before = torch.cat([nepers[:, :1, :1], nepers[:, :-1, -1:]], dim=1)
+        after = torch.cat([nepers[:, 1:, :1], nepers[:, -1:, -1:]], dim=1)
+        return (torch.cat([before, nepers, after], dim=2) @ self.at_samples).flatten(1)[:, :n_samples].exp()
