@@ -117,8 +117,10 @@ class Vocoder:
     def to(self, device: torch.device | str) -> "Vocoder":
         """Move the model; raises `ConfigError` for a device that is not there."""
         try:
+            if torch.device(device).type == "meta":
+                raise ConfigError("cannot use device 'meta': it computes nothing; give cpu, cuda or mps")
             self.model.to(device)
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise ConfigError(f"cannot use device {str(device)!r}: {error}") from error
         return self
 

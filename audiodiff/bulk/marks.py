@@ -5,19 +5,16 @@ processes on several machines would have to write together.
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from hashlib import file_digest, sha256
 from pathlib import Path
 
+from audiodiff.audio.atomic import scratch_key, scratch_of
 from audiodiff.audio.io import audio_comment
 from audiodiff.bulk.jobs import Job
 from audiodiff.bundle.format import CONFIG, WEIGHTS
 from audiodiff.errors import AudioError, OutputError
 from audiodiff.version import __version__
-
-SCRATCH = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}")
-"""The stem of a file that is being written; see `audiodiff.audio.atomic`."""
 
 
 def model_mark(folder: Path) -> str:
@@ -47,11 +44,10 @@ def is_done(target: Path, mark: str) -> bool:
 
 def sweep(jobs: Iterable[Job]) -> None:
     """Remove what killed runs have left half-written under other names; no other run may be at work on these jobs."""
-    targets = {job.target for job in jobs}
-    for folder in {target.parent for target in targets}:
+    half_written = {(job.target.parent, scratch_key(job.target)) for job in jobs}
+    for folder in {folder for folder, _ in half_written}:
         for path in folder.glob(".*"):
-            half = SCRATCH.fullmatch(path.stem)
-            if half and path.with_name(half["stem"] + path.suffix) in targets:
+            if (folder, scratch_of(path)) in half_written:
                 path.unlink(missing_ok=True)
 
 

@@ -14,7 +14,8 @@ from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.bulk.marks import digest_of
 from audiodiff.engine import Precision
-from audiodiff.errors import AudiodiffError, AudioError, ConfigError, InputError
+from audiodiff.errors import AudioError, ConfigError, InputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.mel import MelFile, MelSpec, MelSpectrogram, convention, read_mel
 from audiodiff.mel.contract import Convert
 from audiodiff.mel.formats import READERS
@@ -99,8 +100,8 @@ def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[s
             try:
                 line = vocode_file(vocoder, job, request, advance)
                 console.print(line, soft_wrap=True, markup=False)
-            except AudiodiffError as error:
-                failures.append(f"{job.source}: {error}")
+            except Exception as error:  # one odd input never ends the run over the others
+                failures.append(f"{job.source}: {sentence(error)}")
             advance(1)
     return failures
 
