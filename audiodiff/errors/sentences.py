@@ -9,7 +9,7 @@ from audiodiff.errors import AudiodiffError
 
 LONGEST_SENTENCE = 300
 """Characters of a sentence."""
-_ENDING = 100
+_ENDING = 150
 """Characters of a long sentence's end that are kept: there it says what to do."""
 _ADVICE = re.compile(
     r"To append to your config use \S+"
