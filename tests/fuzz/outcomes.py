@@ -11,6 +11,7 @@ from random import Random
 
 import soundfile
 
+from audiodiff.audio.atomic import scratch_of
 from audiodiff.cli.main import main
 from audiodiff.errors.sentences import LONGEST_SENTENCE
 from audiodiff.mel import read_mel
@@ -79,7 +80,7 @@ def wrong_results(case: Case) -> str:
     if missing := [path for path in case.promised if not path.exists()]:
         return f"lost {missing[0].name}"
     for path in case.results.rglob("*") if case.results.is_dir() else ():
-        if path.name.startswith(".") and path.is_file():
+        if scratch_of(path) is not None:
             return "scratch file left"
         if path.suffix == ".wav":
             with soundfile.SoundFile(os.fsencode(path)) as file:
