@@ -1,19 +1,17 @@
-"""Files that exist whole or not at all, and names that any file system takes."""
+"""Files and folders that exist whole or not at all, and names that any file system takes."""
 
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
+from audiodiff.audio.exchange import exchange
+from audiodiff.audio.scratch import LONGEST_NAME, scratch_file, scratch_folder, sweep
 from audiodiff.errors import OutputError
 
 _SAFE = re.compile(r"[^\W_][\w .+@=,()-]*")
-_LONGEST_NAME = 180
-"""Bytes of a name without its suffix, which leaves room for what scratch files and caches add to it."""
-_SCRATCH = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}")
 
 
 @contextmanager
@@ -23,26 +21,33 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises `OutputError` when the folder is missing or cannot be written to.
     """
     target = Path(path)
-    scratch = target.with_name(f".{_short_stem(target)}.{uuid4().hex[:8]}{target.suffix}")
     try:
-        scratch.touch(exist_ok=False)
-        yield scratch
-        scratch.replace(target)
+        with scratch_file(target) as scratch:
+            yield scratch
+            scratch.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        _remove(scratch)
 
 
-def scratch_of(path: Path) -> str | None:
-    """The `scratch_key` of the target whose half-written content a file is; None for any other file."""
-    half = _SCRATCH.fullmatch(path.stem)
-    return None if half is None else half["stem"] + path.suffix
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """Yield a scratch folder beside `path`, which takes its place at the end; after a failure what was there stays.
 
-
-def scratch_key(target: Path) -> str:
-    """The part of a scratch file's name that all scratch files of one target have in common."""
-    return _short_stem(target) + target.suffix
+    A folder that was there is removed when the new one is in its place, and so is what killed processes have left.
+    Raises `OutputError` when that does not work.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(target) as scratch:
+            yield scratch
+            if target.exists():
+                exchange(scratch, target)
+            else:
+                scratch.rename(target)
+        sweep([target])
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def file_name(name: str) -> str:
@@ -51,19 +56,7 @@ def file_name(name: str) -> str:
     A short id of letters of any script, digits and common marks is its own name.
     """
     encoded = name.encode(errors="surrogatepass")
-    if _SAFE.fullmatch(name) and len(encoded) <= _LONGEST_NAME and not name.endswith((" ", ".")):
+    if _SAFE.fullmatch(name) and len(encoded) <= LONGEST_NAME and not name.endswith((" ", ".")):
         return name
     kept = re.sub(r"[^\w.+-]+", "_", name).strip("._ ")[:40] or "id"
     return f"{kept}-{sha256(encoded).hexdigest()[:16]}"
-
-
-def _short_stem(target: Path) -> str:
-    """The stem of a target, or a hash of it where a scratch file's name would be too long for a file system."""
-    encoded = os.fsencode(target.stem)
-    return target.stem if len(encoded) <= _LONGEST_NAME else sha256(encoded).hexdigest()[:32]
-
-
-def _remove(path: Path) -> None:
-    """Remove a file if it is there; a name that the file system refuses is not there."""
-    with suppress(OSError):
-        path.unlink(missing_ok=True)

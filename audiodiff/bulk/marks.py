@@ -5,13 +5,11 @@ processes on several machines would have to write together.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from audiodiff.audio.atomic import scratch_key, scratch_of
 from audiodiff.audio.io import audio_comment
-from audiodiff.bulk.jobs import Job
 from audiodiff.bundle.format import CONFIG, WEIGHTS
 from audiodiff.errors import AudioError, OutputError
 from audiodiff.version import __version__
@@ -40,15 +38,6 @@ def is_done(target: Path, mark: str) -> bool:
         what = "made of another input or with other settings" if found.startswith("audiodiff ") else "not made here"
         raise OutputError(f"{target} is there already, {what}: pass --overwrite to replace it")
     return True
-
-
-def sweep(jobs: Iterable[Job]) -> None:
-    """Remove what killed runs have left half-written under other names; no other run may be at work on these jobs."""
-    half_written = {(job.target.parent, scratch_key(job.target)) for job in jobs}
-    for folder in {folder for folder, _ in half_written}:
-        for path in folder.glob(".*"):
-            if (folder, scratch_of(path)) in half_written:
-                path.unlink(missing_ok=True)
 
 
 def digest_of(path: Path) -> str:

@@ -10,8 +10,8 @@ import torch.distributed as dist
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
+from audiodiff.audio.scratch import sweep
 from audiodiff.bulk.jobs import Job
-from audiodiff.bulk.marks import sweep
 from audiodiff.errors import ConfigError
 from audiodiff.errors.sentences import sentence
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -29,7 +29,7 @@ class Vocoding(L.LightningModule):
     def on_predict_start(self) -> None:
         """Clear away what a killed run has left, once, before anybody writes."""
         if self.trainer.is_global_zero:
-            sweep(self.jobs)
+            sweep(job.target for job in self.jobs)
         self.trainer.strategy.barrier()
 
     def predict_step(self, index: int, _: int) -> None:

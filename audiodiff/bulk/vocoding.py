@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
-from audiodiff.bulk import Job, is_done, mark_of, sweep
+from audiodiff.audio.scratch import sweep
+from audiodiff.bulk import Job, is_done, mark_of
 from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.bulk.marks import digest_of
@@ -86,7 +87,7 @@ def vocode_all(
 
 def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[str]:
     """Vocode every input, one line each; return a sentence for each one that failed."""
-    sweep(request.jobs)
+    sweep(job.target for job in request.jobs)
     failures = []
     n_steps = len(vocoder.times(request.steps)) - 1
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

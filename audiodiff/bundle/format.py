@@ -6,7 +6,6 @@ classes and functions that audiodiff's own packages define are built from it, an
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.atomic import folder_written_whole, written_whole
 from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
 from audiodiff.diffusion import SAMPLERS, Sampler, Schedule, Times, explicit, uniform
-from audiodiff.errors import AudiodiffError, BundleError, ConfigError
+from audiodiff.errors import AudiodiffError, BundleError, ConfigError, OutputError
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.version import __version__
@@ -88,20 +87,28 @@ def save_bundle(
     """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
     `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
-    or not at all, and replaces one of the same name.
+    or not at all, and replaces a bundle of the same name at one instant. Raises `OutputError` where it cannot be
+    written, or would replace something else than a bundle.
     """
     check_name(name)
-    scratch = folder.with_name(folder.name + ".part")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    check_place(folder)
     header = {"format": _FORMAT, "audiodiff": __version__, "name": name}
-    (scratch / CONFIG).write_text(json.dumps(header | canonical(config), indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(header | canonical(config), indent=1) + "\n"
     weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
-    save_file(weights, scratch / WEIGHTS)
-    (scratch / CARD).write_text(card, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    scratch.rename(folder)
+    with folder_written_whole(folder) as scratch:
+        (scratch / CONFIG).write_text(text, encoding="utf-8")
+        try:
+            save_file(weights, scratch / WEIGHTS)
+        except SafetensorError as error:  # which is how it reports a full disk
+            raise OutputError(f"cannot write {folder / WEIGHTS}: {error}") from error
+        (scratch / CARD).write_text(card, encoding="utf-8")
     return folder
+
+
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` for a place that holds something else than a bundle."""
+    if folder.exists() and not (folder / CONFIG).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise OutputError(f"{folder} is there already and is no bundle: give another folder")
 
 
 def load_bundle(folder: Path) -> Bundle:

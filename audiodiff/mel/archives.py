@@ -73,7 +73,7 @@ def write_hdf5(path: Path, stored: Stored) -> None:
     """Write `feats` as ParallelWaveGAN does, and the spec as an attribute."""
     import h5py
 
-    with written_whole(path) as scratch, h5py.File(scratch, "w") as file:
+    with written_whole(path) as scratch, h5py.File(scratch, "w", locking=False) as file:
         file["feats"] = stored.array.T.numpy()
         if stored.spec is not None:
             file.attrs[SPEC_KEY] = json.dumps(stored.spec.to_dict())

@@ -11,7 +11,7 @@ from random import Random
 
 import soundfile
 
-from audiodiff.audio.atomic import scratch_of
+from audiodiff.audio.scratch import scratch_keys
 from audiodiff.cli.main import main
 from audiodiff.errors.sentences import LONGEST_SENTENCE
 from audiodiff.mel import read_mel
@@ -80,7 +80,7 @@ def wrong_results(case: Case) -> str:
     if missing := [path for path in case.promised if not path.exists()]:
         return f"lost {missing[0].name}"
     for path in case.results.rglob("*") if case.results.is_dir() else ():
-        if scratch_of(path) is not None:
+        if scratch_keys(path):
             return "scratch file left"
         if path.suffix == ".wav":
             with soundfile.SoundFile(os.fsencode(path)) as file:
