@@ -136,6 +136,7 @@ class Vocoder:
     def to(self, device: torch.device | str) -> "Vocoder":
         """Move the model; raises `ConfigError` for a device that is not there."""
         try:
+            torch.empty(1, device=device).cpu()  # which "meta" cannot do, as it computes nothing
             self.model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f"cannot use device {str(device)!r}: {error}") from error

@@ -3,8 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -12,11 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.decoding import audio_header, decode, opened_audio
 from audiodiff.errors import AudioError, OutputError
 from audiodiff.types import Hertz
 
 FULL_SCALE = 32768
 """One, in 16-bit samples: reading divides by it and writing multiplies, so that 16-bit files survive."""
+LOUDEST = 2.0
+"""Times full scale that a recording may reach: codecs and filters overshoot, integers taken for floats reach more."""
 
 
 def load_audio(path: str | os.PathLike[str], sample_rate: Hertz | None = None) -> Float[Tensor, " samples"]:
@@ -24,30 +26,24 @@ def load_audio(path: str | os.PathLike[str], sample_rate: Hertz | None = None) -
 
     Raises `AudioError` for a file that is missing, unreadable, empty or not finite.
     """
-    import soundfile
-
-    if not Path(path).is_file():
-        raise AudioError(f"{path} is not a file: expected an audio file such as .wav or .flac")
-    try:
-        samples, native_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error}): expected .wav, .flac, .ogg or .mp3") from error
-    if not len(samples):
-        raise AudioError(f"{path} holds no samples")
+    samples, native_rate = decode(path)
     wave = torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
     if not wave.isfinite().all():
         raise AudioError(f"{path} holds {int((~wave.isfinite()).sum())} samples that are NaN or infinite")
+    check_level(wave, path)
     return wave if sample_rate in (None, native_rate) else resample(wave, native_rate, sample_rate)
 
 
 def audio_sample_rate(path: str | os.PathLike[str]) -> Hertz:
     """The rate at which a file was recorded, from its header; raises `AudioError` as `load_audio` does."""
-    import soundfile
+    return audio_header(path).sample_rate
 
-    try:
-        return int(soundfile.info(path).samplerate)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error})") from error
+
+def check_level(wave: Float[Tensor, " samples"], path: str | os.PathLike[str]) -> None:
+    """Raise `AudioError` for samples far beyond full scale, which would come out clipped."""
+    peak = float(wave.abs().max()) if len(wave) else 0.0
+    if peak > LOUDEST:
+        raise AudioError(f"{path} reaches {peak:.4g} times full scale: float samples must lie in [-1, 1]")
 
 
 def save_audio(
@@ -92,7 +88,7 @@ def audio_written(
 
     with written_whole(path) as scratch:
         try:
-            file = soundfile.SoundFile(scratch, "w", sample_rate, channels=1, subtype=encoding)
+            file = soundfile.SoundFile(cast(str, os.fsencode(scratch)), "w", sample_rate, channels=1, subtype=encoding)
         except (soundfile.SoundFileError, TypeError, ValueError) as error:
             raise OutputError(f"cannot write {path} as {encoding} audio: {error}") from error
         try:
@@ -108,13 +104,8 @@ def audio_written(
 
 def audio_comment(path: str | os.PathLike[str]) -> str:
     """The comment in a file's metadata, "" where there is none; raises `AudioError` as `load_audio` does."""
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as file:
-            return file.comment
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error})") from error
+    with opened_audio(path) as file:
+        return file.comment
 
 
 def resample(

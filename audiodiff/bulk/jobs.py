@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from audiodiff.audio.atomic import file_name
+from audiodiff.audio.decoding import AUDIO_SUFFIXES, files_below
 from audiodiff.data.manifest import read_manifest
 from audiodiff.errors import InputError, OutputError
 from audiodiff.mel.formats import READERS
@@ -12,7 +14,7 @@ from audiodiff.mel.formats import READERS
 RESULTS = frozenset({".wav", ".flac"})
 """Suffixes that make OUT a file; any other OUT is a folder."""
 
-SOURCES = frozenset(READERS) | {".wav", ".flac", ".ogg", ".mp3"}
+SOURCES = frozenset(READERS) | AUDIO_SUFFIXES
 """What is looked for in a folder."""
 
 
@@ -59,16 +61,9 @@ def _found(given: Path, out: Path) -> Iterator[tuple[Path, str]]:
     if given.is_dir():
         yield from _in_folder(given, out)
     elif given.suffix == ".jsonl":
-        yield from ((utterance.path, _checked(utterance.id, given)) for utterance in read_manifest(given))
+        yield from ((utterance.path, file_name(utterance.id)) for utterance in read_manifest(given))
     else:
         yield given, given.stem
-
-
-def _checked(name: str, manifest: Path) -> str:
-    """The id of an utterance, if it leads to a place in the folder of results."""
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f"{manifest} holds the id {name!r}, which leads out of the folder of results: rename it")
-    return name
 
 
 def _in_folder(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
@@ -76,11 +71,7 @@ def _in_folder(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
     results = out.resolve()
     if results == folder.resolve():
         raise OutputError(f"the results would be written between the inputs in {folder}: give another folder")
-    paths = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SOURCES and not path.name.startswith(".") and results not in path.resolve().parents
-    ]
+    paths = [path for path in files_below(folder, SOURCES) if results not in path.resolve().parents]
     if not paths:
         raise InputError(f"{folder} holds no mels and no audio; looked for {', '.join(sorted(SOURCES))}")
     yield from ((path, str(path.relative_to(folder).with_suffix(""))) for path in paths)

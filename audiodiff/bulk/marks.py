@@ -5,19 +5,14 @@ processes on several machines would have to write together.
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import file_digest, sha256
 from pathlib import Path
 
 from audiodiff.audio.io import audio_comment
-from audiodiff.bulk.jobs import Job
 from audiodiff.bundle.format import CONFIG, WEIGHTS
 from audiodiff.errors import AudioError, OutputError
 from audiodiff.version import __version__
-
-SCRATCH = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}")
-"""The stem of a file that is being written; see `audiodiff.audio.atomic`."""
 
 
 def model_mark(folder: Path) -> str:
@@ -43,16 +38,6 @@ def is_done(target: Path, mark: str) -> bool:
         what = "made of another input or with other settings" if found.startswith("audiodiff ") else "not made here"
         raise OutputError(f"{target} is there already, {what}: pass --overwrite to replace it")
     return True
-
-
-def sweep(jobs: Iterable[Job]) -> None:
-    """Remove what killed runs have left half-written under other names; no other run may be at work on these jobs."""
-    targets = {job.target for job in jobs}
-    for folder in {target.parent for target in targets}:
-        for path in folder.glob(".*"):
-            half = SCRATCH.fullmatch(path.stem)
-            if half and path.with_name(half["stem"] + path.suffix) in targets:
-                path.unlink(missing_ok=True)
 
 
 def digest_of(path: Path) -> str:

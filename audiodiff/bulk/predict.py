@@ -10,9 +10,10 @@ import torch.distributed as dist
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
+from audiodiff.audio.scratch import sweep
 from audiodiff.bulk.jobs import Job
-from audiodiff.bulk.marks import sweep
-from audiodiff.errors import AudiodiffError, ConfigError
+from audiodiff.errors import ConfigError
+from audiodiff.errors.sentences import sentence
 from audiodiff.models.diffusion_model import DiffusionModel
 
 
@@ -28,16 +29,16 @@ class Vocoding(L.LightningModule):
     def on_predict_start(self) -> None:
         """Clear away what a killed run has left, once, before anybody writes."""
         if self.trainer.is_global_zero:
-            sweep(self.jobs)
+            sweep(job.target for job in self.jobs)
         self.trainer.strategy.barrier()
 
     def predict_step(self, index: int, _: int) -> None:
-        """Vocode one file; what audiodiff refuses on purpose is noted and ends nothing."""
+        """Vocode one file; what goes wrong with it is noted and ends nothing."""
         job = self.jobs[index]
         try:
             self.work(job)
-        except AudiodiffError as error:
-            self.failures.append(f"{job.source}: {error}")
+        except Exception as error:  # one odd input never ends the run over the others
+            self.failures.append(f"{job.source}: {sentence(error)}")
 
     def on_predict_end(self) -> None:
         """Tell every process what failed in all of them."""

@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
-from audiodiff.bulk import Job, is_done, mark_of, sweep
+from audiodiff.audio.scratch import sweep
+from audiodiff.bulk import Job, is_done, mark_of
 from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.bulk.marks import digest_of
 from audiodiff.engine import Precision
-from audiodiff.errors import AudiodiffError, AudioError, ConfigError, InputError
+from audiodiff.errors import AudioError, ConfigError, InputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.mel import MelFile, MelSpec, MelSpectrogram, convention, read_mel
 from audiodiff.mel.contract import Convert
 from audiodiff.mel.formats import READERS
@@ -85,7 +87,7 @@ def vocode_all(
 
 def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[str]:
     """Vocode every input, one line each; return a sentence for each one that failed."""
-    sweep(request.jobs)
+    sweep(job.target for job in request.jobs)
     failures = []
     n_steps = len(vocoder.times(request.steps)) - 1
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -99,8 +101,8 @@ def vocode_files(vocoder: Vocoder, request: Request, console: Console) -> list[s
             try:
                 line = vocode_file(vocoder, job, request, advance)
                 console.print(line, soft_wrap=True, markup=False)
-            except AudiodiffError as error:
-                failures.append(f"{job.source}: {error}")
+            except Exception as error:  # one odd input never ends the run over the others
+                failures.append(f"{job.source}: {sentence(error)}")
             advance(1)
     return failures
 

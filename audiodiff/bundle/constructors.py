@@ -12,6 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from audiodiff.bundle.aliases import current
+from audiodiff.bundle.argument_types import check_arguments
 from audiodiff.errors import BundleError, UntrustedBundleError
 
 CLASSES = (
@@ -36,6 +37,7 @@ def build(node: Any) -> Any:  # noqa: ANN401 (a JSON value in, whatever it descr
     if "_target_" not in node:
         return arguments
     target = resolve(node["_target_"])
+    check_arguments(target, arguments)
     return partial(target, **arguments) if node.get("_partial_") else target(**arguments)
 
 

@@ -6,7 +6,6 @@ classes and functions that audiodiff's own packages define are built from it, an
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.atomic import folder_written_whole, written_whole
 from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
 from audiodiff.diffusion import SAMPLERS, Sampler, Schedule, Times, explicit, uniform
-from audiodiff.errors import AudiodiffError, BundleError, ConfigError
+from audiodiff.errors import AudiodiffError, BundleError, ConfigError, OutputError
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.version import __version__
@@ -31,6 +30,8 @@ HEADER = ("format", "audiodiff", "name")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """A bundle's name becomes part of file names, so it may hold no path, and not more than they do."""
 _LARGEST_CONFIG = 1 << 20
+MOST_STEPS = 10_000
+"""Network steps; no model is trained with more."""
 
 
 AnyModel = DiffusionModel | GenerativeModel
@@ -73,6 +74,8 @@ class Bundle:
             return steps
         schedule = self.model.denoiser.schedule
         steps = self.n_steps if steps is None else steps
+        if not 1 <= steps <= MOST_STEPS:
+            raise ConfigError(f"got {steps} steps: expected 1 to {MOST_STEPS}, and a few are usual")
         if steps in self.grids:
             return self.grids[steps]
         return self.grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
@@ -84,20 +87,28 @@ def save_bundle(
     """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
     `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
-    or not at all, and replaces one of the same name.
+    or not at all, and replaces a bundle of the same name at one instant. Raises `OutputError` where it cannot be
+    written, or would replace something else than a bundle.
     """
     check_name(name)
-    scratch = folder.with_name(folder.name + ".part")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    check_place(folder)
     header = {"format": _FORMAT, "audiodiff": __version__, "name": name}
-    (scratch / CONFIG).write_text(json.dumps(header | canonical(config), indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(header | canonical(config), indent=1) + "\n"
     weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
-    save_file(weights, scratch / WEIGHTS)
-    (scratch / CARD).write_text(card, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    scratch.rename(folder)
+    with folder_written_whole(folder) as scratch:
+        (scratch / CONFIG).write_text(text, encoding="utf-8")
+        try:
+            save_file(weights, scratch / WEIGHTS)
+        except SafetensorError as error:  # which is how it reports a full disk
+            raise OutputError(f"cannot write {folder / WEIGHTS}: {error}") from error
+        (scratch / CARD).write_text(card, encoding="utf-8")
     return folder
+
+
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` for a place that holds something else than a bundle."""
+    if folder.exists() and not (folder / CONFIG).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise OutputError(f"{folder} is there already and is no bundle: give another folder")
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -114,6 +125,8 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{folder / CONFIG} does not describe a model: {type(error).__name__} {error}") from error
     if not isinstance(model, AnyModel):
         raise BundleError(f"{folder / CONFIG} describes a {type(model).__name__}, not a vocoder or a generator")
+    if not isinstance(sampler, Callable) or not isinstance(grid, Callable):
+        raise BundleError(f"{folder / CONFIG} describes no sampler and grid that can be called")
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -146,6 +159,8 @@ def read_config(folder: Path) -> Tree:
     """Read the tree of constructors without building any; raises `BundleError` as `load_bundle` does."""
     path = folder / CONFIG
     try:
+        if path.exists() and not path.is_file():
+            raise BundleError(f"{path} is not a file: expected the config of a bundle")
         if path.stat().st_size > _LARGEST_CONFIG:
             raise BundleError(f"{path} has {path.stat().st_size} bytes, a config at most {_LARGEST_CONFIG}")
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -169,7 +184,7 @@ def check_name(name: object) -> None:
 def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Times]:
     try:
         grids = {int(n_steps): explicit(schedule, times) for n_steps, times in config.get("grids", {}).items()}
-    except (AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # a stranger's values, as in `load_bundle`
         raise BundleError(f"{path} has grids that cannot be sampled on: {error}") from error
     if wrong := [n_steps for n_steps, times in grids.items() if len(times) != n_steps + 1]:
         raise BundleError(f"{path} has grids of another length than their number of steps {wrong}")
@@ -178,10 +193,14 @@ def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Time
 
 def _read_weights(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
     """The weights in float32, and the finest precision that any of them was kept in."""
+    if not path.is_file():
+        raise BundleError(f"there is no file {path}, which holds the weights of a bundle")
     try:
         weights = load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise BundleError(f"{path} cannot be read as safetensors: {error}") from error
+    if odd := [name for name, tensor in weights.items() if tensor.is_complex()]:
+        raise BundleError(f"{path} holds complex numbers as {odd[0]}: expected real weights")
     kept = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
     dtype = max(kept, key=lambda dtype: dtype.itemsize, default=torch.float32)
     return {name: tensor.to(torch.float32) for name, tensor in weights.items()}, dtype

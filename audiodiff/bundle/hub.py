@@ -50,13 +50,7 @@ def write_bundle(bundle: Bundle, folder: Path, address: str | None = None) -> Pa
     """
     if not bundle.config:
         raise ConfigError(f"{bundle.name} came from no bundle, so there is no config that could be written")
-    if folder.exists() and not (folder / CONFIG).is_file() and (folder.is_file() or any(folder.iterdir())):
-        raise OutputError(f"{folder} is there already and is no bundle: give another folder")
-    try:
-        card = model_card(bundle, address)
-        return save_bundle(folder, bundle.name, bundle.config, bundle.model, card, bundle.dtype)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    return save_bundle(folder, bundle.name, bundle.config, bundle.model, model_card(bundle, address), bundle.dtype)
 
 
 def push_bundle(bundle: Bundle, repo: str, *, private: bool = False, token: str | None = None) -> str:

@@ -1,5 +1,6 @@
 """The `audiodiff` command."""
 
+import sys
 import warnings
 from collections.abc import Sized
 from pathlib import Path
@@ -17,7 +18,7 @@ from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
 from audiodiff.cli.threads import set_threads
 from audiodiff.cli.tune import tune
-from audiodiff.errors import AudiodiffError
+from audiodiff.errors.sentences import boundary
 from audiodiff.version import __version__
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def _print_version(wanted: bool) -> None:
 def audiodiff(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an error came from; may stand anywhere.")
     ] = False,
 ) -> None:
     """Diffusion vocoders: train them, and turn mels into sound."""
@@ -157,10 +161,7 @@ def say_warning(message: Warning | str, category: type[Warning], *_: object, **_
 
 
 def main() -> None:
-    """Run the command; what audiodiff refuses on purpose is one sentence and exit code 2, not a traceback."""
+    """Run the command; whatever goes wrong is one sentence and exit code 2, a traceback only with --debug."""
     warnings.showwarning = say_warning
-    try:
-        app()
-    except AudiodiffError as error:
-        errors.print(f"audiodiff: {error}", markup=False)
-        raise SystemExit(2) from None
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    boundary(lambda: app(args=arguments), debug="--debug" in sys.argv)

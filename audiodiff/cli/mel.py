@@ -10,7 +10,8 @@ from audiodiff.bundle.constructors import build
 from audiodiff.bundle.format import read_config
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.cli.mel_files import Outcome, Target
-from audiodiff.errors import BundleError, ConfigError
+from audiodiff.errors import AudiodiffError, ConfigError
+from audiodiff.errors.sentences import words_of
 from audiodiff.mel import CONVENTIONS, MelSpec, convention
 
 app = typer.Typer(no_args_is_help=True, help="Mel spectrograms: extract, look at, check and convert them.")
@@ -110,11 +111,13 @@ def wanted_spec(name: str) -> MelSpec:
     if name in CONVENTIONS:
         return CONVENTIONS[name]
     try:
-        return build(read_config(bundle_folder(name))["model"]["mel"])
-    except BundleError as error:
-        raise ConfigError(
-            f"{name!r} is neither a mel convention (`audiodiff mel list`) nor a model: {error}"
-        ) from error
+        spec = build(read_config(bundle_folder(name))["model"]["mel"])
+    except Exception as error:  # a stranger's config makes constructors fail in every way there is
+        why = error if isinstance(error, AudiodiffError) else words_of(error)
+        raise ConfigError(f"{name!r} is neither a mel convention (`audiodiff mel list`) nor a model: {why}") from error
+    if not isinstance(spec, MelSpec):
+        raise ConfigError(f"the model {name!r} names no mel convention, but a {type(spec).__name__}")
+    return spec
 
 
 def _report(outcome: Outcome) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from rich.console import Console
 
 from audiodiff.cli.mel_files import Outcome
-from audiodiff.errors import AudiodiffError
 from audiodiff.mel import MelSpec, read_mels
 from audiodiff.mel.compatibility import Verdict, check_compatibility
 
@@ -23,6 +22,6 @@ def check_files(files: list[Path], want: MelSpec, spec: MelSpec | None, transpos
                     outcome.done += 1
                 else:
                     outcome.failures.append(f"{name}: {report}")
-        except AudiodiffError as error:
+        except Exception as error:  # one odd input never ends the run over the others
             outcome.fail(file, error)
     return outcome

@@ -6,7 +6,7 @@ from rich.console import Console
 from torch import Tensor
 
 from audiodiff.cli.mel_files import Outcome, Target
-from audiodiff.errors import AudiodiffError, MelError, MelMismatchError
+from audiodiff.errors import MelError, MelMismatchError
 from audiodiff.mel import MelFile, MelSpec, read_mels, write_mel
 from audiodiff.mel.conversion import Compatibility, MelConverter
 from audiodiff.mel.conversion_error import estimated_error, floored_share
@@ -30,7 +30,7 @@ def convert_files(
                 how = convert_one(mel, want, approximate, target.path(key))
                 console.print(f"{file} -> {target.folder / key}{target.suffix}: {how}", markup=False)
                 outcome.done += 1
-        except AudiodiffError as error:
+        except Exception as error:  # one odd input never ends the run over the others
             outcome.fail(file, error)
     if outcome.done and not target.carries_spec:
         console.print(f"{target.suffix} files cannot say which convention they are in; .safetensors files can")

@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from audiodiff.audio import load_audio
+from audiodiff.audio.decoding import AUDIO_SUFFIXES, files_below
 from audiodiff.cli.mel_files import Outcome, Target
 from audiodiff.errors import AudiodiffError, AudioError
 from audiodiff.mel import MelSpec, MelSpectrogram, write_mel
 from audiodiff.types import Seconds
-
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 
 
 def extract_files(inputs: list[Path], spec: MelSpec, target: Target, jobs: int | None, console: Console) -> Outcome:
@@ -24,9 +23,15 @@ def extract_files(inputs: list[Path], spec: MelSpec, target: Target, jobs: int |
     outcome, tasks = Outcome(), []
     for item in inputs:
         try:
-            tasks += [(file, target.path(stem)) for file, stem in audio_files(item)]
+            found = list(audio_files(item))
         except AudiodiffError as error:
             outcome.fail(item, error)
+            continue
+        for file, stem in found:
+            try:
+                tasks.append((file, target.path(stem)))
+            except AudiodiffError as error:
+                outcome.fail(file, error)
     started, n_threads = time.perf_counter(), torch.get_num_threads()
     torch.set_num_threads(1)  # files in parallel, not the inside of each
     try:
@@ -45,7 +50,7 @@ def extract_files(inputs: list[Path], spec: MelSpec, target: Target, jobs: int |
 def audio_files(item: Path) -> Iterator[tuple[Path, Path]]:
     """The audio files that an argument names, each with the path of its result below the target folder."""
     if item.is_dir():
-        found = sorted(path for path in item.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+        found = files_below(item, AUDIO_SUFFIXES)
         if not found:
             raise AudioError(f"no audio in this folder; looked for {', '.join(sorted(AUDIO_SUFFIXES))}")
         yield from ((path, path.relative_to(item).with_suffix("")) for path in found)
@@ -84,7 +89,7 @@ def run(
                 try:
                     yield future.result()
                     outcome.done += 1
-                except AudiodiffError as error:
+                except Exception as error:  # one odd input never ends the run over the others
                     outcome.fail(waiting[future], error)
         except BaseException:
             pool.shutdown(cancel_futures=True)  # an interrupt ends after the files in hand, not after all

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiodiff.errors import AudiodiffError, OutputError
+from audiodiff.errors import OutputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.mel.formats import CARRIERS, WRITERS
 
 
@@ -14,9 +15,10 @@ class Outcome:
     done: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def fail(self, path: Path, error: AudiodiffError) -> None:
+    def fail(self, path: Path, error: Exception) -> None:
         """Note what went wrong, with the name of the file unless the error has it."""
-        self.failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+        said = sentence(error)
+        self.failures.append(said if str(path) in said else f"{path}: {said}")
 
 
 class Target:

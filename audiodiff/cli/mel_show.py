@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.cli.mel_files import Outcome
-from audiodiff.errors import AudiodiffError, OutputError
+from audiodiff.errors import OutputError
 from audiodiff.mel import ALIASES, CONVENTIONS, MelFile, MelSpec, names_of, read_mels
 from audiodiff.mel.guesser import guess
 
@@ -48,7 +48,7 @@ def show_files(
                     draw(mel, key, picture)
                     console.print(f"drawn into {picture}", markup=False)
                 outcome.done += 1
-        except AudiodiffError as error:
+        except Exception as error:  # one odd input never ends the run over the others
             outcome.fail(file, error)
     return outcome
 

@@ -12,7 +12,7 @@ from audiodiff.data.dataset import ClipDataset, SegmentDataset, usable
 from audiodiff.data.features import Features, FeatureStore, LiveFeatures, Source, Tensors
 from audiodiff.data.manifest import Utterance, read_manifest
 from audiodiff.data.order import Position, ResumableLoader, SegmentOrder
-from audiodiff.errors import ConfigError, InputError
+from audiodiff.errors import ConfigError
 
 
 class VocoderData(L.LightningDataModule):
@@ -63,7 +63,7 @@ class VocoderData(L.LightningDataModule):
             for utterance in track(self._utterances(name), description=f"Features of {name}", transient=True):
                 try:
                     place.frames(utterance)
-                except InputError:
+                except Exception:  # one odd recording never ends the run; `setup` says what it is
                     continue
 
     def setup(self, stage: str) -> None:

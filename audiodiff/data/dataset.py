@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from audiodiff.data.features import Source
 from audiodiff.data.manifest import Utterance
 from audiodiff.errors import ConfigError, InputError
+from audiodiff.errors.sentences import sentence
 
 ATTEMPTS = 10
 """So many recordings in a row may turn out to be broken while they are read before training stops."""
@@ -25,10 +26,10 @@ def usable(utterances: list[Utterance], source: Source, *, strict: bool, name: s
     for utterance in utterances:
         try:
             found.append((utterance, source.frames(utterance)))
-        except InputError as error:
+        except Exception as error:  # one odd recording never ends the training on the others
             if strict:
                 raise
-            broken.append(f"{utterance.id}: {error}")
+            broken.append(f"{utterance.id}: {sentence(error)}")
     reasons = "".join(f"\n  {reason}" for reason in broken)
     if not found:
         raise InputError(f"none of the {len(utterances)} recordings of {name} can be used:{reasons}")
@@ -66,10 +67,10 @@ class SegmentDataset(Dataset[dict[str, Tensor]]):
         for _ in range(ATTEMPTS):
             try:
                 return self._segment(index, chance)
-            except InputError as error:
+            except Exception as error:  # as in `usable`
                 if self.strict:
                     raise
-                warnings.warn(f"left out: {error}", stacklevel=2)
+                warnings.warn(f"left out: {sentence(error)}", stacklevel=2)
                 index = chance.randrange(len(self))
         raise InputError(f"{ATTEMPTS} recordings in a row could not be read: is the corpus's disk still there?")
 

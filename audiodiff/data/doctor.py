@@ -9,7 +9,8 @@ from pathlib import Path
 from audiodiff.data.manifest import Utterance, read_manifest
 from audiodiff.data.measurement import Measurement, measure
 from audiodiff.data.recipe import audio_files
-from audiodiff.errors import AudioError, InputError
+from audiodiff.errors import InputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.types import Seconds
 
 KINDS = {
@@ -17,6 +18,7 @@ KINDS = {
     "non_finite": "holds NaN or infinity",
     "silent": "is silence for the most part",
     "clipped": "has crests that are cut off",
+    "too_loud": "rises far above full scale, as integers do that are taken for floats",
     "dc": "has a constant offset",
     "band_limited": "ends far below half its sample rate, as after upsampling or strong coding",
     "duplicate": "has the samples of another file",
@@ -37,6 +39,8 @@ class CorpusLimits:
     silence: float = 0.9
     clipped: float = 1e-4
     dc: float = 0.01
+    loudest: float = 1.0
+    """dBFS."""
     bandwidth: float = 0.75
     """Of half the sample rate."""
 
@@ -78,8 +82,8 @@ def examine(
     def look(utterance: Utterance) -> Finding:
         try:
             found = Finding(utterance, measure(utterance.path))
-        except AudioError as error:
-            found = Finding(utterance, None, {"unreadable": str(error)})
+        except Exception as error:  # one odd recording never ends the examination of the others
+            found = Finding(utterance, None, {"unreadable": sentence(error)})
         advance()
         return found
 
@@ -106,6 +110,8 @@ def problems(found: Measurement, limits: CorpusLimits, usual_rate: int) -> Itera
         yield "silent", f"{found.silence:.0%} of it lies below -60 dBFS"
     if found.clipped > limits.clipped:
         yield "clipped", f"{found.clipped:.3%} of it is cut off at {found.peak:.1f} dBFS"
+    if found.peak > limits.loudest:
+        yield "too_loud", f"reaches {found.peak:.1f} dBFS"
     if abs(found.dc) > limits.dc:
         yield "dc", f"offset {found.dc:+.3f} of full scale"
     if found.bandwidth < limits.bandwidth * nyquist:

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.io import resample
+from audiodiff.audio.decoding import audio_frames, audio_header, opened_audio
+from audiodiff.audio.io import check_level, resample
 from audiodiff.errors import AudioError
 from audiodiff.types import Hertz, Samples
 
@@ -21,15 +22,7 @@ def length_of(path: str | os.PathLike[str], sample_rate: Hertz) -> Samples:
 
     Raises `AudioError` for a file that is missing, unreadable or empty.
     """
-    import soundfile
-
-    try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error})") from error
-    if not info.frames:
-        raise AudioError(f"{path} holds no samples")
-    return -(-info.frames * sample_rate // info.samplerate)
+    return -(-audio_frames(path) * sample_rate // audio_header(path).sample_rate)
 
 
 def read_excerpt(path: Path, sample_rate: Hertz, start: Samples, stop: Samples) -> Float[Tensor, " samples"]:
@@ -38,22 +31,18 @@ def read_excerpt(path: Path, sample_rate: Hertz, start: Samples, stop: Samples) 
     Where the rate changes, the excerpt is cut at a multiple of the two rates' common period, so that its samples
     fall exactly on those of the whole. Raises `AudioError` for what cannot be read or is not finite.
     """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as file:
-            native = file.samplerate
-            margin = 0 if native == sample_rate else MARGIN
-            period = native // gcd(native, sample_rate)
-            first = max(0, start * native // sample_rate - margin) // period * period
-            file.seek(min(first, file.frames))
-            samples = file.read(-(-stop * native // sample_rate) + margin - first, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error})") from error
+    with opened_audio(path) as file:
+        native = file.samplerate
+        margin = 0 if native == sample_rate else MARGIN
+        period = native // gcd(native, sample_rate)
+        first = max(0, start * native // sample_rate - margin) // period * period
+        file.seek(min(first, file.frames))
+        samples = file.read(-(-stop * native // sample_rate) + margin - first, dtype="float32", always_2d=True)
     wave = torch.from_numpy(samples.mean(axis=1))
     if not len(wave):
         raise AudioError(f"{path} ends before sample {start}: it is shorter than its header says")
     if not wave.isfinite().all():
         raise AudioError(f"{path} holds {int((~wave.isfinite()).sum())} samples that are NaN or infinite")
+    check_level(wave, path)
     skipped = first * sample_rate // native
     return resample(wave, native, sample_rate)[start - skipped : stop - skipped]

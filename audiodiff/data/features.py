@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.atomic import file_name, written_whole
 from audiodiff.audio.io import load_audio
 from audiodiff.data.augment import Augment
 from audiodiff.data.excerpt import length_of, read_excerpt
@@ -82,7 +82,8 @@ class FeatureStore:
             key += f" {file.resolve()} {stat.st_size} {stat.st_mtime_ns}"
         if n_samples < self.shortest * self.features.hop_length:
             key += f" {self.shortest}"
-        return self.folder / f"{utterance.id}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
+        digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
+        return self.folder / f"{file_name(utterance.id)}-{digest}.safetensors"
 
     def compute(self, utterance: Utterance) -> Path:
         """Make sure that the tensors of this recording are on disk; an interrupted write leaves nothing."""

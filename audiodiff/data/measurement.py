@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from audiodiff.errors import AudioError
+from audiodiff.audio.decoding import decode
 from audiodiff.types import Hertz, Seconds
 
 _Signal = NDArray[np.float32]
@@ -46,14 +46,7 @@ class Measurement:
 
 def measure(path: Path) -> Measurement:
     """Decode a recording and measure it, its channels averaged; raises `AudioError` where it cannot be read."""
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"cannot be read as audio ({error})") from error
-    if not len(samples):
-        raise AudioError("holds no samples")
+    samples, rate = decode(path)
     finite = np.isfinite(samples)
     wave = np.where(finite, samples, 0).mean(axis=1)
     return Measurement(

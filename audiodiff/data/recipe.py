@@ -5,24 +5,29 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audiodiff.audio.decoding import AUDIO_SUFFIXES, audio_frames, audio_header, files_below
 from audiodiff.data.manifest import Utterance, write_manifest
 from audiodiff.data.splits import SPLITS, Split, place_of
-from audiodiff.errors import AudioError, InputError
+from audiodiff.errors import InputError
+from audiodiff.errors.sentences import boundary, sentence
 
-_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", *sorted(AUDIO_SUFFIXES - {".wav", ".flac", ".ogg", ".mp3"}))
 DEVELOPMENT = 32
 """Utterances of the development list, unless a recipe names them or `--dev` says how many."""
+_NAMED = 20
+"""So many recordings that were left out are named; the rest is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusRecording:
-    """A file of a corpus and what the corpus says about it; a file that does not exist is left out."""
+    """A file of a corpus and what the corpus says about it; a file that does not exist is named and left out."""
 
     id: str
     path: Path
     split: Split
     speaker: str | None = None
-    text: str | None = None
+    text: str | Path | None = None
+    """What is said, or the file that holds it."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ def prepare(
     for recording in recordings:
         try:
             members[recording.split].append(describe(recording))
-        except AudioError as error:
-            unreadable.append(str(error))
+        except Exception as error:  # one odd recording never ends the preparation of the others
+            unreadable.append(f"{recording.id}: {sentence(error)}")
     for split, utterances in members.items():
         if not utterances:
             found = ", ".join(f"{len(members[name])} {name}" for name in SPLITS)
@@ -75,32 +80,32 @@ def development(valid: Sequence[Utterance], named: Collection[str], most: int) -
 
 
 def describe(recording: CorpusRecording) -> Utterance:
-    """Read the header of a recording; raises `AudioError` where there is none."""
-    import soundfile
-
-    try:
-        info = soundfile.info(recording.path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{recording.path} cannot be read as audio ({error})") from error
+    """Read the header of a recording, and its text; raises `AudioError` where there is none."""
+    rate, text = audio_header(recording.path).sample_rate, recording.text
+    if isinstance(text, Path):
+        text = text.read_text(encoding="utf-8-sig").strip()
     return Utterance(
         id=recording.id,
         path=recording.path.resolve(),
-        duration=round(info.frames / info.samplerate, 4),
-        sample_rate=info.samplerate,
+        duration=round(audio_frames(recording.path) / rate, 4),
+        sample_rate=rate,
         speaker=recording.speaker,
-        text=recording.text,
+        text=text,
     )
 
 
 def audio_files(folder: Path) -> Iterator[Path]:
     """Every audio file in a folder and the folders below it, sorted by path."""
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES)
+    return iter(files_below(folder, AUDIO_SUFFIXES))
 
 
 def audio_file(stem: Path) -> Path | None:
     """The audio file of that path without a suffix, whichever format it has; None if there is none."""
     found = (stem.with_name(stem.name + suffix) for suffix in _SUFFIXES)
-    return next(filter(Path.is_file, found), None)
+    try:
+        return next(filter(Path.is_file, found), None)
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def need(path: Path, what: str) -> Path:
@@ -130,15 +135,22 @@ def run(
     parser.add_argument("--dev", type=int, metavar="N", help=f"size of the development list, else {DEVELOPMENT}")
     if parts:
         parser.add_argument("--parts", nargs="+", choices=parts, default=list(usual), help="what to download")
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error came from")
     arguments = parser.parse_args()
-    corpus = arguments.corpus or download(Path("data"), getattr(arguments, "parts", []))
-    named, most = (development, DEVELOPMENT) if arguments.dev is None else ((), arguments.dev)
-    report(prepare(recordings(corpus), arguments.out, named=named, most=most), arguments.out)
+
+    def command() -> None:
+        corpus = arguments.corpus or download(Path("data"), getattr(arguments, "parts", []))
+        named, most = (development, DEVELOPMENT) if arguments.dev is None else ((), arguments.dev)
+        report(prepare(recordings(corpus), arguments.out, named=named, most=most), arguments.out)
+
+    boundary(command, debug=arguments.debug)
 
 
 def report(prepared: Prepared, out: Path) -> None:
-    """Say what was written, and name what could not be read."""
+    """Say what was written, and name what was left out; the exit code is 1 if something was."""
     counts = ", ".join(f"{n} {split}" for split, n in prepared.counts.items())
     print(f"{out}: {counts}; {prepared.development} of valid are the development list")
-    if prepared.unreadable:
-        print(f"{len(prepared.unreadable)} left out:", *prepared.unreadable, sep="\n  ")
+    if left_out := prepared.unreadable:
+        more = [f"and {len(left_out) - _NAMED} more"] if len(left_out) > _NAMED else []
+        print(f"{len(left_out)} left out:", *left_out[:_NAMED], *more, sep="\n  ")
+        raise SystemExit(1)

@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import soundfile
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
@@ -20,11 +19,13 @@ from webdataset.tariterators import tarfile_to_samples
 from webdataset.writer import TarWriter
 
 from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.decoding import MOST_SAMPLES, audio_header, opened_audio
 from audiodiff.audio.io import load_audio, resample
 from audiodiff.data.augment import Augment
 from audiodiff.data.features import Features, Tensors, cut, tensors_of
 from audiodiff.data.manifest import Utterance
 from audiodiff.errors import AudioError, ConfigError, InputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.types import Hertz, Samples, Seconds
 
 INDEX = "shards.json"
@@ -72,13 +73,14 @@ def _write(utterances: list[Utterance], path: Path) -> Shard:
     with written_whole(path) as scratch, TarWriter(str(scratch)) as tar:
         for number, utterance in enumerate(utterances):
             try:
-                n_samples, rate = len(load_audio(utterance.path)), soundfile.info(utterance.path).samplerate
-            except AudioError as error:
-                warnings.warn(f"left out: {error}", stacklevel=2)
+                n_samples, rate = len(load_audio(utterance.path)), audio_header(utterance.path).sample_rate
+                content = utterance.path.read_bytes()
+            except Exception as error:  # one odd recording never ends the packing of the others
+                warnings.warn(f"left out: {sentence(error)}", stacklevel=2)
                 continue
             about = {"id": utterance.id, "speaker": utterance.speaker, "text": utterance.text}
             suffix = utterance.path.suffix[1:].lower()
-            tar.write({"__key__": f"{number:08d}", suffix: utterance.path.read_bytes(), "json": about})
+            tar.write({"__key__": f"{number:08d}", suffix: content, "json": about})
             shard.recordings.append((n_samples, rate))
     return shard
 
@@ -189,8 +191,9 @@ def decoded(sample: dict[str, Any], sample_rate: Hertz) -> Tensor:
     """The waveform of a recording in a shard, mixed to mono and resampled; raises `AudioError` if it is damaged."""
     audio = next(value for key, value in sample.items() if key != "json" and isinstance(value, bytes))
     try:
-        samples, rate = soundfile.read(io.BytesIO(audio), dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        where = f"{sample['__key__']} of {sample['__url__']}"
-        raise AudioError(f"{where} cannot be read as audio ({error}): write that shard again") from error
+        with opened_audio(io.BytesIO(audio)) as file:
+            rate, frames = file.samplerate, min(file.frames, MOST_SAMPLES // file.channels)
+            samples = file.read(frames, dtype="float32", always_2d=True)
+    except AudioError as error:
+        raise AudioError(f"{sample['__key__']} of {sample['__url__']}: {error}; write that shard again") from error
     return resample(torch.from_numpy(samples.mean(axis=1)), rate, sample_rate)

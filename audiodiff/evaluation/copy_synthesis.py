@@ -8,8 +8,10 @@ from statistics import median
 import torch
 
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
+from audiodiff.audio.atomic import file_name
 from audiodiff.data.perturbation import Perturbation
 from audiodiff.errors import AudioError, InputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.evaluation.pairs import Exclusion, Pair
 from audiodiff.evaluation.timing import PeakMemory, timed
 from audiodiff.mel import MelSpec, MelSpectrogram
@@ -51,8 +53,8 @@ def read_mels(
     for name, path in references.items():
         try:
             mels[name] = mel_of(path, spec, resampled=resampled)
-        except AudioError as error:
-            excluded.append(Exclusion(name, str(error)))
+        except Exception as error:  # one odd recording never ends the evaluation of the others
+            excluded.append(Exclusion(name, sentence(error)))
     if not mels:
         reasons = "; ".join(f"{item.id}: {item.reason}" for item in excluded[:3])
         raise InputError(f"none of the {len(references)} recordings can be vocoded: {reasons}")
@@ -84,8 +86,9 @@ def synthesize(
     pairs, rtf = [], {}
     for name, mel in mels.items():
         wave, elapsed = timed(lambda mel=mel: synthesis.vocode(mel), synthesis.device)
-        save_audio(folder / f"{name}.wav", wave, rate)
-        pairs.append(Pair(name, folder / f"{name}.wav", references[name]))
+        target = folder / f"{file_name(name)}.wav"
+        save_audio(target, wave, rate)
+        pairs.append(Pair(name, target, references[name]))
         rtf[name] = elapsed / (len(wave) / rate)
         advance()
     peak = memory.mebibytes()

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from audiodiff.audio import load_audio
+from audiodiff.audio.decoding import AUDIO_SUFFIXES, audio_header
 from audiodiff.data import read_manifest
 from audiodiff.errors import AudioError, InputError
 from audiodiff.evaluation.waveform import Signal, resample, rms
 from audiodiff.types import Hertz, Seconds
 
-_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 SHORTEST: Seconds = 0.25
 SILENT = 1e-5
 LENGTH_TOLERANCE = 0.1
@@ -48,7 +48,7 @@ def find_pairs(generated: Path, reference: Path) -> tuple[list[Pair], list[Exclu
 
     What has no partner is excluded; raises `InputError` when nothing has one.
     """
-    if generated.suffix.lower() in _SUFFIXES and reference.suffix.lower() in _SUFFIXES:
+    if generated.suffix.lower() in AUDIO_SUFFIXES and reference.suffix.lower() in AUDIO_SUFFIXES:
         return [Pair(generated.stem, generated, reference)], []
     ours, theirs = recordings_in(generated), recordings_in(reference)
     shared = sorted(ours.keys() & theirs.keys())
@@ -70,10 +70,10 @@ def recordings_in(source: Path) -> dict[str, Path]:
         return {utterance.id: utterance.path for utterance in read_manifest(source)}
     if not source.is_dir():
         raise InputError(f"there is no {source}: give a folder of audio files, a manifest (.jsonl), or one audio file")
-    files = sorted(path for path in source.iterdir() if path.suffix.lower() in _SUFFIXES)
+    files = sorted(path for path in source.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
     found = {path.stem: path for path in files}
     if not files:
-        raise InputError(f"{source} holds no audio file ({', '.join(sorted(_SUFFIXES))}): give the folder they are in")
+        raise InputError(f"{source} holds no audio file (such as .wav or .flac): give the folder they are in")
     if len(found) < len(files):
         twice = next(path.stem for path in files if found[path.stem] != path)
         raise InputError(f"{source} holds several recordings called {twice}: keep one of them")
@@ -100,7 +100,7 @@ def load_pair(pair: Pair, *, resampled: bool = False) -> Recordings:
 
 def matching_rates(pair: Pair, *, resampled: bool) -> tuple[Hertz, Hertz]:
     """The sample rates of reference and generated, from their headers, after comparing what the headers say."""
-    reference, generated = read_header(pair.reference), read_header(pair.generated)
+    reference, generated = audio_header(pair.reference), audio_header(pair.generated)
     if reference.channels != generated.channels:
         raise AudioError(f"generated has {generated.channels} channels, the reference {reference.channels}")
     if reference.sample_rate != generated.sample_rate and not resampled:
@@ -109,25 +109,6 @@ def matching_rates(pair: Pair, *, resampled: bool) -> tuple[Hertz, Hertz]:
             "pass --resample to convert it"
         )
     return reference.sample_rate, generated.sample_rate
-
-
-@dataclass(frozen=True)
-class AudioHeader:
-    """The header of an audio file."""
-
-    sample_rate: Hertz
-    channels: int
-
-
-def read_header(path: Path) -> AudioHeader:
-    """Read a file's header; raises `AudioError` where it has none."""
-    import soundfile
-
-    try:
-        info = soundfile.info(path)
-        return AudioHeader(info.samplerate, info.channels)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error})") from error
 
 
 def read_signal(path: Path) -> Signal:

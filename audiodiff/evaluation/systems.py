@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from audiodiff.errors import AudioError, InputError
+from audiodiff.errors import InputError
+from audiodiff.errors.sentences import sentence
 from audiodiff.evaluation.alignment import MAX_LAG
 from audiodiff.evaluation.ear import Judge
 from audiodiff.evaluation.metrics import METRICS
@@ -71,8 +72,8 @@ def evaluate(
             known = {"rtf": rtf[pair.id]} if pair.id in rtf else {}
             scores.append(replace(scored, values=scored.values | known))
             files[pair.id] = pair
-        except AudioError as error:
-            left_out.append(Exclusion(pair.id, str(error)))
+        except Exception as error:  # one odd recording never ends the evaluation of the others
+            left_out.append(Exclusion(pair.id, sentence(error)))
         advance()
     if not scores:
         reasons = "; ".join(f"{item.id}: {item.reason}" for item in left_out[:3])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from hydra.errors import HydraException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -16,6 +15,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bundle
 from audiodiff.experiment.checkpoint_state import StoredConfig, checkpoint_to_resume, load_matching
 from audiodiff.experiment.config import build, compose_config
+from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.guard import replay
 from audiodiff.training.module import Training
@@ -23,16 +23,36 @@ from audiodiff.training.module import Training
 
 def run_training(overrides: list[str]) -> None:
     """Compose `conf/train.yaml` with the overrides, train, and say where the bundle is."""
-    try:
-        config = compose_config("train", overrides)
-        if config.replay is not None:
-            Console().print(replay_losses(config), highlight=False)
-            return
-        bundle = train(config)
-    except HydraException as error:
-        raise ConfigError(f"the configuration does not work: {error}") from error
+    config = composed(overrides)
+    if config.replay is not None:
+        with settings_in_words(config):
+            losses = replay_losses(config)
+        Console().print(losses, highlight=False)
+        return
+    bundle = train(config)
     say = rank_zero_only(Console().print)
     say(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """The config with the overrides, all of its references looked up; raises `ConfigError` for what does not work."""
+    with settings_in_words():
+        known = compose_config("train", [])
+    with settings_in_words(known):
+        config = compose_config("train", overrides)
+        OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        check_settings(config)
+    return config
+
+
+def check_settings(config: DictConfig) -> None:
+    """Raise `ConfigError` for values of another kind than the run's own settings have."""
+    check_name(config.name)
+    if not isinstance(config.seed, int) or isinstance(config.seed, bool) or not 0 <= config.seed < 1 << 32:
+        raise ConfigError(f"seed={config.seed}: expected a whole number from 0 to 2^32 - 1")
+    for name in ("resume", "replay", "compile"):
+        if not isinstance(config[name], str | None):
+            raise ConfigError(f"{name}={config[name]}: expected a text, or null")
 
 
 def train(config: DictConfig) -> Path:
@@ -50,22 +70,23 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
 
     `callbacks` come behind those of the config.
     """
-    check_name(config.name)
+    check_settings(config)
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = Path(config.paths.run)
     resumed = checkpoint_to_resume(config, run)
     write_config(config, run)
 
-    model = build_model(config)
-    objective = build(config.objective, model=model)
-    data = build(config.data, features=build(config.features, model=model))
-    module = Training(
-        objective=objective,
-        optimizer=build(config.optimizer),
-        lr_schedule=build(config.lr_schedule),
-        seed=config.seed,
-    )
-    trainer = build_trainer(config, *callbacks)
+    with settings_in_words(config):
+        model = build_model(config)
+        objective = build(config.objective, model=model)
+        data = build(config.data, features=build(config.features, model=model))
+        module = Training(
+            objective=objective,
+            optimizer=build(config.optimizer),
+            lr_schedule=build(config.lr_schedule),
+            seed=config.seed,
+        )
+        trainer = build_trainer(config, *callbacks)
     trainer.fit(module, data, ckpt_path=resumed)
     return trainer
 

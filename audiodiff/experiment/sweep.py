@@ -11,6 +11,7 @@ from rich.table import Table
 
 from audiodiff.experiment.config import config_dir
 from audiodiff.experiment.run import best_score, fit
+from audiodiff.experiment.settings import settings_in_words
 
 
 def run_sweep(overrides: list[str]) -> None:
@@ -26,7 +27,8 @@ def run_sweep(overrides: list[str]) -> None:
 
     before, sys.argv = sys.argv, [sys.argv[0], "--multirun", *overrides]
     try:
-        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
+        with settings_in_words():
+            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     finally:
         sys.argv = before
     Console().print(ranking(scores))

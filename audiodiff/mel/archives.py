@@ -15,6 +15,7 @@ import numpy.typing as npt
 from audiodiff.audio.atomic import written_whole
 from audiodiff.errors import MelError
 from audiodiff.mel.arrays import MEL_KEYS, SPEC_KEY, Entries, Stored, as_tensor, parse_spec, readable
+from audiodiff.mel.sizes import check_size
 
 
 def read_ark(path: Path) -> Entries:
@@ -43,12 +44,21 @@ def read_hdf5(path: Path) -> Entries:
     import h5py
 
     with readable(lambda: h5py.File(path, "r"), path) as file:
-        text = file.attrs.get(SPEC_KEY)
-        spec = parse_spec(str(text), path) if text else None
-        single = next((key for key in MEL_KEYS if key in file), None)
-        for key in [single] if single else _matrices(file):
-            array = np.asarray(readable(lambda key=key: file[key][()], path))
+        text = readable(lambda: file.attrs.get(SPEC_KEY), path)
+        spec = parse_spec(str(text), path) if text is not None else None
+        single = next((key for key in MEL_KEYS if readable(lambda key=key: key in file, path)), None)
+        for key in [single] if single else readable(lambda: _matrices(file), path):
+            array = np.asarray(readable(lambda key=key: _dataset(file, key, path), path))
             yield path.stem if single else key, Stored(as_tensor(array, path), spec, frames_first=True)
+
+
+def _dataset(file: Mapping[str, Any], key: str, path: Path) -> npt.NDArray[Any]:
+    """The values of a dataset that is a mel by its rank and size; HDF5 inflates what is compressed."""
+    item = file[key]
+    if not hasattr(item, "nbytes"):
+        raise MelError(f"{path} has a group called {key}; expected a matrix of that name")
+    check_size(item.nbytes, path)
+    return item[()]
 
 
 def write_ark(path: Path, stored: Stored) -> None:
@@ -63,7 +73,7 @@ def write_hdf5(path: Path, stored: Stored) -> None:
     """Write `feats` as ParallelWaveGAN does, and the spec as an attribute."""
     import h5py
 
-    with written_whole(path) as scratch, h5py.File(scratch, "w") as file:
+    with written_whole(path) as scratch, h5py.File(scratch, "w", locking=False) as file:
         file["feats"] = stored.array.T.numpy()
         if stored.spec is not None:
             file.attrs[SPEC_KEY] = json.dumps(stored.spec.to_dict())

@@ -1,7 +1,7 @@
 """Mels in the files of numpy, torch and safetensors. Nothing is unpickled."""
 
 import json
-import pickle
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from audiodiff.audio.atomic import written_whole
-from audiodiff.errors import ConfigError, MelError
+from audiodiff.errors import AudiodiffError, MelError
+from audiodiff.errors.sentences import words_of
+from audiodiff.mel.sizes import check_npy, check_npz, check_tensor
 from audiodiff.mel.spec import MelSpec
 
 SPEC_KEY = "mel_spec"
 MEL_KEYS = ("mel", "feats")
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,28 @@ Entries = Iterator[tuple[str, Stored]]
 
 def read_npy(path: Path) -> Entries:
     """A bare numpy array."""
-    array = readable(lambda: np.load(path, allow_pickle=False), path)
+    array = readable(lambda: _npy(path), path)
     if not isinstance(array, np.ndarray):
         raise MelError(f"{path} is an archive of arrays: name it .npz")
     yield path.stem, Stored(as_tensor(array, path))
+
+
+def _npy(path: Path) -> Any:  # noqa: ANN401 (an array, or an archive under a wrong name)
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            check_npy(file, path.stat().st_size, path)
+        return np.load(path, allow_pickle=False)
 
 
 def read_npz(path: Path) -> Entries:
     """Key `mel` (or `feats`, or the only array), with the spec as JSON text under `mel_spec`."""
     if not zipfile.is_zipfile(path):
         raise MelError(f"{path} is not an archive of arrays, which .npz files are")
+    readable(lambda: _check_archive(path), path)
     with path.open("rb") as file, readable(lambda: np.load(file, allow_pickle=False), path) as arrays:
-        spec = parse_spec(str(arrays[SPEC_KEY]), path) if SPEC_KEY in arrays else None
+        text = readable(lambda: str(arrays[SPEC_KEY]), path) if SPEC_KEY in arrays else None
+        spec = None if text is None else parse_spec(text, path)
         yield path.stem, Stored(as_tensor(readable(lambda: _mel_among(arrays, path), path), path), spec)
 
 
@@ -57,20 +68,26 @@ def read_pt(path: Path) -> Entries:
     mel = readable(lambda: torch.load(path, map_location="cpu", weights_only=True), path)
     if not isinstance(mel, Tensor):
         raise MelError(f"{path} holds a {type(mel).__name__}; expected one tensor")
-    yield path.stem, Stored(mel)
+    yield path.stem, Stored(readable(lambda: check_tensor(mel, path), path))
 
 
 def read_safetensors(path: Path) -> Entries:
     """Tensor `mel` (or `feats`, or the only one), with the spec as JSON in the file's metadata."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
+    from safetensors.torch import load
 
-    try:
+    def tensors() -> tuple[str | None, dict[str, Tensor]]:
+        if "\ufffd" in os.fsencode(path).decode(errors="replace"):
+            content = path.read_bytes()  # safetensors opens no file whose name is not UTF-8
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            return header.get("__metadata__", {}).get(SPEC_KEY), load(content)
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(SPEC_KEY)
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise MelError(f"{path} cannot be read as a mel: {error}") from error
-    yield path.stem, Stored(_mel_among(tensors, path), parse_spec(text, path) if text else None)
+            return text, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+
+    text, found = readable(tensors, path)
+    mel = check_tensor(_mel_among(found, path), path)
+    yield path.stem, Stored(mel, parse_spec(text, path) if text else None)
 
 
 def write_npy(path: Path, stored: Stored) -> None:
@@ -105,9 +122,10 @@ def readable(read: Callable[[], Any], path: Path) -> Any:  # noqa: ANN401 (whate
     """The result of `read`, with any library's complaint turned into a `MelError`."""
     try:
         return read()
-    except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MelError(f"{path} cannot be read as a mel: {reason}") from error
+    except AudiodiffError:
+        raise
+    except Exception as error:  # a stranger's file makes numpy, torch and zipfile fail in every way there is
+        raise MelError(f"{path} cannot be read as a mel: {words_of(error)}") from error
 
 
 def as_tensor(array: npt.NDArray[Any], path: Path) -> Tensor:
@@ -122,8 +140,13 @@ def parse_spec(text: str, path: Path) -> MelSpec:
     """The spec that a file carries as JSON."""
     try:
         return MelSpec.from_dict(json.loads(text))
-    except (ConfigError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # a stranger's values make a constructor fail in every way there is
         raise MelError(f"{path} carries a mel spec that cannot be read: {error}") from error
+
+
+def _check_archive(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        check_npz(archive, path)
 
 
 def _mel_among(arrays: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 (array or tensor)

@@ -11,6 +11,7 @@ from torch import Tensor
 from audiodiff.errors import MelError, MelMismatchError, OutputError
 from audiodiff.mel.arrays import Stored
 from audiodiff.mel.formats import READERS, WRITERS
+from audiodiff.mel.levels import check_values
 from audiodiff.mel.spec import MelSpec
 
 USUAL_BANDS = frozenset({64, 80, 96, 100, 120, 128, 160})
@@ -35,13 +36,10 @@ def read_mel(path: str | os.PathLike[str], spec: MelSpec | None = None, *, trans
     Raises `MelError` for a file that is missing, unreadable, empty, not finite, not floating point, of the wrong
     rank or of several mels, and `MelMismatchError` for one that is transposed or disagrees with `spec`.
     """
-    found = None
-    for key, mel in read_mels(path, spec, transposed=transposed):
-        if found is not None:
-            raise MelError(f"{path} holds several mels (such as {key}); read them with read_mels")
-        found = mel
-    if found is None:
-        raise MelError(f"{path} holds no mel")
+    mels = read_mels(path, spec, transposed=transposed)
+    _, found = next(mels)
+    for key, _ in mels:
+        raise MelError(f"{path} holds several mels (such as {key}); read them with read_mels")
     return found
 
 
@@ -56,12 +54,16 @@ def read_mels(
         raise MelError(f"{path} has an unknown suffix; mels are read from {', '.join(READERS)}")
     if not path.stat().st_size:
         raise MelError(f"{path} is empty")
+    empty = True
     try:
         for key, stored in READERS[path.suffix](path):
             name = str(path) if key == path.stem else f"{path} ({key})"
             yield key, _as_mel(stored, spec, transposed, name)
+            empty = False
     except ModuleNotFoundError as error:
         raise MelError(f"{path} needs the package {error.name} to be read: pip install {error.name}") from error
+    if empty:
+        raise MelError(f"{path} holds no mel: expected a matrix of floating-point values")
 
 
 def write_mel(path: str | os.PathLike[str], mel: Float[Tensor, "n_mels frames"], spec: MelSpec | None = None) -> None:
@@ -107,4 +109,5 @@ def _as_mel(stored: Stored, spec: MelSpec | None, transposed: bool, name: str) -
         raise MelMismatchError(f"{name} has shape {shape}; {advice} `transposed`")
     if spec and mel.shape[0] != spec.n_mels:
         raise MelMismatchError(f"{name} has {mel.shape[0]} mel bands (shape {shape}), expected {spec.n_mels}")
+    check_values(mel, spec, name)
     return MelFile(mel, spec)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from audiodiff.diffusion import Times
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
 from audiodiff.mel.contract import Convert, fit_mel
+from audiodiff.mel.levels import check_values
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import AnyMel, Hertz, Mel, OneF0, OneMel, OneWave, Samples, Wave
 
@@ -57,7 +58,9 @@ def checked(mel: AnyMel, spec: MelSpec | None, want: MelSpec, convert: Convert) 
     if not mel.isfinite().all():
         raise MelError("the mel holds NaN or infinite values: expected finite log magnitudes")
     batch = mel.detach().float().reshape(-1, *shape[-2:]).cpu()
-    return fit_mel(batch, spec, want, convert)
+    fitted = fit_mel(batch, spec, want, convert)
+    check_values(fitted, want)
+    return fitted
 
 
 def seeds_for(seed: int | Sequence[int], batch: int) -> list[int]:

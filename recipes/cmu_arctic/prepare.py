@@ -39,18 +39,17 @@ def download(target: Path, voices: list[str]) -> Path:
 
 
 def recordings(corpus: Path) -> Iterator[CorpusRecording]:
-    """Every recording that a voice's list of prompts names, if it is there."""
+    """Every recording that a voice's list of prompts names."""
     folders = sorted(corpus.glob("cmu_us_*_arctic"))
     if not folders:
         raise InputError(f"{corpus} has no cmu_us_<voice>_arctic folder: give the folder that holds them")
     for folder in folders:
         voice = folder.name.split("_")[2]
         prompts = need(folder / "etc", "etc/txt.done.data and wav/") / "txt.done.data"
-        for name, text in PROMPT.findall(prompts.read_text(encoding="utf-8")):
-            path = audio_file(folder / "wav" / name)
-            if path is not None:
-                split = split_of(name, valid=0.02, test=0.02)
-                yield CorpusRecording(id=f"{voice}_{name}", path=path, split=split, speaker=voice, text=text)
+        for name, text in PROMPT.findall(prompts.read_text(encoding="utf-8-sig")):
+            path = audio_file(folder / "wav" / name) or folder / "wav" / f"{name}.wav"
+            split = split_of(name, valid=0.02, test=0.02)
+            yield CorpusRecording(id=f"{voice}_{name}", path=path, split=split, speaker=voice, text=text)
 
 
 if __name__ == "__main__":

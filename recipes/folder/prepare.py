@@ -50,7 +50,7 @@ def recordings(corpus: Path) -> Iterator[CorpusRecording]:
             path=path,
             split=split[name],
             speaker=parts[0] if len(parts) > 1 else None,
-            text=text.read_text(encoding="utf-8").strip() if text.is_file() else None,
+            text=text if text.is_file() else None,
         )
 
 

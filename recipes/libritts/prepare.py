@@ -48,7 +48,7 @@ def recordings(corpus: Path) -> Iterator[CorpusRecording]:
                 path=path,
                 split=SPLITS[part.split("-")[0]],
                 speaker=path.stem.split("_")[0],
-                text=text.read_text(encoding="utf-8").strip() if text.is_file() else None,
+                text=text if text.is_file() else None,
             )
 
 

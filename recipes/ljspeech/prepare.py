@@ -37,12 +37,12 @@ def split(utterance_id: str) -> Split:
 
 
 def recordings(corpus: Path) -> Iterator[CorpusRecording]:
-    """The recordings of metadata.csv (id|text|normalized text) that are there."""
-    with need(corpus / "metadata.csv", "metadata.csv and wavs/").open(encoding="utf-8", newline="") as file:
-        for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE):
-            path = audio_file(corpus / "wavs" / row[0])
-            if path is not None:
-                yield CorpusRecording(id=row[0], path=path, split=split(row[0]), speaker="linda_johnson", text=row[-1])
+    """The recordings of metadata.csv (id|text|normalized text)."""
+    with need(corpus / "metadata.csv", "metadata.csv and wavs/").open(encoding="utf-8-sig", newline="") as file:
+        for row in filter(any, csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE)):
+            place = corpus / "wavs" / row[0]
+            path = audio_file(place) or place.with_name(f"{place.name}.wav")
+            yield CorpusRecording(id=row[0], path=path, split=split(row[0]), speaker="linda_johnson", text=row[-1])
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def recordings(corpus: Path) -> Iterator[CorpusRecording]:
                 path=path,
                 split=split(speaker),
                 speaker=speaker,
-                text=text.read_text(encoding="utf-8").strip() if text.is_file() else None,
+                text=text if text.is_file() else None,
             )
 
 

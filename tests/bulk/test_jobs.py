@@ -10,7 +10,7 @@ import torch
 
 from audiodiff.audio import save_audio
 from audiodiff.audio.io import audio_comment
-from audiodiff.bulk import Job, find_jobs, is_done, mark_of, sweep
+from audiodiff.bulk import Job, find_jobs, is_done, mark_of
 from audiodiff.errors import InputError, OutputError
 
 OUT = Path("out")
@@ -77,12 +77,12 @@ def test_unwritable_folders_and_empty_ones_are_refused(tmp_path):
         find_jobs([tmp_path / "missing.jsonl"], OUT)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", "a/b", "a\\b", "x" * 300, "长" * 100])
 def test_a_manifest_leads_nowhere_else(tmp_path, name):
     row = {"id": name, "path": "1.wav", "duration": 1.0, "sample_rate": 22050}
     (tmp_path / "list.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(InputError, match="leads out"):
-        find_jobs([tmp_path / "list.jsonl"], OUT)
+    (job,) = find_jobs([tmp_path / "list.jsonl"], OUT)
+    assert job.target.parent == OUT
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
@@ -114,13 +114,3 @@ def test_a_mark_tells_contents_and_settings_apart_but_not_places(tmp_path):
     marks = [mark_of(tmp_path / name, {"steps": 4}) for name in ("a.npy", "b.npy", "c.npy")]
     assert marks[0] == marks[1] != marks[2]
     assert mark_of(tmp_path / "a.npy", {"steps": 5}) != marks[0]
-
-
-def test_only_half_written_results_of_these_jobs_are_swept_away(tmp_path):
-    mine, others = tmp_path / ".a.b.0123abcd.wav", tmp_path / ".c.0123abcd.wav"
-    kept = [others, tmp_path / ".a.b.wav", tmp_path / "a.b.wav", tmp_path / ".hidden"]
-    for path in (mine, *kept):
-        path.touch()
-    sweep([Job(Path("a.b.npy"), tmp_path / "a.b.wav"), Job(Path("x.npy"), tmp_path / "no-such-folder" / "x.wav")])
-    assert not mine.exists()
-    assert all(path.exists() for path in kept)

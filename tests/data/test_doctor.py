@@ -35,6 +35,7 @@ FAULTS = {
     "non_finite": lambda wave: (with_nan(wave), RATE, "FLOAT"),
     "silent": lambda wave: (np.concatenate([wave[:1500], 1e-5 * wave, 1e-5 * wave]), RATE, "PCM_16"),
     "clipped": lambda wave: (np.clip(3 * wave / np.abs(wave).max(), -1, 32767 / 32768), RATE, "PCM_16"),
+    "too_loud": lambda wave: (4 * (wave - wave.mean()) / np.abs(wave).max(), RATE, "FLOAT"),
     "dc": lambda wave: (wave + 0.02, RATE, "PCM_16"),
     "band_limited": lambda wave: (upsampled(wave), RATE, "PCM_16"),
     "too_short": lambda wave: (wave[5000:7000], RATE, "PCM_16"),
