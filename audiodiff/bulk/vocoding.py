@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
 from audiodiff.audio.scratch import sweep
 from audiodiff.bulk import Job, is_done, mark_of
+from audiodiff.bulk.any_mel import voice_for
 from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.bulk.marks import digest_of
@@ -117,6 +118,7 @@ def vocode_file(
     if not request.overwrite and is_done(job.target, mark):
         return f"{job.source} -> {job.target}: done already"
     mel = find_mel(job.source, vocoder, request)
+    vocoder = voice_for(vocoder, mel)
     started = time.perf_counter()
     options: VocodeOptions = {**request.options(), "f0": find_f0(vocoder, mel, request)}
     if isinstance(mel, LongMel):

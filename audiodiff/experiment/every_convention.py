@@ -36,11 +36,12 @@ class EveryConvention(nn.Module):
         self.specs = all_conventions()
         self._siblings: dict[MelSpec, list[nn.Module]] = {model.mel: [self.objective]}  # lists keep them unregistered
 
-    def forward(self, convention: int, **tensors: Tensor) -> Losses:
+    def forward(self, convention: Tensor, **tensors: Tensor) -> Losses:
         """The losses of a batch in one of `all_conventions`; its tensors are those that `objective` takes."""
-        spec = self.specs[convention]
+        spec = self.specs[int(convention)]
         if spec not in self._siblings:
-            self._siblings[spec] = [self._sibling(spec, next(iter(tensors.values())))]
+            with torch.random.fork_rng(devices=()):  # weights that are drawn only to be replaced
+                self._siblings[spec] = [self._sibling(spec, next(iter(tensors.values())))]
         objective = self._siblings[spec][0]
         if self.with_mean:
             prior = source_filter_prior(objective.model)

@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.fine import FineEnvelope, fine_spec
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Hertz, Mel
+from audiodiff.types import Mel
 
-HIGHEST: Hertz = 24000.0
-BEND: Hertz = 700.0
+HIGHEST: float = 24000.0
+BEND: float = 700.0
 """Where the axis turns from even to logarithmic."""
 POINTS = 160
 """Of the axis, from 0 to `HIGHEST`; 15 Hz apart at its beginning, 105 Hz at 4 kHz."""
 WINDOW_WIDTH = 1.44
 """Width of a Hann window's main lobe at half its power, in bins."""
-USUAL_RATE: Hertz = 22050.0
+USUAL_RATE: float = 22050.0
 
 LogBands = Float[Tensor, "batch n_mels fine_frames"]
 """Natural logarithms of the bands' mean magnitudes, at the frames of a `fine_spec`."""

@@ -11,11 +11,10 @@ from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.filter import LEAST, TYPICAL, BlockwiseFilter
 from audiodiff.networks.gated import GatedStack
 from audiodiff.networks.packed_stack import Packing
-from audiodiff.types import Hertz
 
-POINT_DISTANCE: Hertz = 31.25
+POINT_DISTANCE: float = 31.25
 """Between the frequencies that gains are said for; a filter that answers within 10 ms changes little between them."""
-HIGHEST_GAIN: Hertz = 8000.0
+HIGHEST_GAIN: float = 8000.0
 """Above which closures are not known well enough for a phase."""
 
 

@@ -166,7 +166,7 @@ class RelativePlanes(nn.Module):
         """The phases of `now`, and the planes."""
         spread = (scale / envelope + FAINT_MAGNITUDE).log() / 3
         now, mean = now / envelope, mean / envelope
-        size = _energy(now).sqrt()
+        size = _energy(now).clamp_min(LEAST_POWER).sqrt()  # whose gradient at 0 would be infinite
         phase = now / (size + FAINT_MAGNITUDE)
         levels = torch.stack([level(size), level(_energy(mean).sqrt()), (envelope.log() + 2) / 3, spread], dim=-1)
         now, mean = _compressed(now), _compressed(mean)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from audiodiff.types import Hertz
 
-WIDTHS: tuple[Hertz, ...] = (100.0, 400.0, 1600.0)
+WIDTHS: tuple[float, ...] = (100.0, 400.0, 1600.0)
 """Standard deviations of the Gaussians over frequency that a phase is averaged by: the narrowest counts where the
 recording and its reference agree, the wider ones where they hardly do."""
 FALLING = 0.1
@@ -21,7 +21,7 @@ def smooth_phase(
     recording: Complex[Tensor, "bins frames"],
     reference: Complex[Tensor, "bins frames"],
     weight: Float[Tensor, "bins frames"],
-    bin_width: Hertz,
+    bin_width: float,
 ) -> Complex[Tensor, " bins"]:
     """e^(i phase) of the recording relative to its reference, averaged over frames and, smoothly, over frequency.
 
@@ -36,7 +36,7 @@ def smooth_phase(
 
 
 def without_phase(
-    wave: Float[Tensor, " samples"], phase: Complex[Tensor, " bins"], bin_width: Hertz, sample_rate: Hertz
+    wave: Float[Tensor, " samples"], phase: Complex[Tensor, " bins"], bin_width: float, sample_rate: Hertz
 ) -> Float[Tensor, " samples"]:
     """The recording with that phase undone; above the last bin, the phase of the last bin."""
     around = int(TAIL * sample_rate)

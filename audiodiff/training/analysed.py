@@ -33,7 +33,7 @@ class AnalysedRecording:
     sample_rate: Hertz
     instants: Float[Tensor, " pulses"]
     f0: Float[Tensor, " frames"]
-    bandwidth: Hertz
+    bandwidth: float
 
     def save(self, path: Path) -> None:
         """Write it as safetensors, the waveform in 16 bits."""
@@ -88,7 +88,7 @@ def _equalized(wave: Tensor, sample_rate: Hertz, glottis: Glottis, reference: Di
     return without_phase(wave, smooth_phase(recorded, expected, weight, width), width, sample_rate)
 
 
-def bandwidth_of(wave: Float[Tensor, " samples"], sample_rate: Hertz) -> Hertz:
+def bandwidth_of(wave: Float[Tensor, " samples"], sample_rate: Hertz) -> float:
     """The highest frequency that a recording holds."""
     spectrum = torch.stft(wave, 2048, 1024, window=torch.hann_window(2048), return_complex=True).abs().square()
     loud = spectrum.quantile(0.95, dim=1)

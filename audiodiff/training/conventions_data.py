@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset
 from audiodiff.audio.framing import frame_centre
 from audiodiff.audio.io import resample
 from audiodiff.data.manifest import read_manifest
-from audiodiff.data.order import Position, ResumableLoader
 from audiodiff.errors import ConfigError
 from audiodiff.mel.fine import fine_spec
 from audiodiff.mel.front_end import MelSpectrogram
@@ -28,11 +27,13 @@ GAIN_SPREAD = 4.0
 """Standard deviation of the gain in decibels."""
 AROUND: Seconds = 0.1
 """Taken around a crop and cut off again, so that neither mel nor rate conversion meets an edge."""
+VARIED = 0.7
+"""The share of examples that are played at another speed, where `speed` allows any."""
 ENOUGH_BAND = 0.85
 """The share of half the sample rate that a recording must hold to be an example at that rate."""
 
 
-class ConventionBatches(Dataset[dict[str, Any]]):
+class ConventionBatches(Dataset[dict[str, Tensor]]):
     """Whole batches, addressed by their number: `convention` (its place in `all_conventions`), `wave`, `mel`, `f0` at fine frames, `pulses`.
 
     Which they are depends on `seed` and the number alone. Speakers are drawn by the square root of what is heard of
@@ -40,10 +41,18 @@ class ConventionBatches(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, recordings: dict[str, list[AnalysedRecording]], *, batch_size: int, seconds: Seconds, count: int, seed: int
+        self,
+        recordings: dict[str, list[AnalysedRecording]],
+        *,
+        batch_size: int,
+        seconds: Seconds,
+        count: int,
+        seed: int,
+        speed: float = 0.0,
     ) -> None:
         self.recordings = recordings
         self.batch_size, self.seconds, self.count, self.seed = batch_size, seconds, count, seed
+        self.speed = speed
         self.specs = all_conventions()
         self.front_ends: dict[MelSpec, MelSpectrogram] = {}
         self.able = {rate: self._able(rate) for rate in sorted({spec.sample_rate for spec in self.specs})}
@@ -52,12 +61,12 @@ class ConventionBatches(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
         chance = Random(f"{self.seed} {index}")
         number = chance.choice(self.usable)
         spec = self.specs[number]
         rows = [self._example(spec, chance) for _ in range(self.batch_size)]
-        return {"convention": number, **{name: torch.stack([row[name] for row in rows]) for name in rows[0]}}
+        return {"convention": torch.tensor(number), **{name: torch.stack([row[name] for row in rows]) for name in rows[0]}}
 
     def _able(self, rate: Hertz) -> list[tuple[float, list[AnalysedRecording]]]:
         """Weight and recordings of every speaker who has some that hold enough for this rate."""
@@ -73,7 +82,10 @@ class ConventionBatches(Dataset[dict[str, Any]]):
         speakers = self.able[spec.sample_rate]
         recordings = chance.choices([fit for _, fit in speakers], [weight for weight, _ in speakers])[0]
         recording = chance.choices(recordings, [len(one.wave) / one.sample_rate for one in recordings])[0]
-        rate, native, hop = spec.sample_rate, recording.sample_rate, spec.hop_length
+        # played faster or slower, a recording is that of another speaker
+        speed = math.exp(chance.uniform(-self.speed, self.speed)) if chance.random() < VARIED else 1.0
+        rate, native, hop = spec.sample_rate, round(recording.sample_rate * speed), spec.hop_length
+        speed = native / recording.sample_rate
         frames = max(8, round(self.seconds * rate / hop))
         margin = math.ceil(AROUND * rate / hop) * hop
         total = (frames * hop + 2 * margin) / rate
@@ -89,22 +101,24 @@ class ConventionBatches(Dataset[dict[str, Any]]):
         return {
             "wave": wave[margin : margin + frames * hop],
             "mel": mel[:, skipped : skipped + frames],
-            "f0": self._fine_f0(spec, recording, first / native + margin / rate, frames),
-            "pulses": self._pulses(recording, instants, first / native + margin / rate, frames * hop, rate),
+            "f0": self._fine_f0(spec, recording, first / native + margin / rate, frames, speed),
+            "pulses": self._pulses(recording, instants, first / native + margin / rate, frames * hop, rate, speed),
         }
 
-    def _fine_f0(self, spec: MelSpec, recording: AnalysedRecording, begin: Seconds, frames: int) -> Tensor:
+    def _fine_f0(
+        self, spec: MelSpec, recording: AnalysedRecording, begin: Seconds, frames: int, speed: float
+    ) -> Tensor:
         fine = fine_spec(spec)
         centre = frame_centre(fine.n_fft, fine.hop_length, fine.framing)
         count = frames * spec.hop_length // fine.hop_length
         times = begin + (torch.arange(count, dtype=torch.float64) * fine.hop_length + centre) / fine.sample_rate
-        return f0_every(recording, times).unsqueeze(0)
+        return speed * f0_every(recording, times * speed).unsqueeze(0)
 
     def _pulses(
-        self, recording: AnalysedRecording, instants: Tensor, begin: Seconds, length: int, rate: Hertz
+        self, recording: AnalysedRecording, instants: Tensor, begin: Seconds, length: int, rate: Hertz, speed: float
     ) -> Tensor:
         near = instants[(instants > -64) & (instants < length + 64)]
-        f0 = f0_every(recording, begin + near / rate)
+        f0 = speed * f0_every(recording, (begin + near / rate) * speed)
         return recorded_pulses(near[f0 > 0], f0[f0 > 0].double(), length, rate)
 
     def _front_end(self, spec: MelSpec) -> MelSpectrogram:
@@ -116,7 +130,7 @@ class ConventionBatches(Dataset[dict[str, Any]]):
 class ConventionData(L.LightningDataModule):
     """Batches of random conventions from recordings that `recipes/universal/analyse.py` has analysed.
 
-    `seconds` is the length of a crop. There is no validation set: choices are made on the development list by
+    `seconds` is the length of a crop; `speed` is the largest change of it, in nepers. There is no validation set: choices are made on the development list by
     `audiodiff evaluate`, convention by convention. `features` is not looked at.
     """
 
@@ -127,16 +141,16 @@ class ConventionData(L.LightningDataModule):
         features: object = None,
         batch_size: int = 6,
         seconds: Seconds = 0.5,
+        speed: float = 0.0,
         batches: int = 1_000_000,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
-        self.batch_size, self.seconds, self.batches = batch_size, seconds, batches
+        self.batch_size, self.seconds, self.batches, self.speed = batch_size, seconds, batches, speed
         self.workers, self.seed = workers, seed
-        self.loader: ResumableLoader | None = None
-        self.position: Position | None = None
+        self.done = 0
 
     def setup(self, stage: str) -> None:
         """Read all recordings into memory; raises `ConfigError` where there are several processes."""
@@ -146,9 +160,28 @@ class ConventionData(L.LightningDataModule):
         for row in read_manifest(self.folder / "train.jsonl"):
             speakers[row.speaker or row.id].append(AnalysedRecording.load(row.path))
         self.train_set = ConventionBatches(
-            dict(speakers), batch_size=self.batch_size, seconds=self.seconds, count=self.batches, seed=self.seed
+            dict(speakers),
+            batch_size=self.batch_size,
+            seconds=self.seconds,
+            count=self.batches,
+            seed=self.seed,
+            speed=self.speed,
         )
 
     def train_dataloader(self) -> DataLoader:
-        """Whole batches in the order of their numbers."""
-        return DataLoader(self.train_set, batch_size=None, shuffle=False, num_workers=self.workers)
+        """Whole batches in the order of their numbers, after those that this run has had."""
+        numbers = range(self.done, self.batches)
+        return DataLoader(self.train_set, batch_size=None, sampler=numbers, num_workers=self.workers)
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Count the batch."""
+        self.done += 1
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The number of batches that this run has had."""
+        return {"done": self.done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on behind these."""
+        self.done = state_dict["done"]
