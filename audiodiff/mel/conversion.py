@@ -17,7 +17,9 @@ from audiodiff.mel.nnls import ROLL_OFF, MelToLinear
 from audiodiff.mel.spec import FINE_PRINT, MelSpec
 from audiodiff.types import Magnitudes, Mel, Samples
 
-STORAGE = frozenset({"mel_norm", "stft_norm", "log_base", "gain", "floor", "silence", "shift", "scale", "range"})
+STORAGE = frozenset(
+    {"mel_norm", "stft_norm", "log_base", "gain", "floor", "floor_mode", "silence", "shift", "scale", "range"}
+)
 """Fields that only say how a band value is written down: a formula leads from one to the other."""
 
 RAYLEIGH = math.sqrt(math.pi) / 2
