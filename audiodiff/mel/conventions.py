@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 
 from audiodiff.errors import ConfigError
-from audiodiff.mel.spec import FINE_PRINT, MelSpec
+from audiodiff.mel.spec import FINE_PRINT, FLOORS, MelSpec
 
 TACOTRON2_22K = MelSpec(sample_rate=22050, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_max=8000.0)
 """Natural logarithm of Slaney bands with a floor of 1e-5: the root of most conventions below."""
@@ -207,7 +207,7 @@ def families() -> Mapping[str, tuple[str, ...]]:
     Away from their floors and edges they store the same values for the same sound, at most half a hop apart, so a
     mel cannot say which of them it is in.
     """
-    telling = [field.name for field in fields(MelSpec) if field.name not in FINE_PRINT | {"floor", "silence"}]
+    telling = [field.name for field in fields(MelSpec) if field.name not in FINE_PRINT | FLOORS]
     found: dict[tuple[object, ...], list[str]] = {}
     for name, spec in _NAMED.items():
         found.setdefault(tuple(getattr(spec, field) for field in telling), []).append(name)

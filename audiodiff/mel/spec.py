@@ -20,6 +20,8 @@ HTK_CORNER = 700.0
 
 FINE_PRINT = frozenset({"magnitude_epsilon", "magnitude_floor", "periodic", "framing", "pad_mode", "last_frame"})
 """Fields of a spec that change its values a little, or at the edges only, or that move the frames by half a hop."""
+FLOORS = frozenset({"floor", "floor_mode", "silence"})
+"""Fields of a spec that only say what becomes of the quietest values."""
 
 
 @dataclass(frozen=True, kw_only=True)

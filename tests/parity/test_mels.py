@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from audiodiff.audio import load_audio
 from audiodiff.mel import MelSpec, MelSpectrogram, convention
@@ -133,6 +134,8 @@ def peak_normalized(wave: Tensor) -> Tensor:
     return wave / wave.abs().max() * 0.95
 
 
+TORTOISE = replace(convention("tortoise_24k"), shift=-4.5992932, scale=6.9136318)
+"""As the diffusion of Tortoise has it, from -1 to 1; its vocoder gets it without."""
 HIFIGAN, COQUI = convention("hifigan_22k"), convention("coqui_22k")
 VARIANTS = {
     ("hifigan", "mel_train"): (HIFIGAN, peak_normalized),
@@ -151,6 +154,20 @@ VARIANTS = {
         replace(convention("tacotron2_22k"), f_min=50.0, f_max=7600.0, floor=1e-8),
         None,
     ),
+    ("acestep_44k", "mel_normalized"): (replace(convention("acestep_44k"), shift=-4.0, scale=7.0), None),
+    ("amphion_base_24k_80", "mel_torch"): (replace(convention("amphion_24k_80"), magnitude_epsilon=1e-6), None),
+    ("amphion_vevo_24k", "mel_ln"): (replace(convention("vevo_24k"), shift=0.0, scale=1.0), None),
+    ("amphion_vocoder_24k_100", "mel_torch"): (convention("fish_24k"), None),
+    ("coqui_xtts_dvae_22k", "mel_norms_linear"): (
+        replace(convention("xtts_dvae_22k"), scale=tuple(1 + 5 * band / 79 for band in range(80))),
+        None,
+    ),
+    ("cosyvoice_22k", "mel_loss"): (convention("bigvgan_22k"), None),
+    ("cosyvoice2_24k", "mel_loss"): (convention("cosyvoice3_24k"), None),
+    ("gptsovits_v3_24k", "mel_normalized"): (replace(convention("gptsovits_v3_24k"), shift=-5.0, scale=7.0), None),
+    ("gptsovits_v4_32k", "mel_normalized"): (replace(convention("gptsovits_v4_32k"), shift=-5.0, scale=7.0), None),
+    ("styletts2_24k", "mel_padded"): (convention("styletts_24k"), lambda clip: F.pad(clip, (5000, 5000))),
+    ("coqui_tortoise_univnet_24k", "mel_normalized"): (TORTOISE, None),
 }
 
 
@@ -175,8 +192,9 @@ def test_statistics_per_band_belong_to_the_spec(shared: Path, system: str, key: 
     assert_same_mel(spec, clip_at(shared, spec.sample_rate), arrays[key])
 
 
-def test_filterbanks_equal_the_ones_that_the_projects_used(shared: Path) -> None:
-    for name, theirs in stored(shared, "filterbanks").items():
+@pytest.mark.parametrize("recorded", ["filterbanks", "filterbanks_tts"])
+def test_filterbanks_equal_the_ones_that_the_projects_used(shared: Path, recorded: str) -> None:
+    for name, theirs in stored(shared, recorded).items():
         _, rate, n_fft, n_mels, f_min, f_max, scale, norm = name.split("_")
         spec = MelSpec(
             sample_rate=int(rate.removeprefix("sr")),
