@@ -46,7 +46,7 @@ class Relation:
 
     @property
     def is_family(self) -> bool:
-        """Whether both store the same values for the same sound, but for floors, edges and half a hop."""
+        """True if both store the same values for the same sound, but for floors, edges and half a hop."""
         return set(self.differences) <= FINE_PRINT | FLOORS
 
     def __str__(self) -> str:
