@@ -11,6 +11,7 @@ from audiodiff.mel import MelFile, MelSpec, read_mels, write_mel
 from audiodiff.mel.conversion import Compatibility, MelConverter
 from audiodiff.mel.conversion_error import estimated_error, floored_share
 from audiodiff.mel.guesser import guess
+from audiodiff.mel.invertible import check_invertible
 
 
 def convert_files(
@@ -42,6 +43,8 @@ def convert_one(file: MelFile, want: MelSpec, approximate: bool, target: Path) -
     if file.spec is None:
         raise MelError(f"the file does not say its convention. {guess(file.mel)}. Name it with --as")
     converter = MelConverter(file.spec, want)
+    if converter.estimates:
+        check_invertible(file.spec)
     how = description(converter, file.mel)
     if converter.relation.compatibility is Compatibility.APPROXIMATE and not approximate:
         raise MelMismatchError(f"{how}: pass --approximate to convert it nevertheless, or extract it from audio")
@@ -58,7 +61,7 @@ def description(converter: MelConverter, mel: Tensor) -> str:
         floored = floored_share(mel, have, want)
         rest = f", but for {100 * floored:.1f} % of the values, which lie on its floor and stay there" * (floored > 0)
         return f"exact ({relation}){rest}"
-    how = f"approximate ({relation}), off by about {estimated_error(mel, have, want):.2f} dB"
+    how = f"{relation.compatibility} ({relation}), off by about {estimated_error(mel, have, want):.2f} dB"
     if converter.delay:
         milliseconds = 1000 * converter.delay / want.sample_rate
         how += f", the sound {abs(milliseconds):.1f} ms {'later' if milliseconds > 0 else 'earlier'}"

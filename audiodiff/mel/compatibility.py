@@ -7,7 +7,7 @@ from audiodiff.mel.conventions import CONVENTIONS, names_of
 from audiodiff.mel.conversion import Compatibility, Relation, compare
 from audiodiff.mel.conversion_error import estimated_error
 from audiodiff.mel.fingerprint import Bands
-from audiodiff.mel.guesser import Guess, guess
+from audiodiff.mel.guesser import ENOUGH, Extent, Guess, bounds, guess, is_within
 from audiodiff.mel.spec import MelSpec
 
 SURE = 0.9
@@ -44,6 +44,8 @@ def check_compatibility(mel: Bands, have: MelSpec | None, want: MelSpec) -> Comp
 
 def _check_declared(mel: Bands, have: MelSpec, want: MelSpec) -> CompatibilityReport:
     relation, name = compare(have, want), name_of(have)
+    if doubt := suspicion(mel, have):
+        return CompatibilityReport(Verdict.UNKNOWN, doubt)
     if relation.compatibility is Compatibility.SAME:
         return CompatibilityReport(Verdict.MATCH, f"declared as {name}")
     return CompatibilityReport(*_verdict_on(relation, f"declared as {name}", mel, have, want))
@@ -55,6 +57,9 @@ def _verdict_on(relation: Relation, what: str, mel: Bands, have: MelSpec, want: 
         return Verdict.MISMATCH, f"{what}; its frames lie at other times ({relation})"
     if relation.compatibility is Compatibility.EXACT:
         return Verdict.CONVERTIBLE, f"{what}; exactly ({relation})"
+    if relation.compatibility is Compatibility.NEAR:
+        error = estimated_error(mel, have, want)
+        return Verdict.CONVERTIBLE, f"{what}; a near relative, within about {error:.2f} dB ({relation})"
     return Verdict.CONVERTIBLE, f"{what}; within about {estimated_error(mel, have, want):.2f} dB ({relation})"
 
 
@@ -70,6 +75,28 @@ def _check_guessed(mel: Bands, found: Guess, want: MelSpec) -> CompatibilityRepo
         return CompatibilityReport(Verdict.CONVERTIBLE, reason, found)
     first = found.names[0]
     return CompatibilityReport(*_verdict_on(relations[first], what, mel, CONVENTIONS[first], want), found)
+
+
+def suspicion(mel: Bands, named: MelSpec) -> str | None:
+    """The reason, if there is one, to doubt that a mel is in the convention that somebody named.
+
+    There is one where no waveform gives such values, and where the guesser is sure of a convention that shares no
+    family with it. A mel of few frames, and one of a convention that the guesser has not learnt, is judged by its
+    values only.
+    """
+    extent, name = Extent.of(mel), name_of(named)
+    if not is_within(extent, named):
+        lowest, highest, _ = bounds(named)
+        return (
+            f"the mel is said to be in {name}, whose values lie between {lowest:.3g} and {highest:.3g}, but it holds "
+            f"{extent.lowest:.3g} to {extent.highest:.3g}"
+        )
+    if mel.shape[1] < SURE * ENOUGH or not names_of(named):
+        return None
+    found = guess(mel)
+    if found.confidence < SURE or any(compare(CONVENTIONS[other], named).is_family for other in found.names):
+        return None
+    return f"the mel is said to be in {name}, but it looks like another convention. {found}"
 
 
 def name_of(spec: MelSpec) -> str:

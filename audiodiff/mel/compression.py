@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
 
+RESOLVED = 1e-4
+"""Nepers above an added floor from which on a stored value says how large its band is."""
+
 
 class MelCompression(nn.Module):
     """The last steps of a front-end, from band values F |X|^power to the stored mel, and the way back."""
@@ -37,8 +40,10 @@ class MelCompression(nn.Module):
 
     def of_frames(self, bands: Mel) -> Mel:
         """The stored values of any frames, the last of a recording treated like the others."""
+        if self.spec.floor_mode == "add":
+            return self.noted((bands + self.spec.floor).log())
         silent = bands <= self.spec.floor
-        return self.values(bands.masked_fill(silent, 1.0).log().masked_fill(silent, self.lowest))
+        return self.noted(bands.masked_fill(silent, 1.0).log().masked_fill(silent, self.lowest))
 
     def store(self, log_bands: Mel) -> Mel:
         """The stored mel of the natural logarithms of band values; minus infinity is silence."""
@@ -46,7 +51,13 @@ class MelCompression(nn.Module):
 
     def values(self, log_bands: Mel) -> Mel:
         """The stored values for natural logarithms of band values, in any frame."""
-        spec, log_bands = self.spec, log_bands.clamp(min=self.lowest)
+        if self.spec.floor_mode == "add":
+            return self.noted(torch.logaddexp(log_bands, torch.full_like(log_bands, self.lowest)))
+        return self.noted(log_bands.clamp(min=self.lowest))
+
+    def noted(self, log_bands: Mel) -> Mel:
+        """The stored values for natural logarithms that keep to the floor already."""
+        spec = self.spec
         if spec.silence is not None:
             log_bands = log_bands.where(~log_bands.isneginf(), spec.silence / self.neper)
         mel = (log_bands * self.neper - self.shift) / self.scale
@@ -68,6 +79,8 @@ class MelCompression(nn.Module):
         log_bands = (mel * self.scale + self.shift) / self.neper
         if self.spec.silence is not None:
             log_bands = log_bands.masked_fill(mel == self.spec.silence, -math.inf)
+        if self.spec.floor_mode == "add":
+            return (log_bands - self.lowest).clamp_min(RESOLVED).expm1().log() + self.lowest
         return log_bands
 
 

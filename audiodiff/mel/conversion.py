@@ -14,10 +14,10 @@ from audiodiff.mel.compression import MelCompression
 from audiodiff.mel.filterbank import band_edges, mel_filterbank
 from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.nnls import ROLL_OFF, MelToLinear
-from audiodiff.mel.spec import FINE_PRINT, MelSpec
+from audiodiff.mel.spec import FINE_PRINT, FLOORS, MelSpec
 from audiodiff.types import Magnitudes, Mel, Samples
 
-STORAGE = frozenset({"mel_norm", "stft_norm", "log_base", "gain", "floor", "silence", "shift", "scale", "range"})
+STORAGE = FLOORS | {"mel_norm", "stft_norm", "log_base", "gain", "shift", "scale", "range"}
 """Fields that only say how a band value is written down: a formula leads from one to the other."""
 
 RAYLEIGH = math.sqrt(math.pi) / 2
@@ -32,6 +32,7 @@ class Compatibility(StrEnum):
 
     SAME = "same"
     EXACT = "exact"
+    NEAR = "near"
     APPROXIMATE = "approximate"
     MISMATCHED = "mismatched"
 
@@ -42,6 +43,11 @@ class Relation:
 
     compatibility: Compatibility
     differences: Mapping[str, tuple[object, object]]
+
+    @property
+    def is_family(self) -> bool:
+        """True if both store the same values for the same sound, but for floors, edges and half a hop."""
+        return set(self.differences) <= FINE_PRINT | FLOORS
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {_short(a)} -> {_short(b)}" for name, (a, b) in self.differences.items())
@@ -55,8 +61,9 @@ def _short(value: object) -> str:
 def compare(have: MelSpec, want: MelSpec) -> Relation:
     """Compare two conventions: can a mel in `have` serve where `want` is expected?
 
-    EXACT: a formula converts every value between the floors and ceilings of both. APPROXIMATE: frames lie at the
-    same times (up to half a hop), but bands have to be estimated. MISMATCHED: frames lie at other times.
+    EXACT: a formula converts every value between the floors and ceilings of both. NEAR: the same, but frames can lie
+    half a hop apart, and edges and the quietest values can differ a little. APPROXIMATE: frames lie at the same times
+    (up to half a hop), but bands have to be estimated. MISMATCHED: frames lie at other times.
     """
     differences = {
         field.name: (getattr(have, field.name), getattr(want, field.name))
@@ -67,14 +74,18 @@ def compare(have: MelSpec, want: MelSpec) -> Relation:
         return Relation(Compatibility.SAME, differences)
     if not math.isclose(have.frame_rate, want.frame_rate):
         return Relation(Compatibility.MISMATCHED, differences)
-    return Relation(Compatibility.EXACT if set(differences) <= STORAGE else Compatibility.APPROXIMATE, differences)
+    if set(differences) <= STORAGE:
+        return Relation(Compatibility.EXACT, differences)
+    near = set(differences) <= STORAGE | FINE_PRINT
+    return Relation(Compatibility.NEAR if near else Compatibility.APPROXIMATE, differences)
 
 
 class MelConverter(nn.Module):
     """Rewrites mels of one convention in another; raises `MelMismatchError` where frames lie at other times.
 
-    Where only the notation differs (`Compatibility.EXACT`) this is a formula. Else linear magnitudes are estimated with
-    `MelToLinear` and summed again. A difference in framing keeps the frames: the sound comes `delay` samples late.
+    Where the bands are the same ones (`Compatibility.EXACT` and `NEAR`) this is a formula. Else linear magnitudes are
+    estimated with `MelToLinear` and summed again. A difference in framing keeps the frames: the sound comes `delay`
+    samples late.
     """
 
     filters: Tensor
@@ -90,7 +101,7 @@ class MelConverter(nn.Module):
         both_drop = have.last_frame == want.last_frame == "drop"
         self.have, self.want = have, replace(want, last_frame="keep") if both_drop else want
         self.read, self.write = MelCompression(have).double(), MelCompression(self.want).double()
-        self.estimates = not set(self.relation.differences) <= STORAGE | FINE_PRINT
+        self.estimates = self.relation.compatibility is Compatibility.APPROXIMATE
         self.inversion = MelToLinear(have)
         self.register_buffer("filters", mel_filterbank(want), persistent=False)
 
@@ -104,8 +115,10 @@ class MelConverter(nn.Module):
     @torch.no_grad()
     def forward(self, mel: Mel) -> Mel:
         """The same frames in the convention wanted."""
-        if not isinstance(self.have.last_frame, str) and mel.shape[-1] > 1:
-            mel = torch.cat([mel[..., :-1], mel[..., -2:-1]], dim=-1)
+        last = self.have.last_frame
+        if not isinstance(last, str) and mel.shape[-1] > 1:
+            silent = (mel[..., -1:] == last).all(dim=-2, keepdim=True)
+            mel = torch.cat([mel[..., :-1], mel[..., -2:-1].where(silent, mel[..., -1:])], dim=-1)
         blocks = [self._log_bands(block) for block in mel.split(FRAMES_PER_PASS, dim=-1)]
         return self.write.store(torch.cat(blocks, dim=-1)).float()
 

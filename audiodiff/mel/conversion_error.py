@@ -11,6 +11,7 @@ from audiodiff.audio.io import resample
 from audiodiff.audio.stft import Stft
 from audiodiff.mel.compression import MelCompression
 from audiodiff.mel.conversion import Compatibility, MelConverter, notation
+from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.mel.nnls import MelToLinear
 from audiodiff.mel.spec import MelSpec
@@ -51,6 +52,21 @@ def estimated_error(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: Me
     converted = converter(known)
     frames = min(converted.shape[-1], truth.shape[-1])
     return SPEECH * mel_distance(converted[..., :frames], truth[..., :frames], want)
+
+
+def quiet_error(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelSpec) -> _Decibels:
+    """Error of the quiet values of `mel`, converted between two conventions of one family, where they clamp or add.
+
+    Within a band the sound's magnitude counts as constant; a value on the floor of `have` stands for silence.
+    """
+    have, want = (replace(spec, last_frame="keep") for spec in (have, want))
+    log_bands, area = MelCompression(have).log_bands(mel), mel_filterbank(have).sum(dim=1, keepdim=True)
+    energy = (log_bands.exp() / area).pow(2 / have.power)
+    silent = (log_bands <= lowest_value(have) + 1e-4) | (energy <= (1 + 1e-3) * have.magnitude_floor**2)
+    energy = (energy - have.magnitude_epsilon).clamp_min(0).masked_fill(silent, 0)
+    heard = (energy + want.magnitude_epsilon).clamp_min(want.magnitude_floor**2)
+    truth = MelCompression(want)((area * heard.pow(want.power / 2)).unsqueeze(0))
+    return mel_distance(MelConverter(have, want)(mel.unsqueeze(0)), truth, want)
 
 
 def imagined_wave(mel: Mel, spec: MelSpec) -> Wave:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from audiodiff.mel.spec import MelScale, MelSpec
+from audiodiff.mel.spec import HTK_CORNER, MelScale, MelSpec
 
 Array = npt.NDArray[np.float64]
 
@@ -14,26 +14,26 @@ LOG_START_HERTZ, LOG_START_MEL = 1000.0, 15.0
 LOG_STEP = np.log(6.4) / 27
 
 
-def hertz_to_mel(hertz: Array, mel_scale: MelScale) -> Array:
+def hertz_to_mel(hertz: Array, mel_scale: MelScale, htk_corner: float = HTK_CORNER) -> Array:
     """Slaney's Auditory Toolbox scale (linear to 1 kHz, then logarithmic) or O'Shaughnessy's 1987 (HTK)."""
     if mel_scale == "htk":
-        return 2595 * np.log10(1 + hertz / 700)
+        return 2595 * np.log10(1 + hertz / htk_corner)
     log_part = LOG_START_MEL + np.log(np.maximum(hertz, LOG_START_HERTZ) / LOG_START_HERTZ) / LOG_STEP
     return np.where(hertz < LOG_START_HERTZ, hertz / LINEAR_HERTZ_PER_MEL, log_part)
 
 
-def mel_to_hertz(mel: Array, mel_scale: MelScale) -> Array:
+def mel_to_hertz(mel: Array, mel_scale: MelScale, htk_corner: float = HTK_CORNER) -> Array:
     """Invert `hertz_to_mel`."""
     if mel_scale == "htk":
-        return 700 * (10 ** (mel / 2595) - 1)
+        return htk_corner * (10 ** (mel / 2595) - 1)
     log_part = LOG_START_HERTZ * np.exp(LOG_STEP * (mel - LOG_START_MEL))
     return np.where(mel < LOG_START_MEL, mel * LINEAR_HERTZ_PER_MEL, log_part)
 
 
 def band_edges(spec: MelSpec) -> Array:
     """The n_mels + 2 corner frequencies of the triangles, in hertz."""
-    lowest, highest = hertz_to_mel(np.array([spec.f_min, spec.f_top]), spec.mel_scale)
-    return mel_to_hertz(np.linspace(lowest, highest, spec.n_mels + 2), spec.mel_scale)
+    lowest, highest = hertz_to_mel(np.array([spec.f_min, spec.f_top]), spec.mel_scale, spec.htk_corner)
+    return mel_to_hertz(np.linspace(lowest, highest, spec.n_mels + 2), spec.mel_scale, spec.htk_corner)
 
 
 def mel_filterbank(spec: MelSpec) -> Tensor:

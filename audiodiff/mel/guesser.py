@@ -13,6 +13,7 @@ from audiodiff.mel.conventions import CONVENTIONS, families
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.fingerprint import FEWEST, Bands, fingerprint
 from audiodiff.mel.front_end import analysis_window
+from audiodiff.mel.spec import MelSpec
 
 WEIGHTS = Path(__file__).with_name("fingerprints.safetensors")
 """Fitted by benchmarks/mel_guess.py, which also says how well."""
@@ -99,24 +100,29 @@ def guess(mel: Bands) -> Guess:
 
 def possible(mel: Bands, extent: Extent, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those conventions of a family that can give this mel; a constant last frame, where there is one, decides."""
-    found = tuple(name for name in names if is_possible(mel, extent, name))
+    found = tuple(name for name in names if is_possible(mel, extent, CONVENTIONS[name]))
     return tuple(name for name in found if not isinstance(CONVENTIONS[name].last_frame, str)) or found
 
 
-def is_possible(mel: Bands, extent: Extent, name: str) -> bool:
+def is_possible(mel: Bands, extent: Extent, spec: MelSpec) -> bool:
     """Check whether that front-end can give this mel: it keeps to its bounds, reaches its floor, ends as it ends."""
-    spec, (lowest, highest, slack) = CONVENTIONS[name], bounds(name)
-    if extent.lowest < lowest - slack or extent.highest > highest + slack:
+    lowest, _, slack = bounds(spec)
+    if not is_within(extent, spec):
         return False
     if extent.clamped and extent.lowest > lowest + slack:
         return False
     return isinstance(spec.last_frame, str) or bool((mel[:, -1] == spec.last_frame).all())
 
 
+def is_within(extent: Extent, spec: MelSpec) -> bool:
+    """Check whether a waveform in [-1, 1] can give such values."""
+    lowest, highest, slack = bounds(spec)
+    return lowest - slack <= extent.lowest and extent.highest <= highest + slack
+
+
 @cache
-def bounds(name: str) -> tuple[float, float, float]:
+def bounds(spec: MelSpec) -> tuple[float, float, float]:
     """The lowest and the highest value that a waveform in [-1, 1] can give, and what `SLACK` is in that convention."""
-    spec = CONVENTIONS[name]
     filters = mel_filterbank(spec).sum(dim=1, keepdim=True)
     quietest = max(spec.magnitude_epsilon**0.5, spec.magnitude_floor, NO_FLOOR) ** spec.power
     loudest = analysis_window(spec).sum().item() ** spec.power

@@ -12,11 +12,16 @@ from audiodiff.types import Hertz, Samples
 MelScale = Literal["slaney", "htk"]
 PadMode = Literal["reflect", "constant"]
 LogBase = Literal["e", "10"]
+FloorMode = Literal["clamp", "add"]
 StftNorm = Literal["window"]
 LastFrame = Literal["keep", "drop"]
 
+HTK_CORNER = 700.0
+
 FINE_PRINT = frozenset({"magnitude_epsilon", "magnitude_floor", "periodic", "framing", "pad_mode", "last_frame"})
 """Fields of a spec that change its values a little, or at the edges only, or that move the frames by half a hop."""
+FLOORS = frozenset({"floor", "floor_mode", "silence"})
+"""Fields of a spec that only say what becomes of the quietest values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +30,7 @@ class MelSpec:
 
     With X the STFT of the padded waveform and F the filterbank, the stored value is
 
-        clamp( (gain * log_base( max( F |X|^power, floor ) ) - shift) / scale, *range )
+        clamp( (gain * log_base( max( F |X|^power, floor ) ) - shift) / scale, *range )      or F |X|^power + floor
         |X| = sqrt( max( re^2 + im^2 + magnitude_epsilon, magnitude_floor^2 ) )
 
     Frequencies are in hertz, lengths in samples; `f_max=None` means half the sample rate. `shift` and `scale`
@@ -40,6 +45,8 @@ class MelSpec:
     f_min: float = 0.0
     f_max: float | None = None
     mel_scale: MelScale = "slaney"
+    htk_corner: float = HTK_CORNER
+    """Where the HTK scale turns logarithmic; a filterbank that was made for another sample rate stretches it."""
     mel_norm: Literal["slaney"] | None = "slaney"
     """"slaney": every filter has unit area; None: every filter peaks at 1."""
     power: Literal[1, 2] = 1
@@ -49,6 +56,8 @@ class MelSpec:
     gain: float = 1.0
     """1 for plain logarithms, 20 for decibels of a magnitude."""
     floor: float = 1e-5
+    floor_mode: FloorMode = "clamp"
+    """"clamp": no band value is below the floor; "add": the floor is added to every one."""
     silence: float | None = None
     """What stands for log 0 where nothing bounds the mel from below (`floor=0`)."""
     shift: float | tuple[float, ...] = 0.0
@@ -131,6 +140,7 @@ class MelSpec:
             "mel_norm": ("slaney", None),
             "power": (1, 2),
             "log_base": get_args(LogBase),
+            "floor_mode": get_args(FloorMode),
             "periodic": (True, False),
             "framing": get_args(Framing),
             "pad_mode": get_args(PadMode),
@@ -150,6 +160,11 @@ class MelSpec:
                 f"the mel bands must lie within 0 <= f_min < f_max <= {nyquist:g} Hz (half of sample_rate "
                 f"{self.sample_rate}), got f_min {self.f_min:g} and f_max {self.f_top:g}"
             )
+        if not 0 < self.htk_corner < math.inf or (self.mel_scale != "htk" and self.htk_corner != HTK_CORNER):
+            raise ConfigError(
+                f'htk_corner must be above 0 Hz, and belongs to mel_scale "htk"; got {self.htk_corner:g} beside '
+                f'mel_scale "{self.mel_scale}"'
+            )
 
     def _check_values(self) -> None:
         for name in ("floor", "magnitude_epsilon", "magnitude_floor"):
@@ -157,6 +172,8 @@ class MelSpec:
                 raise ConfigError(f"{name} must be 0 or a positive number, got {getattr(self, name)!r}")
         if self.floor == 0 and self.silence is None:
             raise ConfigError("floor 0 leaves log(0) undefined: set floor, or say in `silence` what replaces it")
+        if self.floor == 0 and self.floor_mode == "add":
+            raise ConfigError('floor_mode "add" needs a floor to be added, got floor 0')
         if not math.isfinite(self.gain) or self.gain == 0:
             raise ConfigError(f"gain must be finite and not 0, got {self.gain}")
         for name in ("shift", "scale"):

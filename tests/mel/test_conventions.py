@@ -83,6 +83,8 @@ WRONG = {
     "stft_norm": ("ortho", "stft_norm"),
     "last_frame": ("double", "last_frame"),
     "magnitude_floor": (-1.0, "magnitude_floor"),
+    "htk_corner": (1050.0, "belongs to mel_scale"),
+    "floor_mode": ("max", "'clamp', 'add'"),
 }
 
 
@@ -91,6 +93,11 @@ def test_impossible_spec_is_refused_in_words(name):
     value, words = WRONG[name]
     with pytest.raises(ConfigError, match=words):
         replace(HIFIGAN, **{name: value})
+
+
+def test_a_floor_that_is_added_is_not_0():
+    with pytest.raises(ConfigError, match="needs a floor"):
+        replace(HIFIGAN, floor=0.0, silence=0.0, floor_mode="add")
 
 
 def test_hop_may_not_skip_samples():

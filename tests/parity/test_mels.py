@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from audiodiff.audio import load_audio
 from audiodiff.mel import MelSpec, MelSpectrogram, convention
@@ -40,7 +41,45 @@ SYSTEMS = {
     "vocos_24k": "vocos_24k",
     "wavefm": "wavefm_24k",
 }
-CLIPS = {22050: "clip.flac", 24000: "clip_24k.flac", 16000: "clip_16k.flac", 44100: "clip_44k.flac"}
+TTS_SYSTEMS = {
+    "acestep_44k": "acestep_44k",
+    "amphion_base_24k_80": "amphion_24k_80",
+    "amphion_vevo_24k": "vevo_24k",
+    "amphion_vocoder_24k_100": "amphion_24k",
+    "audioldm_16k": "audioldm_16k",
+    "chatterbox_24k": "chatterbox_24k",
+    "coqui_tortoise_univnet_24k": "tortoise_24k",
+    "coqui_xtts_dvae_22k": "xtts_dvae_22k",
+    "cosyvoice2_24k": "cosyvoice2_24k",
+    "cosyvoice3_24k": "cosyvoice3_24k",
+    "cosyvoice_22k": "cosyvoice_22k",
+    "diffsinger_popcs_24k": "diffsinger_24k",
+    "f5_bigvgan_24k": "f5_bigvgan_24k",
+    "f5_vocos_24k": "f5_vocos_24k",
+    "fish_firefly_44k_160": "firefly_44k",
+    "fish_vocoder_24k_100": "fish_24k",
+    "fish_vocoder_44k_128": "fish_44k",
+    "gptsovits_v3_24k": "gptsovits_v3_24k",
+    "gptsovits_v4_32k": "gptsovits_v4_32k",
+    "indextts1_24k": "indextts1_24k",
+    "indextts2_22k": "indextts2_22k",
+    "nemo_hifigan_44k": "nemo_44k",
+    "nemo_hifigan_44k_before_2025_07": "nemo_44k_before_2025_07",
+    "openvpi_nsf_hifigan_44k": "openvpi_44k",
+    "parallel_wavegan_16k": "parallel_wavegan_16k",
+    "parallel_wavegan_16k_cvss": "parallel_wavegan_16k_160",
+    "parallel_wavegan_22k_no_limit": "parallel_wavegan_22k_fmax11k",
+    "parallel_wavegan_24k": "parallel_wavegan_24k",
+    "parallel_wavegan_44k_kss": "parallel_wavegan_44k",
+    "rvc_32k": "rvc_32k",
+    "rvc_40k": "rvc_40k",
+    "rvc_48k": "rvc_48k",
+    "seedvc_44k": "seedvc_44k",
+    "sovits_svc_diffusion_44k": "sovits_svc_44k",
+    "styletts2_24k": "styletts2_24k",
+}
+"""Front-ends of TTS, singing and voice conversion, recorded after those above."""
+CLIPS = {22050: "clip.flac"} | {1000 * k: f"clip_{k}k.flac" for k in (16, 24, 32, 40, 48)} | {44100: "clip_44k.flac"}
 SIGNALS: dict[str, Callable[[Tensor], Tensor]] = {
     "mel": lambda clip: clip,
     "mel_zeros": lambda _: torch.zeros(3072),
@@ -70,7 +109,8 @@ def assert_same_mel(spec: MelSpec, wave: Tensor, theirs: np.ndarray) -> None:
 
 
 def stored(shared: Path, system: str) -> dict[str, np.ndarray]:
-    with np.load(shared / "parity" / "mels" / f"{system}.npz") as arrays:
+    folder = "mels_tts" if system in TTS_SYSTEMS or system == "filterbanks_tts" else "mels"
+    with np.load(shared / "parity" / folder / f"{system}.npz") as arrays:
         return dict(arrays)
 
 
@@ -79,21 +119,23 @@ def clip_at(shared: Path, sample_rate: int) -> Tensor:
 
 
 @pytest.mark.parametrize("key", SIGNALS)
-@pytest.mark.parametrize(("system", "name"), SYSTEMS.items())
+@pytest.mark.parametrize(("system", "name"), (SYSTEMS | TTS_SYSTEMS).items())
 def test_mel_equals_the_projects_own(shared: Path, system: str, name: str, key: str) -> None:
     theirs, spec = stored(shared, system), convention(name)
     assert_same_mel(spec, SIGNALS[key](clip_at(shared, spec.sample_rate)), theirs[key])
 
 
 def test_every_system_with_a_fixture_is_tested(shared: Path) -> None:
-    fixtures = {path.stem for path in (shared / "parity" / "mels").glob("*.npz")}
-    assert fixtures - {"filterbanks"} == set(SYSTEMS)
+    fixtures = {path.stem for folder in ("mels", "mels_tts") for path in (shared / "parity" / folder).glob("*.npz")}
+    assert fixtures - {"filterbanks", "filterbanks_tts"} == {*SYSTEMS, *TTS_SYSTEMS}
 
 
 def peak_normalized(wave: Tensor) -> Tensor:
     return wave / wave.abs().max() * 0.95
 
 
+TORTOISE = replace(convention("tortoise_24k"), shift=-4.5992932, scale=6.9136318)
+"""As the diffusion of Tortoise has it, from -1 to 1; its vocoder gets it without."""
 HIFIGAN, COQUI = convention("hifigan_22k"), convention("coqui_22k")
 VARIANTS = {
     ("hifigan", "mel_train"): (HIFIGAN, peak_normalized),
@@ -112,6 +154,20 @@ VARIANTS = {
         replace(convention("tacotron2_22k"), f_min=50.0, f_max=7600.0, floor=1e-8),
         None,
     ),
+    ("acestep_44k", "mel_normalized"): (replace(convention("acestep_44k"), shift=-4.0, scale=7.0), None),
+    ("amphion_base_24k_80", "mel_torch"): (replace(convention("amphion_24k_80"), magnitude_epsilon=1e-6), None),
+    ("amphion_vevo_24k", "mel_ln"): (replace(convention("vevo_24k"), shift=0.0, scale=1.0), None),
+    ("amphion_vocoder_24k_100", "mel_torch"): (convention("fish_24k"), None),
+    ("coqui_xtts_dvae_22k", "mel_norms_linear"): (
+        replace(convention("xtts_dvae_22k"), scale=tuple(1 + 5 * band / 79 for band in range(80))),
+        None,
+    ),
+    ("cosyvoice_22k", "mel_loss"): (convention("bigvgan_22k"), None),
+    ("cosyvoice2_24k", "mel_loss"): (convention("cosyvoice3_24k"), None),
+    ("gptsovits_v3_24k", "mel_normalized"): (replace(convention("gptsovits_v3_24k"), shift=-5.0, scale=7.0), None),
+    ("gptsovits_v4_32k", "mel_normalized"): (replace(convention("gptsovits_v4_32k"), shift=-5.0, scale=7.0), None),
+    ("styletts2_24k", "mel_padded"): (convention("styletts_24k"), lambda clip: F.pad(clip, (5000, 5000))),
+    ("coqui_tortoise_univnet_24k", "mel_normalized"): (TORTOISE, None),
 }
 
 
@@ -136,8 +192,9 @@ def test_statistics_per_band_belong_to_the_spec(shared: Path, system: str, key: 
     assert_same_mel(spec, clip_at(shared, spec.sample_rate), arrays[key])
 
 
-def test_filterbanks_equal_the_ones_that_the_projects_used(shared: Path) -> None:
-    for name, theirs in stored(shared, "filterbanks").items():
+@pytest.mark.parametrize("recorded", ["filterbanks", "filterbanks_tts"])
+def test_filterbanks_equal_the_ones_that_the_projects_used(shared: Path, recorded: str) -> None:
+    for name, theirs in stored(shared, recorded).items():
         _, rate, n_fft, n_mels, f_min, f_max, scale, norm = name.split("_")
         spec = MelSpec(
             sample_rate=int(rate.removeprefix("sr")),
