@@ -19,6 +19,7 @@ class RealSpectralGainNetwork(nn.Module):
         super().__init__()
         self.network, self.stft = network, ConvolutionStft(network.stft)
         self.envelope, self.embedding = network.envelope, network.embedding
+        self.onsets = network.onsets
         self.constraint = None if network.constraint is None else RealKeepToMel(network.constraint)
         self.place = network.relative.place
         self.advance = nn.ParameterList(
@@ -39,9 +40,11 @@ class RealSpectralGainNetwork(nn.Module):
         found.append(scaled(residual, kept))
         parts = [torch.stack([x[i] for x in found]).sum(dim=0) for i in range(2)]
         estimate = wave_of((parts[0], parts[1]), self.stft)
-        if self.constraint is None:
-            return estimate
-        return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
+        if self.onsets is not None:
+            estimate = self.onsets(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
+        if self.constraint is not None:
+            estimate = self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
+        return estimate
 
     def _planes(
         self, now: Parts, mean: Parts, envelope: FrameRows, scale: FrameRows

@@ -52,7 +52,7 @@ class OnsetGains(nn.Module):
 
     def gains(self, mel: Mel, n_samples: Samples) -> Float[Tensor, "batch samples"]:
         """One gain for every sample."""
-        said = self.stack(self.view(self.bands(mel))).float().mT
+        said = self.stack(self.view(self.bands(mel))).to(self.at_samples).mT
         nepers = LARGEST * torch.tanh(said / LARGEST)
         before = torch.cat([nepers[:, :1, :1], nepers[:, :-1, -1:]], dim=1)
         after = torch.cat([nepers[:, 1:, :1], nepers[:, -1:, -1:]], dim=1)

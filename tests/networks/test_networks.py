@@ -44,6 +44,9 @@ NETWORKS = {
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
     "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
+    "gains_timed": lambda: SpectralGainNetwork(
+        mel=MEL, channels=8, layers=2, constrained=True, onsets=4, step_channels=8
+    ),
     "gains_kept": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, constrained=True, step_channels=8),
     "gains_kept_center": lambda: SpectralGainNetwork(
         mel=CENTER, channels=8, layers=2, constrained=True, step_channels=8
