@@ -45,7 +45,7 @@ NETWORKS = {
     "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains_timed": lambda: SpectralGainNetwork(
-        mel=MEL, channels=8, layers=2, constrained=True, onsets=4, step_channels=8
+        mel=MEL, channels=8, layers=4, constrained=True, onsets=4, step_channels=8
     ),
     "gains_kept": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, constrained=True, step_channels=8),
     "gains_kept_center": lambda: SpectralGainNetwork(
