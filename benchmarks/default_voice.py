@@ -44,7 +44,7 @@ Stages = dict[str, tuple[Callable[[], object], float]]
 def whole(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
     """The voice itself."""
     return {
-        f"{steps} steps": (lambda steps=steps: vocoder(mel, spec=vocoder.mel_spec, steps=steps), per_second)
+        f"{steps} steps": (lambda steps=steps: vocoder(mel, spec=vocoder.mel_spec, n_steps=steps), per_second)
         for steps in (1, 2, 4)
     }
 

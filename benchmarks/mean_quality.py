@@ -49,7 +49,7 @@ def measured(vocoder: Vocoder, setting: str, steps: int, waves: list[Tensor]) ->
         with torch.inference_mode():
             mean = prior.condition(mel[None]).need_mean()[0]
         before = time.process_time()
-        spoken = vocoder(mel, spec=spec, steps=steps)
+        spoken = vocoder(mel, spec=spec, n_steps=steps)
         seconds, audio = seconds + time.process_time() - before, audio + len(spoken) / spec.sample_rate
         for kind, generated in (("", spoken), (" of the mean", mean)):
             pair = (x[: len(generated)].double().numpy() for x in (wave, generated))

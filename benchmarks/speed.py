@@ -215,7 +215,7 @@ def default(seconds: float, threads: int, repeats: int) -> None:
         mel = MelSpectrogram(vocoder.mel_spec)(load_audio(CLIP, vocoder.sample_rate)[None])[0]
         mel = mel.repeat(1, 99)[:, : round(seconds * SAMPLE_RATE / HOP)]
         for steps in (1, 4):
-            run = partial(vocoder, mel, spec=vocoder.mel_spec, steps=steps)
+            run = partial(vocoder, mel, spec=vocoder.mel_spec, n_steps=steps)
             runs[f"{vocoder.name}, {steps} steps, {precision}"] = run
     runs[gan.name] = torch.inference_mode()(partial(gan.vocode, mel_for(gan, CLIP, seconds)))
     for run in runs.values():

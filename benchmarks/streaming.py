@@ -37,11 +37,11 @@ def compare(vocoder: Vocoder, steps: int, frames: int) -> list[tuple[str, ...]]:
     mel, spec, rate = mel_of(vocoder, frames), vocoder.mel_spec, vocoder.sample_rate
     duration = frames * spec.hop_length / rate
     started = time.perf_counter()
-    *_, whole = vocoder.steps(mel, spec=spec, steps=steps)
+    *_, whole = vocoder.each_step(mel, spec=spec, n_steps=steps)
     elapsed = time.perf_counter() - started
     rows = [("whole", f"{elapsed / duration:.3f}", f"{duration:.2f}", f"{elapsed:.2f}", "")]
     for chunk in CHUNKS:
-        stream, waves, first = vocoder.stream(spec=spec, steps=steps), [], None
+        stream, waves, first = vocoder.stream(spec=spec, n_steps=steps), [], None
         started = time.perf_counter()
         for piece in mel.split(chunk, dim=1):
             waves.append(stream.feed(piece))
@@ -60,7 +60,7 @@ def measure(model: str, steps: int, source: Path) -> dict[str, float]:
     mel = open_long(source, vocoder.mel_spec, vocoder.mel_spec.n_mels, transposed=False)
     assert mel is not None
     started = time.process_time()
-    vocode_long(vocoder, mel, source.with_suffix(".wav"), {"steps": steps}, comment="", advance=lambda share: None)
+    vocode_long(vocoder, mel, source.with_suffix(".wav"), {"n_steps": steps}, comment="", advance=lambda share: None)
     seconds = time.process_time() - started
     return {"peak_mib": peak_memory(), "cpu_seconds": seconds}
 

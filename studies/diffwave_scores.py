@@ -95,7 +95,7 @@ def time_steps(model: str, data: Path, counts: list[int]) -> None:
     for _ in range(6):
         for count in counts:
             began = time.perf_counter()
-            vocoder(mel, steps=count, spec=vocoder.mel_spec)
+            vocoder(mel, n_steps=count, spec=vocoder.mel_spec)
             laps[count].append((time.perf_counter() - began) / (len(wave) / vocoder.sample_rate))
     for count, found in laps.items():
         print(count, f"{median(found[1:]):.3f}", flush=True)

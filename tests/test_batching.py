@@ -66,9 +66,9 @@ def test_what_does_not_fit_is_refused(vocoder, call, error, words):
 
 def test_half_precision_is_close_and_float_comes_back(vocoder):
     mel = mel_of(30)
-    exact = vocoder(mel, spec=HIFIGAN, steps=1)
-    rough = vocoder.bfloat16()(mel, spec=HIFIGAN, steps=1)
-    assert_close(vocoder.float()(mel, spec=HIFIGAN, steps=1), exact, rtol=0, atol=0)
+    exact = vocoder(mel, spec=HIFIGAN, n_steps=1)
+    rough = vocoder.bfloat16()(mel, spec=HIFIGAN, n_steps=1)
+    assert_close(vocoder.float()(mel, spec=HIFIGAN, n_steps=1), exact, rtol=0, atol=0)
     assert rough.dtype == torch.float32
     assert (rough - exact).norm() > 0
     assert rough.isfinite().all()

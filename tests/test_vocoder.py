@@ -58,7 +58,7 @@ def test_seeds_matter_and_repeat(vocoder, mel):
 @pytest.mark.parametrize("sampler", ["ddim", "euler", "ancestral"])
 @pytest.mark.parametrize("steps", [1, 2, 6])
 def test_any_sampler_takes_any_number_of_steps(vocoder, mel, sampler, steps):
-    states = list(vocoder.steps(mel, spec=HIFIGAN, steps=steps, sampler=sampler))
+    states = list(vocoder.each_step(mel, spec=HIFIGAN, n_steps=steps, sampler=sampler))
     assert len(states) == steps
     assert all(state.isfinite().all() for state in states)
 
@@ -66,18 +66,18 @@ def test_any_sampler_takes_any_number_of_steps(vocoder, mel, sampler, steps):
 def test_more_frames_later_do_not_change_the_beginning(vocoder, mel):
     """What a stream of one step looks ahead is all that the beginning depends on."""
     long = torch.cat([mel, mel.flip(1), mel, mel.flip(1)], dim=1)
-    known = 60 + vocoder.latency(steps=1) // 256
-    short = vocoder(long[:, :known], spec=HIFIGAN, steps=1)
-    whole = vocoder(long, spec=HIFIGAN, steps=1)
+    known = 60 + vocoder.latency(n_steps=1) // 256
+    short = vocoder(long[:, :known], spec=HIFIGAN, n_steps=1)
+    whole = vocoder(long, spec=HIFIGAN, n_steps=1)
     assert_close(whole[: 256 * 60], short[: 256 * 60], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_the_default_voice_streams(vocoder, clip, steps):
     mel = MelSpectrogram(HIFIGAN)(clip.unsqueeze(0))[0]
-    stream = vocoder.stream(steps=steps)
+    stream = vocoder.stream(n_steps=steps)
     waves = [*(stream.feed(piece) for piece in mel.split(24, dim=1)), stream.flush()]
-    assert_close(torch.cat(waves), vocoder(mel, spec=HIFIGAN, steps=steps), rtol=0, atol=1e-5)
+    assert_close(torch.cat(waves), vocoder(mel, spec=HIFIGAN, n_steps=steps), rtol=0, atol=1e-5)
     assert stream.latency <= (1.4 if steps == 1 else 2.0) * vocoder.sample_rate
 
 
@@ -101,7 +101,7 @@ def test_bad_wishes_are_refused(vocoder, mel):
     with pytest.raises(ConfigError, match="sampler"):
         vocoder(mel, spec=HIFIGAN, sampler="magic")
     with pytest.raises(ConfigError, match="step"):
-        vocoder(mel, spec=HIFIGAN, steps=0)
+        vocoder(mel, spec=HIFIGAN, n_steps=0)
     with pytest.raises(ConfigError, match="seeds"):
         vocoder(mel, spec=HIFIGAN, seed=[1, 2])
     with pytest.raises(BundleError, match=DEFAULT_VOICE):
@@ -113,7 +113,7 @@ def test_bad_wishes_are_refused(vocoder, mel):
 def test_a_mel_that_says_nothing_is_recognized_or_refused(vocoder, mel, clip):
     """The right convention passes, one that is another for sure is refused, and so is what nobody can tell."""
     whole = MelSpectrogram(HIFIGAN)(clip.unsqueeze(0))[0]
-    assert vocoder(whole, steps=1).isfinite().all()
+    assert vocoder(whole, n_steps=1).isfinite().all()
     other = MelSpectrogram(convention("diffwave_22k"))(clip.unsqueeze(0))[0]
     with pytest.raises(MelMismatchError, match="diffwave_22k"):
         vocoder(other)

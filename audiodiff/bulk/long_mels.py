@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from audiodiff.audio.io import audio_written
 from audiodiff.mel import MelFile, MelSpec
 from audiodiff.streaming import LONG
-from audiodiff.streaming.inputs import VocodeOptions, checked, checked_track
+from audiodiff.streaming.inputs import VocodeOptions, checked_track, contract_of, seeds_for
 from audiodiff.types import OneMel, Samples
 from audiodiff.vocoder import Vocoder
 
@@ -86,10 +85,17 @@ def vocode_long(
     """
     want, convert = vocoder.mel_spec, options.get("convert", "exact")
     if mel.spec is None:
-        checked(mel.piece(0, LONG), None, want, convert)
+        contract_of(None, want, convert).mel(mel.piece(0, LONG))
     f0 = options.get("f0")
-    track = checked_track(f0, mel.frames, vocoder.sample_rate) if isinstance(f0, Tensor) else None
-    stream = vocoder.stream(live=False, **{**options, "spec": mel.spec or want, "f0": None})
+    track = None if f0 is None else checked_track(f0, mel.frames, vocoder.sample_rate)
+    stream = vocoder.stream(
+        live=False,
+        n_steps=options.get("n_steps"),
+        sampler=options.get("sampler"),
+        seed=seeds_for(options.get("seed", 0), 1)[0],
+        spec=mel.spec,
+        convert=convert,
+    )
     with audio_written(target, vocoder.sample_rate, comment=comment) as write:
         for start, piece in zip(range(0, mel.frames, PIECE), mel.pieces(), strict=True):
             end = start + piece.shape[1]

@@ -57,7 +57,7 @@ class Request:
 
     def options(self) -> VocodeOptions:
         """Options for the vocoder; the convention is each mel's own."""
-        return {"steps": self.steps, "sampler": self.sampler, "seed": self.seed, "convert": self.convert}
+        return {"n_steps": self.steps, "sampler": self.sampler, "seed": self.seed, "convert": self.convert}
 
     def mark(self, source: Path) -> str:
         """The mark of what this request makes of a file."""

@@ -64,21 +64,19 @@ class Bundle:
         """The sampler of that name, or the model's own; raises `ConfigError` for an unknown one."""
         if name is None:
             return self.sampler
-        if name not in SAMPLERS:
+        if not isinstance(name, str) or name not in SAMPLERS:
             raise ConfigError(f"no sampler {name!r}: choose one of {', '.join(sorted(SAMPLERS))}")
         return SAMPLERS[name]
 
-    def times(self, steps: int | Times | None = None) -> Times:
+    def times(self, n_steps: int | None = None) -> Times:
         """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
-        if isinstance(steps, Tensor):
-            return steps
         schedule = self.model.denoiser.schedule
-        steps = self.n_steps if steps is None else steps
-        if not 1 <= steps <= MOST_STEPS:
-            raise ConfigError(f"got {steps} steps: expected 1 to {MOST_STEPS}, and a few are usual")
-        if steps in self.grids:
-            return self.grids[steps]
-        return self.grid(schedule) if steps == self.n_steps else uniform(schedule, steps)
+        n_steps = self.n_steps if n_steps is None else n_steps
+        if not 1 <= n_steps <= MOST_STEPS:
+            raise ConfigError(f"got {n_steps} steps: expected 1 to {MOST_STEPS}, and a few are usual")
+        if n_steps in self.grids:
+            return self.grids[n_steps]
+        return self.grid(schedule) if n_steps == self.n_steps else uniform(schedule, n_steps)
 
 
 def save_bundle(

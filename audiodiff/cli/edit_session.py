@@ -28,7 +28,7 @@ class EditSession:
             label=label, speaker=speaker, unconditional=label is None and speaker is None, draw=False
         )
         generator = Generator.from_pretrained(model or DEFAULT_GENERATOR)
-        return cls(Editor(generator=generator, request=request, guidance=guidance, steps=steps, seed=seed))
+        return cls(Editor(generator=generator, request=request, guidance=guidance, n_steps=steps, seed=seed))
 
     @property
     def sample_rate(self) -> Hertz:

@@ -39,7 +39,7 @@ def generate(
     cond = generator.condition(request, seeds)
     names = clip_names(generator.model, cond, seeds)
     check_free(out, names, overwrite=overwrite)
-    waves = generator.waves(generator.denoise(cond, guidance, guide), seeds, steps=steps, sampler=sampler)
+    waves = generator.waves(generator.denoise(cond, guidance, guide), seeds, n_steps=steps, sampler=sampler)
     write_clips(out, names, waves, generator.sample_rate)
     typer.echo(f"{len(names)} clips of {waves.shape[1] / generator.sample_rate:.2f} s and sheet.png are in {out}")
 

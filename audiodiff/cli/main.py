@@ -18,7 +18,7 @@ from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
 from audiodiff.cli.threads import set_threads
 from audiodiff.cli.tune import tune
-from audiodiff.errors.sentences import boundary
+from audiodiff.errors.sentences import boundary, in_flags
 from audiodiff.version import __version__
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ app.command()(inspect)
 
 def say_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     """Show a warning as one line, without the place in the code that gave it."""
-    errors.print(f"note: {message}", markup=False)
+    errors.print(f"note: {in_flags(str(message))}", markup=False)
 
 
 def main() -> None:

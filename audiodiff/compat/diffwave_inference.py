@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         vocoder = load(given.model)
         mel = condition(vocoder, given.spectrogram_path or given.spectrogram)
-        wave = vocoder(mel, steps=None if given.fast else all_steps(vocoder), seed=randbits(32), spec=vocoder.mel_spec)
+        wave = vocoder(
+            mel, n_steps=None if given.fast else all_steps(vocoder), seed=randbits(32), spec=vocoder.mel_spec
+        )
         encoding = "FLOAT" if given.output.lower().endswith(".wav") else "PCM_16"
         save_audio(given.output, wave, vocoder.sample_rate, encoding)
     except AudiodiffError as error:

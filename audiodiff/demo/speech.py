@@ -40,7 +40,7 @@ class Speaker:
         if not 1 <= letters <= limits.letters:
             raise InputError(f"got a text of {letters} letters: write 1 to {limits.letters}")
         limits.check_steps(settings.steps)
-        stage = SpeechT5Vocoder(vocoder, sampler=settings.sampler, steps=settings.steps, seed=settings.seed)
+        stage = SpeechT5Vocoder(vocoder, sampler=settings.sampler, n_steps=settings.steps, seed=settings.seed)
         ids = self.tokenizer(text.strip(), return_tensors="pt").input_ids
         frames = limits.duration * _MELS.sample_rate / _MELS.hop_length
         with torch.random.fork_rng(devices=[]):

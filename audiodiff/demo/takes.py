@@ -78,7 +78,7 @@ def takes(vocoder: Vocoder, mel: OneMel, settings: Settings, limits: Limits) -> 
     limits.check_steps(settings.steps)
     sampler, states, elapsed = settings.sampler, [], 0.0
     n_steps = len(vocoder.times(settings.steps)) - 1
-    walk = vocoder.steps(mel, spec=vocoder.mel_spec, steps=settings.steps, sampler=sampler, seed=settings.seed)
+    walk = vocoder.each_step(mel, spec=vocoder.mel_spec, n_steps=settings.steps, sampler=sampler, seed=settings.seed)
     while True:
         started = time.perf_counter()
         wave = next(walk, None)

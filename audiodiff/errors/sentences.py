@@ -6,11 +6,18 @@ import traceback
 from collections.abc import Callable
 
 from audiodiff.errors import AudiodiffError
+from audiodiff.errors.extras import missing_extra
 
 LONGEST_SENTENCE = 300
 """Characters of a sentence."""
 _ENDING = 150
 """Characters of a long sentence's end that are kept: there it says what to do."""
+FLAGS = {
+    "spec=vocoder.mel_spec": "--as model",
+    "name it as spec=": "name it with --as",
+    'convert="approximate"': "--convert approximate",
+}
+"""What messages call an option in Python, and the flag that stands for it."""
 _ADVICE = re.compile(
     r"To append to your config use \S+"
     r"|(Weights only load failed\.|In PyTorch 2\.6, we changed|Please file an issue|Check the documentation).*"
@@ -20,10 +27,19 @@ _ADVICE = re.compile(
 """Advice of libraries to their own callers, which would mislead those of audiodiff."""
 
 
+def in_flags(text: str) -> str:
+    """A message of the library in the words of the command line: options as flags."""
+    for keyword, flag in FLAGS.items():
+        text = text.replace(keyword, flag)
+    return text
+
+
 def sentence(error: BaseException) -> str:
     """Say in one line what went wrong; an error that nobody foresaw asks for a report."""
     if isinstance(error, AudiodiffError):
-        return shortened(str(error))
+        return shortened(in_flags(str(error)))
+    if isinstance(error, ModuleNotFoundError) and (advice := missing_extra(error)):
+        return advice
     if isinstance(error, MemoryError):
         return shortened(f"there is not enough memory for it ({words_of(error)}): give less at a time")
     if isinstance(error, OSError) and error.strerror:

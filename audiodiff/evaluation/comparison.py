@@ -121,7 +121,7 @@ def synthesis_of(vocoder: Vocoder, sampler: str | None, steps: int | None, choic
     return Synthesis(
         name="-".join([vocoder.name, *([sampler] if sampler else []), str(n_steps)]),
         spec=vocoder.mel_spec,
-        vocode=lambda mel: vocoder(mel, steps=steps, sampler=sampler, seed=choice.seed, spec=vocoder.mel_spec),
+        vocode=lambda mel: vocoder(mel, n_steps=steps, sampler=sampler, seed=choice.seed, spec=vocoder.mel_spec),
         n_steps=n_steps,
         device=torch.device(choice.device),
     )

@@ -107,7 +107,7 @@ def grid_loss(vocoder: Vocoder, grid: Grid, clips: list[TuningClip], aim: Aim) -
     spec, losses = vocoder.mel_spec, []
     times = explicit(vocoder.model.denoiser.schedule, grid)
     for clip in clips:
-        wave = vocoder(clip.mel, spec=spec, steps=times, seed=aim.seed)
+        wave = vocoder(clip.mel, spec=spec, times=times, seed=aim.seed)
         generated = wave.double().cpu().numpy()
         scores = score(clip.id, clip.reference, generated, vocoder.sample_rate, f_max=spec.f_top, wanted=(aim.metric,))
         if aim.metric in scores.values:

@@ -37,7 +37,7 @@ Project = Callable[[Tensor], Tensor]
 class Editor:
     """Edits clips [batch, samples] that are no longer than the generator's own; length and loudness are kept.
 
-    `request` is their condition, by default none. `steps` are those of a run from pure noise; a
+    `request` is their condition, by default none. `n_steps` is that of a run from pure noise; a
     run from less noise takes its share. The generator must be one of mels (a `MelLatent` prior).
 
     Every method raises `AudioError` for clips that are empty, too long, silent or not finite.
@@ -46,7 +46,7 @@ class Editor:
     generator: Generator
     request: ConditionRequest = UNCONDITIONAL
     guidance: float = 1.0
-    steps: int = 50
+    n_steps: int = 50
     seed: int = 0
 
     @torch.no_grad()
@@ -132,7 +132,7 @@ class Editor:
         seeds = [self.seed] * len(state)
         denoise = generator.denoise(generator.condition(self.request, seeds), self.guidance)
         denoise = denoise if project is None else projection(denoise, project)
-        times = uniform(schedule, max(1, round(self.steps * start)), start=start)
+        times = uniform(schedule, max(1, round(self.n_steps * start)), start=start)
         *_, x_0 = generator.sampler()(denoise, schedule, state, times, SampleNoise(seeds))
         return x_0
 

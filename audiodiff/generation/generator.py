@@ -79,7 +79,7 @@ class Generator:
         n: int | None = None,
         guidance: float = 1.0,
         guide: Guide | None = None,
-        steps: int | None = None,
+        n_steps: int | None = None,
         sampler: str | None = None,
         seed: int = 0,
     ) -> Wave:
@@ -95,15 +95,15 @@ class Generator:
         seeds = [seed + i for i in range(batch)]
         request = ConditionRequest(label=label, speaker=speaker, embedding=embedding, unconditional=unconditional)
         cond = self.condition(request, seeds)
-        return self.waves(self.denoise(cond, guidance, guide), seeds, steps=steps, sampler=sampler)
+        return self.waves(self.denoise(cond, guidance, guide), seeds, n_steps=n_steps, sampler=sampler)
 
     @torch.no_grad()
     def waves(
-        self, denoise: Denoise, seeds: Sequence[int], *, steps: int | None = None, sampler: str | None = None
+        self, denoise: Denoise, seeds: Sequence[int], *, n_steps: int | None = None, sampler: str | None = None
     ) -> Wave:
         """Walk from the noise of every seed with a denoise that has its condition bound; return [batch, length]."""
         *_, state = self.model.steps(
-            denoise, len(seeds), sampler=self.sampler(sampler), times=self.times(steps), noise=SampleNoise(seeds)
+            denoise, len(seeds), sampler=self.sampler(sampler), times=self.times(n_steps), noise=SampleNoise(seeds)
         )
         return self.model.decode(state)
 

@@ -1,13 +1,15 @@
 """The base of all adapters: a vocoder as the last stage of a pipeline, held to the pipeline's mel convention."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypedDict, Unpack
+from typing import Self, TypedDict
 
+import torch
 from torch import Tensor, nn
 
 from audiodiff.mel.contract import Convert, relation_for
 from audiodiff.mel.spec import MelSpec
+from audiodiff.streaming.inputs import contract_of
 from audiodiff.types import Hertz, Mel, Wave
 from audiodiff.vocoder import Vocoder
 
@@ -16,7 +18,7 @@ class StageOptions(TypedDict, total=False):
     """Options of a stage for its vocoder; what is left out is as in calling the vocoder itself."""
 
     convert: Convert
-    steps: int | None
+    n_steps: int | None
     sampler: str | None
     seed: int
 
@@ -26,15 +28,33 @@ class VocoderStage(nn.Module):
 
     Raises `MelMismatchError` at once where the contract lets no such mel through to the vocoder: frames at other
     times never, estimates only with `convert="approximate"`. As a module it moves with the pipeline that it is a
-    part of.
+    part of, and takes its precision.
     """
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec, **options: Unpack[StageOptions]) -> None:
+    def __init__(
+        self,
+        vocoder: Vocoder,
+        spec: MelSpec,
+        *,
+        n_steps: int | None = None,
+        sampler: str | None = None,
+        seed: int = 0,
+        convert: Convert = "exact",
+    ) -> None:
         super().__init__()
-        relation_for(spec, vocoder.mel_spec, options.get("convert", "exact"))
-        vocoder.sampler(options.get("sampler"))
+        contract = contract_of(spec, vocoder.mel_spec, convert)
+        relation_for(spec, contract.want, contract.convert)
+        vocoder.sampler(sampler)
+        vocoder.times(n_steps)
         self.vocoder, self.model = vocoder, vocoder.model
-        self.spec, self.options = spec, options
+        self.spec = spec
+        self.options: StageOptions = {"n_steps": n_steps, "sampler": sampler, "seed": seed, "convert": convert}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move with the pipeline; its dtype becomes the precision, the weights stay in float32."""
+        probe = fn(torch.zeros((), device=self.vocoder.device))
+        self.vocoder.to(probe.device, probe.dtype)
+        return self
 
     @property
     def sample_rate(self) -> Hertz:
@@ -46,8 +66,7 @@ class VocoderStage(nn.Module):
 
         `lengths` are the frames of every item; what lies behind them is silent and changes nothing before them.
         """
-        wave = self.vocoder(mel, lengths=lengths, spec=self.spec, **self.options)
-        return wave.clone()  # an ordinary tensor: those of inference mode cannot be changed in place
+        return self.vocoder(mel, lengths, spec=self.spec, **self.options)
 
 
 def standardized(spec: MelSpec, mean: Tensor | Sequence[float], std: Tensor | Sequence[float]) -> MelSpec:

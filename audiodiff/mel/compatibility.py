@@ -66,7 +66,7 @@ def _verdict_on(relation: Relation, what: str, mel: Bands, have: MelSpec, want: 
 def _check_guessed(mel: Bands, found: Guess, want: MelSpec) -> CompatibilityReport:
     what = str(found)
     if not found.names or found.confidence < SURE:
-        return CompatibilityReport(Verdict.UNKNOWN, f"{what}. If you know its convention, name it with --as", found)
+        return CompatibilityReport(Verdict.UNKNOWN, f"{what}. If you know its convention, name it as spec=", found)
     relations = {name: compare(CONVENTIONS[name], want) for name in found.names}
     if all(relation.compatibility is Compatibility.SAME for relation in relations.values()):
         return CompatibilityReport(Verdict.MATCH, what, found)

@@ -19,7 +19,7 @@ Convert = Literal["exact", "approximate"]
 AUDIBLE = 0.05
 """Decibels from which on the difference between two conventions of one family is worth a warning."""
 
-SAY_SO = "spec=vocoder.mel_spec, or --as model on the command line"
+SAY_SO = "spec=vocoder.mel_spec"
 
 
 class MelContractWarning(UserWarning):
@@ -91,6 +91,6 @@ def _refusal(relation: Relation, have: MelSpec, want: MelSpec) -> str:
     if relation.compatibility is Compatibility.MISMATCHED:
         return f"{what}; frames at other times cannot be converted: extract the mel again with the model's convention"
     return (
-        f"{what}; this takes an estimate: convert it with `audiodiff mel convert FILE --to {name_of(want)}`, "
-        'or allow it with convert="approximate" (--convert approximate)'
+        f"{what}; this takes an estimate: convert it with `audiodiff mel convert`, or allow it with "
+        'convert="approximate"'
     )

@@ -7,13 +7,12 @@ from torch import Tensor
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
-from audiodiff.errors import ConfigError, MelError
+from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import SourceFilter
 from audiodiff.priors.source_filter_stream import SourceFilterStream
 from audiodiff.streaming.frame_buffer import FrameBuffer
-from audiodiff.streaming.inputs import VocodeOptions
 from audiodiff.streaming.synthesis import Progress, share_of, silent, synthesize, synthesize_each
 from audiodiff.types import Mel, OneF0, OneMel, OneWave, Samples, Wave
 
@@ -90,13 +89,8 @@ def source_filter_of(model: DiffusionModel) -> SourceFilter:
     return model.prior
 
 
-def open_to_pitch(model: DiffusionModel, options: VocodeOptions) -> tuple[DiffusionModel, GivenPitch | None]:
-    """The same voice for a stream, and what takes its f0; the model itself and None where it takes none.
-
-    Raises `ConfigError` where the options hold an f0 for a mel that has not come yet.
-    """
-    if options.get("f0") is not None:
-        raise ConfigError("a stream takes f0 with every piece: stream.feed(mel, f0)")
+def open_to_pitch(model: DiffusionModel) -> tuple[DiffusionModel, GivenPitch | None]:
+    """The same voice for a stream, and what takes its f0; the model itself and None where it takes none."""
     if not isinstance(model.prior, SourceFilter):
         return model, None
     pitch = GivenPitch(model.prior)
@@ -115,8 +109,6 @@ def pitch_of(model: DiffusionModel, mels: Iterable[Mel]) -> OneF0:
     """The f0 of one mel, in pieces [1, n_mels, frames], as the voice would take it: in hertz, 0 where unvoiced."""
     stream, found, last = source_filter_of(model).source_stream(), [], None
     for last in mels:
-        if len(last) != 1:
-            raise MelError(f"got {len(last)} mels: f0 is found for one mel at a time")
         found.append(stream.feed(last, last=False))
     if last is None:
         return torch.zeros(0, dtype=torch.float64)

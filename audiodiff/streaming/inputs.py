@@ -1,7 +1,9 @@
 """Input of a vocoder from strangers: mels, lengths, seeds, options, and the checks that they go through."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypedDict
+from dataclasses import dataclass
+from operator import index
+from typing import Any, SupportsIndex, TypedDict, get_args
 
 import torch
 from torch import Tensor
@@ -9,22 +11,30 @@ from torch.nn import functional as F
 
 from audiodiff.diffusion import Times
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
+from audiodiff.mel import convention
 from audiodiff.mel.contract import Convert, fit_mel
 from audiodiff.mel.levels import check_values
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import AnyMel, Hertz, Mel, OneF0, OneMel, OneWave, Samples, Wave
+from audiodiff.models.diffusion_model import SamplingPlan
+from audiodiff.streaming.foreign_arrays import AnyArray, NumpyArray, is_array, tensor_of
+from audiodiff.types import Hertz, Mel, OneF0, OneMel, OneWave, Samples, Wave
 
-Lengths = Sequence[int] | Tensor
+Numbers = Sequence[SupportsIndex] | Tensor | NumpyArray
+"""Whole numbers of Python, NumPy or torch."""
+Seed = SupportsIndex | Numbers
+SpecOrName = MelSpec | str
+GivenF0 = AnyArray | Sequence[AnyArray]
 
 
 class VocodeOptions(TypedDict, total=False):
     """Options of vocoding; every key may be left out.
 
-    `steps` is the number of network steps or the very grid, `sampler` one of `audiodiff.diffusion.SAMPLERS`; None takes
-    the model's own. `seed` is one for all mels or one for each; the same seed gives the same waveform.
+    `n_steps` is the number of network steps, or `times` the very grid; `sampler` is one of
+    `audiodiff.diffusion.SAMPLERS`; None takes the model's own. `seed` is one for all mels or one for each; the same
+    seed gives the same waveform.
 
-    `spec` is the convention that the mel is in. It is converted to the model's where a formula does that, with a
-    warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is guessed from
+    `spec` is the convention that the mel is in, or its name. It is converted to the model's where a formula does that,
+    with a warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is guessed from
     the values, which takes time and refuses what looks like anything else; `spec=vocoder.mel_spec` says that you know.
 
     `f0` [frames] in hertz, 0 where unvoiced, replaces the mel's own in a voice with a `SourceFilter` prior; it is one
@@ -33,20 +43,62 @@ class VocodeOptions(TypedDict, total=False):
     `progress` is called with the share of the work that is done, from 0 to 1.
     """
 
-    steps: int | Times | None
+    n_steps: int | None
+    times: Times | None
     sampler: str | None
-    seed: int | Sequence[int]
-    spec: MelSpec | None
+    seed: Seed
+    spec: SpecOrName | None
     convert: Convert
-    f0: Tensor | Sequence[Tensor] | None
+    f0: GivenF0 | None
     progress: Callable[[float], None]
 
 
-def checked(mel: AnyMel, spec: MelSpec | None, want: MelSpec, convert: Convert) -> Mel:
+@dataclass(frozen=True)
+class MelContract:
+    """The convention that mels are said to be in, that which they are wanted in, and what may be done between them."""
+
+    have: MelSpec | None
+    want: MelSpec
+    convert: Convert
+
+    def mels(self, given: object) -> Mel:
+        """The mels [batch, n_mels, frames] in the wanted convention, in float32 on the CPU; raises as `checked`."""
+        return checked(given, self.have, self.want, self.convert)
+
+    def mel(self, given: object) -> Mel:
+        """The same for one mel alone, [1, n_mels, frames]; raises `MelError` for more."""
+        mels = self.mels(given)
+        if len(mels) != 1:
+            raise MelError(f"got {len(mels)} mels in one batch: a single mel is expected here")
+        return mels
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VocodeCall:
+    """The options of one call, checked as far as they can be without its mels."""
+
+    plan: SamplingPlan
+    contract: MelContract
+    seed: Seed
+    f0: GivenF0 | None
+    progress: Callable[[float], None]
+
+
+def contract_of(spec: SpecOrName | None, want: MelSpec, convert: Convert) -> MelContract:
+    """The contract by what the caller says; raises `ConfigError` for an unknown convention or conversion."""
+    if convert not in get_args(Convert):
+        raise ConfigError(f"got convert={convert!r}: choose one of {', '.join(get_args(Convert))}")
+    if not isinstance(spec, MelSpec | str | None):
+        raise ConfigError(f"got spec={spec!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
+    return MelContract(convention(spec) if isinstance(spec, str) else spec, want, convert)
+
+
+def checked(given: object, spec: MelSpec | None, want: MelSpec, convert: Convert) -> Mel:
     """The mels [batch, n_mels, frames] in the convention `want`, in float32 on the CPU.
 
     Raises `MelError` for what is no mel, is empty or not finite, `MelMismatchError` for another convention.
     """
+    mel = tensor_of(given, "a mel")
     n_mels, shape = (spec or want).n_mels, tuple(mel.shape)
     if mel.ndim not in (2, 3):
         raise MelError(f"got a mel of shape {shape}: expected [{n_mels}, frames] or [batch, {n_mels}, frames]")
@@ -57,22 +109,42 @@ def checked(mel: AnyMel, spec: MelSpec | None, want: MelSpec, convert: Convert) 
         raise MelError(f"got an empty mel of shape {shape}: expected at least one frame")
     if not mel.isfinite().all():
         raise MelError("the mel holds NaN or infinite values: expected finite log magnitudes")
-    batch = mel.detach().float().reshape(-1, *shape[-2:]).cpu()
-    fitted = fit_mel(batch, spec, want, convert)
+    fitted = fit_mel(mel.reshape(-1, *shape[-2:]), spec, want, convert)
     check_values(fitted, want)
     return fitted
 
 
-def seeds_for(seed: int | Sequence[int], batch: int) -> list[int]:
+def seeds_for(seed: Seed, batch: int) -> list[int]:
     """One seed for each of `batch` mels; raises `ConfigError` if there are not as many as mels."""
-    seeds = [seed] * batch if isinstance(seed, int) else list(seed)
+    if (one := whole_number(seed)) is not None:
+        return [one] * batch
+    seeds = whole_numbers(seed, "seed")
     if len(seeds) != batch:
         raise ConfigError(f"got {len(seeds)} seeds for {batch} mels: give one seed, or one for each mel")
     return seeds
 
 
+def whole_number(given: Any) -> int | None:  # noqa: ANN401 (a stranger's value)
+    """The whole number that this is, of Python, NumPy or torch; None for anything else."""
+    try:
+        return index(given)
+    except TypeError:
+        return None
+
+
+def whole_numbers(given: Any, what: str) -> list[int]:  # noqa: ANN401 (a stranger's value)
+    """Several of them; raises `ConfigError` for anything else."""
+    try:
+        return [index(one) for one in given]
+    except TypeError as error:
+        raise ConfigError(f"got {what} {given!r:.60}: expected whole numbers") from error
+
+
 def checked_f0(
-    f0: Tensor | Sequence[Tensor] | None, mels: Iterable[OneMel], sample_rate: Hertz, lengths: Lengths | None = None
+    f0: GivenF0 | None,
+    mels: Iterable[OneMel],
+    sample_rate: Hertz,
+    lengths: Numbers | None = None,
 ) -> list[OneF0] | None:
     """The f0 that is given for every mel, in float64 on the CPU, cut to `lengths` if there are any; None for None.
 
@@ -80,17 +152,18 @@ def checked_f0(
     """
     if f0 is None:
         return None
-    tracks = [f0] if isinstance(f0, Tensor) and f0.ndim == 1 else list(f0)
+    tracks = [f0] if is_array(f0) and f0.ndim == 1 else list(f0)
     counts = [mel.shape[-1] for mel in mels]
     if len(tracks) != len(counts):
         raise ConfigError(f"got f0 for {len(tracks)} mels beside {len(counts)} mels: give one f0 [frames] for each")
     found = [checked_track(track, frames, sample_rate) for track, frames in zip(tracks, counts, strict=True)]
-    ends = counts if lengths is None else [int(length) for length in lengths]
+    ends = counts if lengths is None else whole_numbers(lengths, "lengths")
     return [track[:end] for track, end in zip(found, ends, strict=False)]
 
 
-def checked_track(f0: Tensor, frames: int, sample_rate: Hertz) -> OneF0:
+def checked_track(given: object, frames: int, sample_rate: Hertz) -> OneF0:
     """The f0 of one mel in float64 on the CPU; raises `MelError` for what it cannot be."""
+    f0 = tensor_of(given, "an f0", dtype=torch.float64, whole=True)
     if f0.shape != (frames,):
         raise MelError(f"got an f0 of shape {tuple(f0.shape)} for a mel of {frames} frames: expected ({frames},)")
     highest = sample_rate / 4
@@ -99,12 +172,12 @@ def checked_track(f0: Tensor, frames: int, sample_rate: Hertz) -> OneF0:
             f"got an f0 from {f0.min().item():g} to {f0.max().item():g}: expected up to {highest:g} Hz, a quarter of "
             "the sample rate, and 0 where unvoiced"
         )
-    return f0.detach().double().cpu()
+    return f0
 
 
-def unpadded(mels: Mel, lengths: Lengths) -> list[OneMel]:
+def unpadded(mels: Mel, lengths: Numbers) -> list[OneMel]:
     """The items of a padded batch, each cut to its length; raises `ConfigError` for lengths that do not fit."""
-    counts = [int(length) for length in lengths]
+    counts = whole_numbers(lengths, "lengths")
     if mels.ndim != 3 or len(counts) != len(mels):
         raise ConfigError(
             f"got {len(counts)} lengths for mels of shape {tuple(mels.shape)}: "

@@ -51,7 +51,7 @@ class Bench:
 
     def editor(self, request: ConditionRequest = UNCONDITIONAL) -> Editor:
         """An editor that is told nothing, or something."""
-        return Editor(generator=self.generator, request=request, steps=self.steps)
+        return Editor(generator=self.generator, request=request, n_steps=self.steps)
 
     def masks(self) -> tuple[Tensor, Tensor]:
         """Which values of a mel [n_mels, frames] lie in the gap, and which in bands that reach above the cutoff."""

@@ -50,7 +50,7 @@ def spoken(vocoder: Vocoder, wave: Tensor, steps: list[int]) -> Iterator[tuple[i
     mel = MelSpectrogram(vocoder.mel_spec)(wave[None])[0, :, : len(wave) // vocoder.mel_spec.hop_length]
     for n_steps in steps:
         if n_steps:
-            yield n_steps, vocoder(mel, spec=vocoder.mel_spec, steps=n_steps)
+            yield n_steps, vocoder(mel, spec=vocoder.mel_spec, n_steps=n_steps)
         elif isinstance(vocoder.model.prior, MelInversion):
             yield 0, vocoder.model.prior.condition(mel[None]).need_mean()[0]
 

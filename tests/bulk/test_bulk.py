@@ -71,7 +71,7 @@ def check_against_python(mels: Path, out: Path, bundle: Path) -> None:
     """Every result is what the vocoder itself makes of that mel alone, in 16 bits."""
     vocoder = Vocoder.from_pretrained(bundle)
     for source in sorted(mels.rglob("*.npy")):
-        wave = vocoder(read_mel(source).mel, spec=HIFIGAN, steps=12, seed=5)
+        wave = vocoder(read_mel(source).mel, spec=HIFIGAN, n_steps=12, seed=5)
         samples, rate = soundfile.read(out / source.relative_to(mels).with_suffix(".wav"), dtype="int16")
         assert rate == 22050
         np.testing.assert_allclose(samples, (wave * 32768).round().clamp(-32768, 32767), atol=1)

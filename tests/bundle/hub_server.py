@@ -11,7 +11,8 @@ Files = dict[str, bytes]
 
 
 class Hub(ThreadingHTTPServer):
-    """Repositories in memory. `repositories` maps `user/repo` to its files, `asked` is every request that came."""
+    """Repositories in memory. `repositories` maps `user/repo` to its files, `asked` is every request that came,
+    `tokens` are their authorizations."""
 
     daemon_threads = True
 
@@ -19,6 +20,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answers)
         self.repositories: dict[str, Files] = {}
         self.asked: list[str] = []
+        self.tokens: set[str | None] = set()
 
     @property
     def url(self) -> str:
@@ -109,6 +111,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def noted(self) -> str:
         self.server.asked.append(f"{self.command} {self.path}")
+        self.server.tokens.add(self.headers["Authorization"])
         return urlsplit(self.path).path
 
     def refuse(self, code: str) -> None:

@@ -30,7 +30,7 @@ def test_it_ships_small_and_is_a_diffwave():
 def test_what_it_says_has_the_mel_that_it_was_given(steps, clip):
     vocoder = Vocoder.from_pretrained(NAME)
     mel = MelSpectrogram(vocoder.mel_spec)(clip[: 256 * 60].unsqueeze(0))[0]
-    wave = vocoder(mel, spec=vocoder.mel_spec, steps=steps)
+    wave = vocoder(mel, spec=vocoder.mel_spec, n_steps=steps)
     again = MelSpectrogram(vocoder.mel_spec)(wave.unsqueeze(0))[0]
     assert wave.shape == (256 * 60,)
     assert (again - mel).abs().mean() < 0.25

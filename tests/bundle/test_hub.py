@@ -95,7 +95,7 @@ def test_the_card_on_the_hub_keeps_what_its_author_wrote_and_says_how_to_load_it
     header, body = split_card(hub.repositories[REPO][CARD].decode())
     assert header == {"license": "mit", "tags": ["speech", "audiodiff", "vocoder"], "library_name": "audiodiff"}
     assert "It was trained on nothing." in body
-    assert f'Vocoder.from_pretrained("hub:{REPO}")' in body
+    assert f'Vocoder.from_pretrained("{REPO}")' in body
     Vocoder.from_pretrained(f"hub:{REPO}").push_to_hub(REPO)
     assert hub.repositories[REPO][CARD].decode().count("## Use") == 1
 
@@ -156,7 +156,7 @@ def test_a_hub_that_does_not_answer_and_what_is_not_there(vocoder, hub, monkeypa
     hub.repositories["somebody/else"] = {"README.md": b"", "weights.pt": b""}
     with pytest.raises(BundleError, match=r"is no bundle.*found no config\.json"):
         Vocoder.from_pretrained("hub:somebody/else")
-    with pytest.raises(BundleError, match="cannot load hub:not a name"):
+    with pytest.raises(BundleError, match="not a name is no folder here and cannot be had from the hub"):
         Vocoder.from_pretrained("hub:not a name")
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(BundleError, match="127"):
@@ -171,3 +171,17 @@ def test_a_model_of_no_bundle_is_not_saved(vocoder, tmp_path):
     bare = Bundle(name="bare", model=vocoder.model, sampler=vocoder.sampler(), grid=build(canonical(TINY_TREE)["grid"]))
     with pytest.raises(ConfigError, match="config"):
         Vocoder(bare).save_pretrained(tmp_path / "bare")
+
+
+def test_revision_token_and_cache_are_passed_on(vocoder, hub, tmp_path):
+    vocoder.push_to_hub(REPO)
+    hub.asked.clear()
+    commit = hub.commit(REPO)
+    found = Vocoder.from_pretrained(REPO, revision=commit, token="hf_secret", cache_dir=tmp_path / "mine")
+    same_voice(vocoder, found)
+    assert any(f"/{commit}" in request for request in hub.asked)
+    assert "Bearer hf_secret" in hub.tokens
+    assert list((tmp_path / "mine").rglob(WEIGHTS))
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(ConfigError, match="one revision"):
+        Vocoder.from_pretrained(f"{REPO}@main", revision=commit)

@@ -36,7 +36,7 @@ def test_every_step_is_heard_and_the_last_is_what_the_vocoder_gives(vocoder, set
     assert last.n_steps == len(last.states) == len(earlier) + 1 == (settings.steps or 4)
     assert last.done
     assert not any(take.done for take in earlier)
-    options = {"sampler": settings.sampler, "steps": settings.steps, "seed": settings.seed}
+    options = {"sampler": settings.sampler, "n_steps": settings.steps, "seed": settings.seed}
     np.testing.assert_array_equal(last.wave, pcm(vocoder(MEL, spec=vocoder.mel_spec, **options)))
     assert "RTF" in str(last)
     short = last.without_history()

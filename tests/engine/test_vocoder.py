@@ -105,7 +105,7 @@ def test_precision_is_chosen_at_the_door(tmp_path, monkeypatch):
     folder = Vocoder.from_pretrained().save_pretrained(tmp_path / "voice")
     mel = mel_of(20)
     made = {
-        name: Vocoder.from_pretrained(folder, precision=name)(mel, spec=HIFIGAN, steps=1)
+        name: Vocoder.from_pretrained(folder, precision=name)(mel, spec=HIFIGAN, n_steps=1)
         for name in ("fp32", "auto", "bf16")
     }
     faster = precision.multiplies_bfloat16(torch.device("cpu"))

@@ -40,7 +40,7 @@ def test_a_program_without_audiodiff(name, tmp_path):
         np.save(tmp_path / argument, array)
     paths = [tmp_path / file for file in ("voice.pt2", "out.npy", *(f"{argument}.npy" for argument in given))]
     subprocess.run([sys.executable, "-W", "ignore", "-c", WITHOUT_AUDIODIFF, *paths], check=True)
-    expected = vocoder(mel, seed=4, steps=2, spec=vocoder.mel_spec).numpy()
+    expected = vocoder(mel, seed=4, n_steps=2, spec=vocoder.mel_spec).numpy()
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=0, atol=1e-4)
     with zipfile.ZipFile(tmp_path / "voice.pt2") as archive:
         assert not any(b"audiodiff/export/" in archive.read(file) for file in archive.namelist())

@@ -12,7 +12,7 @@ from tests.generators import tiny_generator
 
 @pytest.fixture(scope="module")
 def editor():
-    return Editor(generator=tiny_generator(), steps=4)
+    return Editor(generator=tiny_generator(), n_steps=4)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_interpolation_begins_and_ends_with_its_ends(editor, words):
 def test_what_is_told_changes_the_edit(words):
     generator = tiny_generator()
     request = [ConditionRequest(label=label, draw=False) for label in (0, 1)]
-    one, two = (Editor(generator=generator, request=what, steps=4).denoise(words, start=0.6) for what in request)
+    one, two = (Editor(generator=generator, request=what, n_steps=4).denoise(words, start=0.6) for what in request)
     assert not torch.allclose(one, two, atol=1e-5)
 
 

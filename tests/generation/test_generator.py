@@ -35,7 +35,7 @@ def test_clip_is_the_same_alone_and_in_a_batch(generator, guidance):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"label": 1}, {"speaker": "bob"}, {"guidance": 3.0}, {"seed": 1}, {"steps": 5}, {"sampler": "ancestral"}],
+    [{"label": 1}, {"speaker": "bob"}, {"guidance": 3.0}, {"seed": 1}, {"n_steps": 5}, {"sampler": "ancestral"}],
 )
 def test_everything_asked_for_changes_the_clip(generator, changed):
     asked = {"label": 0, "speaker": "ann"}
@@ -73,7 +73,7 @@ def test_classifier_pulls_the_estimate_towards_its_label(generator):
 
 @pytest.mark.parametrize("name", sorted(set(SAMPLERS) - {"restart"}))
 def test_every_sampler_generates(generator, name):
-    assert generator(label=0, sampler=name, steps=4).isfinite().all()
+    assert generator(label=0, sampler=name, n_steps=4).isfinite().all()
 
 
 def test_unconditional_model_takes_no_labels():
@@ -105,7 +105,7 @@ BAD = {
     "no clips": ({"n": 0}, "at least 1"),
     "no labels in the list": ({"label": []}, "at least 1"),
     "unknown sampler": ({"sampler": "magic"}, "no sampler"),
-    "no steps": ({"steps": 0}, "step"),
+    "no steps": ({"n_steps": 0}, "step"),
 }
 
 
@@ -167,7 +167,7 @@ def test_device_that_is_not_there(tmp_path):
 def test_the_digits_that_ship_work_out_of_the_box():
     generator = Generator.from_pretrained()
     assert sum(file.stat().st_size for file in bundle_folder(DEFAULT_GENERATOR).iterdir()) < 10_000_000
-    waves = generator(label="seven", speaker="theo", n=2, guidance=2.0, steps=4)
+    waves = generator(label="seven", speaker="theo", n=2, guidance=2.0, n_steps=4)
     assert waves.shape == (2, 4800)
     assert 0.02 < waves.square().mean().sqrt() < 0.2
     assert waves[:, 2000:2800].square().mean() > 5 * waves[:, :400].square().mean()

@@ -73,10 +73,10 @@ def test_it_says_what_the_vocoder_says_of_every_item_of_a_padded_batch(name):
     """Alone, in its true length, through the vocoder itself: the same sound, and silence behind it."""
     voice, spec = own_voice(name), SPECS[name]
     mel, lengths = mel_like(spec, frames=12, batch=2), torch.tensor([12, 7])
-    waves = CASES[name].vocode(CASES[name].make(voice, seed=3, steps=2), mel, lengths)
+    waves = CASES[name].vocode(CASES[name].make(voice, seed=3, n_steps=2), mel, lengths)
     hop = spec.hop_length
     for wave, one, length in zip(waves, mel, lengths.tolist(), strict=True):
-        assert_close(wave[: hop * length], voice(one[:, :length], spec=spec, seed=3, steps=2), rtol=0, atol=1e-5)
+        assert_close(wave[: hop * length], voice(one[:, :length], spec=spec, seed=3, n_steps=2), rtol=0, atol=1e-5)
         assert not wave[hop * length :].any()
     waves += 1  # an ordinary tensor, that the pipeline may go on with
 

@@ -56,4 +56,4 @@ def test_a_voice_has_the_magnitudes_of_one_and_the_denoiser_of_the_other(tmp_pat
         [1.0, 0.3, 0.1, 0.03, 0.0],
     ]
     mel = mel_of(20)
-    assert_close(vocoder(mel, spec=vocoder.mel_spec), vocoder(mel, spec=vocoder.mel_spec, steps=2))
+    assert_close(vocoder(mel, spec=vocoder.mel_spec), vocoder(mel, spec=vocoder.mel_spec, n_steps=2))

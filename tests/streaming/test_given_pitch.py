@@ -60,7 +60,7 @@ def test_alone_batched_listed_and_padded(vocoder, f0):
 
 def test_every_step_is_told(vocoder, f0):
     mels = torch.stack([mel_of(60), mel_of(60, 1)])
-    walk = list(vocoder.steps(mels, f0=torch.stack([f0, f0]), **KNOWN))
+    walk = list(vocoder.each_step(mels, f0=torch.stack([f0, f0]), **KNOWN))
     assert [wave.shape for wave in walk] == [(2, 60 * 256)] * 3
     assert_close(walk[-1], vocoder(mels, f0=torch.stack([f0, f0]), **KNOWN), rtol=0, atol=1e-5)
 
@@ -123,7 +123,7 @@ def test_a_voice_without_a_source_takes_no_f0():
     for call in (
         lambda: vocoder(mel_of(20), f0=f0, **KNOWN),
         lambda: vocoder([mel_of(20)], f0=[f0], **KNOWN),
-        lambda: list(vocoder.steps(mel_of(20), f0=f0, **KNOWN)),
+        lambda: list(vocoder.each_step(mel_of(20), f0=f0, **KNOWN)),
         lambda: vocoder.pitch(mel_of(20), spec=HIFIGAN),
         lambda: stream.feed(mel_of(20), f0),
     ):
@@ -132,7 +132,7 @@ def test_a_voice_without_a_source_takes_no_f0():
 
 
 def test_a_stream_takes_f0_with_every_piece(vocoder, f0):
-    with pytest.raises(ConfigError, match="with every piece"):
+    with pytest.raises(TypeError, match="f0"):
         vocoder.stream(f0=f0, **KNOWN)
 
 

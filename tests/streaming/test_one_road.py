@@ -86,7 +86,7 @@ def test_a_batch_and_a_list(voice, fed):
 
 def test_steps(voice, fed):
     mel = mel_of(40)
-    states = list(voice.steps(mel, **OPTIONS))
+    states = list(voice.each_step(mel, **OPTIONS))
     assert sum(fed) == 4 * 40
     assert len(states) == 4
     assert_close(states[-1], voice(mel, **OPTIONS), rtol=0, atol=0)
@@ -187,7 +187,7 @@ def test_progress_is_told_on_the_way(voice):
 
 def test_a_grid_can_be_given_itself(voice):
     mel, times = mel_of(15), voice.times(3)
-    assert_close(voice(mel, steps=times, **OPTIONS), voice(mel, steps=3, **OPTIONS), rtol=0, atol=0)
+    assert_close(voice(mel, times=times, **OPTIONS), voice(mel, n_steps=3, **OPTIONS), rtol=0, atol=0)
 
 
 def test_a_model_that_was_moved_elsewhere_gets_its_engine_anew(voice):

@@ -56,8 +56,8 @@ def use(monkeypatch, vocoder, sampler):
 def test_samplers_that_are_bound_to_options_stream_too(vocoder, monkeypatch):
     use(monkeypatch, vocoder, partial(restart, low=0.2, high=0.8, n_restarts=2))
     mel = mel_of(70)
-    whole = vocoder(mel, steps=5, **OPTIONS)
-    assert_close(torch.cat(streamed(vocoder, mel, [16], steps=5, **OPTIONS)), whole, rtol=0, atol=1e-5)
+    whole = vocoder(mel, n_steps=5, **OPTIONS)
+    assert_close(torch.cat(streamed(vocoder, mel, [16], n_steps=5, **OPTIONS)), whole, rtol=0, atol=1e-5)
 
 
 def test_a_long_mel_is_vocoded_in_tiles(vocoder, monkeypatch):
@@ -71,8 +71,8 @@ def test_a_long_mel_is_vocoded_in_tiles(vocoder, monkeypatch):
 @pytest.mark.parametrize("steps", [1, 4])
 def test_latency_is_computed_and_kept(vocoder, steps):
     """Fed frame by frame, the waveform is never later than that, and as late at least once."""
-    stream = vocoder.stream(steps=steps, **OPTIONS)
-    assert stream.latency == vocoder.latency(steps=steps)
+    stream = vocoder.stream(n_steps=steps, **OPTIONS)
+    assert stream.latency == vocoder.latency(n_steps=steps)
     behind, got = [], 0
     for fed, frame in enumerate(mel_of(200).split(1, dim=1), start=1):
         got += len(stream.feed(frame))

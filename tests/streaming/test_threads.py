@@ -20,7 +20,7 @@ def test_threads_get_what_one_thread_gets(name):
         {
             "mel": mel_of(draw.randint(1, 12), draw.randint(0, 9)),
             "seed": draw.randint(0, 99),
-            "steps": draw.randint(1, 2),
+            "n_steps": draw.randint(1, 2),
             "sampler": draw.choice(["ddim", "ancestral", "unipc"]),
         }
         for _ in range(THREADS * CALLS)

@@ -65,7 +65,7 @@ class GenerateTab:
                 speaker=None if speaker == ANY else speaker,
                 n=int(n),
                 guidance=guidance,
-                steps=int(steps) or None,
+                n_steps=int(steps) or None,
                 seed=int(seed),
             )
             elapsed = time.perf_counter() - started

@@ -80,7 +80,7 @@ def test_graph_is_the_sampler_step_by_step(sampler):
         with torch.no_grad():
             *_, stepwise = DiffusionModel.steps(voice._fast, mel_of(frames)[None].to(CUDA), **plan)
         assert_close(voice(mel_of(frames), **options), stepwise[0], rtol=0, atol=1e-5)
-        *_, last = voice.steps(mel_of(frames), **options)
+        *_, last = voice.each_step(mel_of(frames), **options)
         assert_close(last, stepwise[0], rtol=0, atol=1e-5)
     assert isinstance(voice._fast, RecordedModel)
     assert len(voice._fast._recordings) == 4

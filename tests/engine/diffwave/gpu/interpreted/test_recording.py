@@ -147,7 +147,7 @@ def test_compile_changes_how_a_vocoder_computes_and_not_what(monkeypatch):
     """`DiffWave.compile` is torch's, for what the recordings do not do: it takes seconds, and nothing needs it here."""
     asked = []
     monkeypatch.setattr(DiffWave, "compile", lambda self, **options: asked.append(options))
-    voice, options = vocoder(), {"spec": HIFIGAN, "seed": [3, 4, 5], "steps": 1}
+    voice, options = vocoder(), {"spec": HIFIGAN, "seed": [3, 4, 5], "n_steps": 1}
     some = [mel_of(n, n) for n in (2, 1, 3)]
     padded = torch.stack([torch.nn.functional.pad(mel, (0, 3 - mel.shape[1])) for mel in some])
     expected, batch = voice(some, **options), voice(padded, lengths=[2, 1, 3], **options)
