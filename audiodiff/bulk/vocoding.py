@@ -11,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audiodiff.audio import audio_sample_rate, load_audio, save_audio
 from audiodiff.audio.scratch import sweep
 from audiodiff.bulk import Job, is_done, mark_of
-from audiodiff.bulk.any_mel import voice_for
 from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
 from audiodiff.bulk.marks import digest_of
+from audiodiff.bulk.voice_choice import voice_for
 from audiodiff.engine import Precision
 from audiodiff.errors import AudioError, ConfigError, InputError
 from audiodiff.errors.sentences import sentence

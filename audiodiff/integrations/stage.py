@@ -7,6 +7,7 @@ from typing import Self, TypedDict
 import torch
 from torch import Tensor, nn
 
+from audiodiff.bundle.for_mel import speaks_any_mel
 from audiodiff.mel.contract import Convert, relation_for
 from audiodiff.mel.spec import MelSpec
 from audiodiff.streaming.inputs import contract_of
@@ -27,8 +28,8 @@ class VocoderStage(nn.Module):
     """A vocoder for mels of the convention `spec`, which are those that a TTS pipeline makes.
 
     Raises `MelMismatchError` at once where the contract lets no such mel through to the vocoder: frames at other
-    times never, estimates only with `convert="approximate"`. As a module it moves with the pipeline that it is a
-    part of, and takes its precision.
+    times never, estimates only with `convert="approximate"`. A voice for every mel speaks this one's convention. As a
+    module it moves with the pipeline that it is a part of, and takes its precision.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class VocoderStage(nn.Module):
         convert: Convert = "exact",
     ) -> None:
         super().__init__()
+        vocoder = vocoder.for_mel(spec) if speaks_any_mel(vocoder.model) else vocoder
         contract = contract_of(spec, vocoder.mel_spec, convert)
         relation_for(spec, contract.want, contract.convert)
         vocoder.sampler(sampler)

@@ -1,4 +1,4 @@
-"""A mel through its physics: levels on one frequency axis in hertz, whatever the bands, the rate, the hop, the scale."""
+"""A mel through its physics: levels on one frequency axis in hertz, whatever the bands, the rate and the hop."""
 
 import math
 

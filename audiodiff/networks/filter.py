@@ -31,7 +31,11 @@ class FilterNetwork(nn.Module):
         self.envelope, self.view = MelEnvelope(mel), BandLevels(mel)
         bins = mel.n_fft // 2 + 1
         self.stack = GatedStack(
-            inputs=self.view.planes + 2, outputs=2 * bins, channels=channels, layers=layers, dilation_cycle=dilation_cycle
+            inputs=self.view.planes + 2,
+            outputs=2 * bins,
+            channels=channels,
+            layers=layers,
+            dilation_cycle=dilation_cycle,
         )
         self.frame_radius = self.stack.frame_radius
         self._packing = Packing()
@@ -64,9 +68,7 @@ class FrameGains(Protocol):
         """The input of the stack."""
         ...
 
-    def gains(
-        self, mel: Mel, said: Float[Tensor, "batch outputs frames"], /
-    ) -> Complex[Tensor, "batch bins frames"]:
+    def gains(self, mel: Mel, said: Float[Tensor, "batch outputs frames"], /) -> Complex[Tensor, "batch bins frames"]:
         """The gains of what it says."""
         ...
 

@@ -12,7 +12,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
-from audiodiff.networks.onsets import OnsetGains
+from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.phase.mel_constraint import MelConstraint
 from audiodiff.types import Mel, Samples, Time, Wave
 
@@ -37,8 +37,8 @@ class SpectralGainNetwork(nn.Module):
     turns with it. So a rotation of all phases rotates the output, and no phase has to be learnt as such. At time t the
     residual of a Gaussian would be c(t)·x_t with c = alpha / (alpha² + sigma²) on the straight path: gains start there.
     `together` neighbouring bins share a place of the convolutions, which as many channels more make up for. With
-    `constrained` the estimate's magnitudes on the mel's own STFT are scaled at last until their mel is the given one; with
-    `onsets` channels it gets gains in time before that (`OnsetGains`).
+    `constrained` the estimate's magnitudes on the mel's own STFT are scaled at last until their mel is the given
+    one; with `onsets` channels it gets gains in time before that (`OnsetGains`).
     """
 
     def __init__(

@@ -9,4 +9,13 @@ from audiodiff.priors.nnls_magnitudes import NnlsMagnitudes
 from audiodiff.priors.source_filter import SourceFilter
 from audiodiff.priors.spectral_envelope import SpectralEnvelope
 
-__all__ = ["AnyMelSourceFilter", "Isotropic", "MelEnergy", "MelInversion", "MelLatent", "NnlsMagnitudes", "SourceFilter", "SpectralEnvelope"]
+__all__ = [
+    "AnyMelSourceFilter",
+    "Isotropic",
+    "MelEnergy",
+    "MelInversion",
+    "MelLatent",
+    "NnlsMagnitudes",
+    "SourceFilter",
+    "SpectralEnvelope",
+]

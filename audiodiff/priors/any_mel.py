@@ -87,5 +87,3 @@ class AnyMelSourceFilter(SourceFilter):
         lag = source.frame_radius + max(filter_.frame_radius + around, generator.lag + 2 * around)
         inner = SourceFilterStream(source.blockwise(), filter_.blockwise(), generator, self.fine, lag=lag)
         return AnyMelStream(FineBandsStream(self.bands), inner, lag=1 + math.ceil(lag / self.parts))
-
-

@@ -1,4 +1,4 @@
-"""Recordings analysed once for every mel convention: closure instants, f0, and the waveform without its own all-pass."""
+"""Recordings analysed once for every mel convention: closures, f0, and the waveform without its own all-pass."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from audiodiff.training.source_filter_objectives import source_filter_prior
 from audiodiff.types import Hertz
 
 FULL = 32767.0
-AUDIBLE = 1e-8
+HELD_POWER = 1e-8
 """Power of the loudest frames, relative to the loudest band, above which a frequency counts as recorded."""
 
 
@@ -92,7 +92,7 @@ def bandwidth_of(wave: Float[Tensor, " samples"], sample_rate: Hertz) -> float:
     """The highest frequency that a recording holds."""
     spectrum = torch.stft(wave, 2048, 1024, window=torch.hann_window(2048), return_complex=True).abs().square()
     loud = spectrum.quantile(0.95, dim=1)
-    held = (loud > AUDIBLE * loud.max()).nonzero()
+    held = (loud > HELD_POWER * loud.max()).nonzero()
     return float(held[-1]) * sample_rate / 2048 if len(held) else 0.0
 
 

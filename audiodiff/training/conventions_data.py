@@ -34,10 +34,11 @@ ENOUGH_BAND = 0.85
 
 
 class ConventionBatches(Dataset[dict[str, Tensor]]):
-    """Whole batches, addressed by their number: `convention` (its place in `all_conventions`), `wave`, `mel`, `f0` at fine frames, `pulses`.
+    """Whole batches, addressed by their number: `convention`, `wave`, `mel`, `f0` at fine frames, `pulses`.
 
-    Which they are depends on `seed` and the number alone. Speakers are drawn by the square root of what is heard of
-    them; recordings whose band is narrower than a convention's rate asks for are not drawn for it.
+    `convention` is a place in `all_conventions`. Which batches they are depends on `seed` and the number alone. Speakers
+    are drawn by the square root of what is heard of them; recordings whose band is narrower than a convention's rate
+    asks for are not drawn for it. Up to e^`speed` times faster or slower, a recording is that of another speaker.
     """
 
     def __init__(
@@ -66,7 +67,10 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
         number = chance.choice(self.usable)
         spec = self.specs[number]
         rows = [self._example(spec, chance) for _ in range(self.batch_size)]
-        return {"convention": torch.tensor(number), **{name: torch.stack([row[name] for row in rows]) for name in rows[0]}}
+        return {
+            "convention": torch.tensor(number),
+            **{name: torch.stack([row[name] for row in rows]) for name in rows[0]},
+        }
 
     def _able(self, rate: Hertz) -> list[tuple[float, list[AnalysedRecording]]]:
         """Weight and recordings of every speaker who has some that hold enough for this rate."""
@@ -130,8 +134,8 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
 class ConventionData(L.LightningDataModule):
     """Batches of random conventions from recordings that `recipes/universal/analyse.py` has analysed.
 
-    `seconds` is the length of a crop; `speed` is the largest change of it, in nepers. There is no validation set: choices are made on the development list by
-    `audiodiff evaluate`, convention by convention. `features` is not looked at.
+    `seconds` is the length of a crop, `speed` the largest change of it in nepers. There is no validation set: choices
+    are made on the development list, convention by convention. `features` is not looked at.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.mel.conventions import CONVENTIONS
 from audiodiff.mel.spec import MelSpec
 
-RATES = (16000, 22050, 24000, 32000, 44100, 48000)
+DRAWN_RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 HOPS = (0.005, 0.02)
 """Seconds between frames."""
 OVERLAP = (3.0, 4.0, 5.0)
@@ -28,7 +28,7 @@ def all_conventions(invented: int = 40, seed: int = 0) -> list[MelSpec]:
 def invent(chance: Random) -> MelSpec:
     """Draw a convention: rate, hop, window, bands, their range, scale, norm, power and floor."""
     while True:
-        rate = chance.choice(RATES)
+        rate = chance.choice(DRAWN_RATES)
         hop = int(rate * chance.uniform(*HOPS)) // 4 * 4
         window = min(int(hop * chance.choice(OVERLAP)), int(0.085 * rate)) // 2 * 2
         n_fft = max(window, 1 << (window - 1).bit_length())

@@ -70,8 +70,10 @@ def test_batches_depend_on_their_number_and_the_seed_alone(recordings):
 
 
 def test_a_narrow_recording_is_no_example_at_a_high_rate(recordings):
-    narrow = {name: [AnalysedRecording(r.wave, r.sample_rate, r.instants, r.f0, 8000.0) for r in rows]
-              for name, rows in recordings.items()}
+    narrow = {
+        name: [AnalysedRecording(r.wave, r.sample_rate, r.instants, r.f0, 8000.0) for r in rows]
+        for name, rows in recordings.items()
+    }
     used = {all_conventions()[int(batches(narrow)[number]["convention"])].sample_rate for number in range(20)}
     assert used == {16000}
 

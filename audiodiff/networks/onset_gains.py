@@ -12,7 +12,7 @@ from audiodiff.types import Mel, Samples, Wave
 
 PER_FRAME = 8
 """Gains in a fine frame, about 0.7 ms apart."""
-LARGEST = 3.0
+LARGEST_NEPERS = 3.0
 """In nepers, 26 dB up or down."""
 
 
@@ -32,7 +32,9 @@ class OnsetGains(nn.Module):
         self.hop_length = fine_spec(mel).hop_length
         # of a frame's own gains and one of each neighbour, which lie in the middle of their share of the hop
         places = (torch.arange(-1, PER_FRAME + 1) + 0.5) * self.hop_length / PER_FRAME
-        self.register_buffer("at_samples", interpolation(places, torch.arange(self.hop_length) + 0.5).mT, persistent=False)
+        self.register_buffer(
+            "at_samples", interpolation(places, torch.arange(self.hop_length) + 0.5).mT, persistent=False
+        )
         self.stack = GatedStack(
             inputs=HertzView.planes,
             outputs=PER_FRAME,
@@ -53,7 +55,7 @@ class OnsetGains(nn.Module):
     def gains(self, mel: Mel, n_samples: Samples) -> Float[Tensor, "batch samples"]:
         """One gain for every sample."""
         said = self.stack(self.view(self.bands(mel))).to(self.at_samples).mT
-        nepers = LARGEST * torch.tanh(said / LARGEST)
+        nepers = LARGEST_NEPERS * torch.tanh(said / LARGEST_NEPERS)
         before = torch.cat([nepers[:, :1, :1], nepers[:, :-1, -1:]], dim=1)
         after = torch.cat([nepers[:, 1:, :1], nepers[:, -1:, -1:]], dim=1)
         return (torch.cat([before, nepers, after], dim=2) @ self.at_samples).flatten(1)[:, :n_samples].exp()
