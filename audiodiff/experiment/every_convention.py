@@ -19,10 +19,10 @@ Constructors = dict[str, Any] | DictConfig
 class EveryConvention(nn.Module):
     """The objective of a batch's own convention, on a sibling of the model that shares all of its parameters.
 
-    `tree` and `objective` are the constructors of the model and of the objective; wherever they name a mel the
-    batch's convention is put. With `with_mean` the objective takes the mean that the prior makes of the recorded pulses in place
-    of `f0` and `pulses`. Siblings are made when first needed and hold buffers alone; averages, checkpoints and bundles
-    see the model.
+    `tree` and `objective` are the constructors of the model and of the objective; wherever they name a mel the batch's
+    convention is put. With `with_mean` the objective takes the mean that the prior makes of the recorded pulses in
+    place of `f0` and `pulses`. Siblings are made when first needed and hold buffers alone; averages, checkpoints and
+    bundles see the model.
     """
 
     def __init__(
