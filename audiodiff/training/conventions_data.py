@@ -36,9 +36,9 @@ ENOUGH_BAND = 0.85
 class ConventionBatches(Dataset[dict[str, Tensor]]):
     """Whole batches, addressed by their number: `convention`, `wave`, `mel`, `f0` at fine frames, `pulses`.
 
-    `convention` is a place in `all_conventions`. Which they are depends on `seed` and the number alone.
-    Speakers are drawn by the square root of what is heard of them; recordings whose band is narrower than a convention's rate
-    asks for are not drawn for it. Up to e^`speed` times faster or slower, a recording is that of another speaker.
+    `convention` is a place in `all_conventions`. Which they are depends on `seed` and the number alone. Speakers are
+    drawn by the square root of what is heard of them; recordings whose band is narrower than a convention's rate asks
+    for are not drawn for it. Up to e^`speed` times faster or slower, a recording is that of another speaker.
     """
 
     def __init__(

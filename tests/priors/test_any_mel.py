@@ -129,4 +129,4 @@ def test_noise_depends_on_nothing_beyond_the_radius(spec):
 def test_conventions_to_train_on_are_many_and_differ():
     specs = all_conventions()
     assert len(specs) == len(set(specs)) > 50
-    assert len({spec.sample_rate for spec in specs}) == 6
+    assert {16000, 22050, 24000, 32000, 44100, 48000} <= {spec.sample_rate for spec in specs}
