@@ -6,7 +6,9 @@ convention of what the library's models say.
 
 from audiodiff.integrations.coqui import CoquiVocoder
 from audiodiff.integrations.espnet import EspnetVocoder
+from audiodiff.integrations.generators import HiftVocoder, VocosVocoder
 from audiodiff.integrations.matcha import MatchaVocoder
+from audiodiff.integrations.nemo import NemoVocoder
 from audiodiff.integrations.speechbrain import SpeechbrainVocoder
 from audiodiff.integrations.torchaudio import Tacotron2Vocoder
 from audiodiff.integrations.transformers import FastSpeech2ConformerVocoder, SpeechT5Vocoder
@@ -15,8 +17,11 @@ __all__ = [
     "CoquiVocoder",
     "EspnetVocoder",
     "FastSpeech2ConformerVocoder",
+    "HiftVocoder",
     "MatchaVocoder",
+    "NemoVocoder",
     "SpeechT5Vocoder",
     "SpeechbrainVocoder",
     "Tacotron2Vocoder",
+    "VocosVocoder",
 ]

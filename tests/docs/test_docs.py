@@ -59,3 +59,11 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert built.returncode == 0, built.stdout + built.stderr
     assert (tmp_path / "index.html").is_file()
     assert "Vocoder" in (tmp_path / "api" / "vocoder.html").read_text(encoding="utf-8")
+
+
+def test_every_convention_and_alias_is_in_the_table():
+    from audiodiff.mel import CONVENTIONS
+
+    rows = [line for line in (ROOT / "docs" / "mels.md").read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    named = set(re.findall(r"`(\w+)`", "\n".join(rows)))
+    assert set(CONVENTIONS) <= named

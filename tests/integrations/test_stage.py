@@ -13,10 +13,12 @@ from audiodiff import Vocoder
 from audiodiff.errors import ConfigError, MelMismatchError
 from audiodiff.integrations import (
     FastSpeech2ConformerVocoder,
+    HiftVocoder,
     MatchaVocoder,
     SpeechbrainVocoder,
     SpeechT5Vocoder,
     Tacotron2Vocoder,
+    VocosVocoder,
 )
 from audiodiff.integrations.stage import VocoderStage
 from audiodiff.integrations.torchaudio import WAVERNN
@@ -133,6 +135,22 @@ def test_zeros_at_the_end_of_a_batch_of_transformers_are_padding():
     assert_close(waves[1, : 5 * 256], voice(mel[1, :, :5], spec=spec), rtol=0, atol=1e-5)
     assert not waves[1, 5 * 256 :].any()
     assert not waves[2, 256:].any()
+
+
+@pytest.mark.parametrize(("make", "name"), [(VocosVocoder, "f5_vocos_24k"), (HiftVocoder, "cosyvoice2_24k")])
+def test_slots_of_published_vocoders(make, name):
+    """The layouts of Vocos' and HiFT's own methods, and the sound of the vocoder itself."""
+    spec = convention(name)
+    voice, mel = voice_for(spec), mel_like(spec, frames=7, batch=2)
+    stage = make(voice, seed=3, n_steps=2)
+    if make is VocosVocoder:
+        waves = stage.decode(mel)
+    else:
+        waves, source = stage.inference(speech_feat=mel, cache_source=torch.zeros(1, 1, 0))
+        assert source.shape == (2, 1, 7 * spec.hop_length)
+    assert_close(waves, voice(mel, spec=spec, seed=3, n_steps=2), rtol=0, atol=1e-5)
+    with pytest.raises(MelMismatchError, match="extract the mel again"):
+        make(voice_for(SPECS["matcha"]))
 
 
 def test_transposed_mels_and_strange_hops_are_refused():
