@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from audiodiff.experiment.config import build
+from audiodiff.experiment.rehearsal import build_features, build_objective
 from audiodiff.experiment.run import build_model
 
 HERE = Path(__file__).parent
@@ -101,8 +102,8 @@ def seconds_per_step(cell: str, folder: Path, steps: int = 8) -> float:
     """What a training step costs: the best of three rounds, validation and loading left out."""
     config = composed(cell, "cost", folder, 0, 1)
     model = build_model(config)
-    objective = build(config.objective, model=model)
-    data = build(config.data, features=build(config.features, model=model))
+    objective = build_objective(config, model)
+    data = build(config.data, features=build_features(config, model, objective))
     data.setup("fit")
     batch = next(iter(data.train_dataloader()))
     optimizer = build(config.optimizer)([p for p in objective.parameters() if p.requires_grad])

@@ -100,6 +100,11 @@ class ResumableLoader(DataLoader):
         """Go on from there."""
         self.epoch, self.batches = state["epoch"], state["batches"]
 
+    def go_back(self, batches: int) -> None:
+        """Take back the last `batches` that were handed out: the loop over them was broken off."""
+        whole = self.epoch * len(self) + self.batches - batches
+        self.epoch, self.batches = divmod(max(0, whole), len(self))
+
     def _count(self) -> None:
         self.batches += 1
         if self.batches == len(self):

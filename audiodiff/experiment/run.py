@@ -15,6 +15,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bundle
 from audiodiff.experiment.checkpoint_state import StoredConfig, checkpoint_to_resume, load_matching
 from audiodiff.experiment.config import build, compose_config
+from audiodiff.experiment.rehearsal import build_data, build_features, build_objective, rehearse
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.guard import replay
@@ -25,7 +26,7 @@ def run_training(overrides: list[str]) -> None:
     """Compose `conf/train.yaml` with the overrides, train, and say where the bundle is."""
     config = composed(overrides)
     if config.replay is not None:
-        with settings_in_words(config):
+        with settings_in_words(lambda: config):
             losses = replay_losses(config)
         Console().print(losses, highlight=False)
         return
@@ -36,9 +37,7 @@ def run_training(overrides: list[str]) -> None:
 
 def composed(overrides: list[str]) -> DictConfig:
     """The config with the overrides, all of its references looked up; raises `ConfigError` for what does not work."""
-    with settings_in_words():
-        known = compose_config("train", [])
-    with settings_in_words(known):
+    with settings_in_words(lambda: compose_config("train", [])):
         config = compose_config("train", overrides)
         OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         check_settings(config)
@@ -76,10 +75,12 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
     resumed = checkpoint_to_resume(config, run)
     write_config(config, run)
 
-    with settings_in_words(config):
+    with settings_in_words(lambda: config):
         model = build_model(config)
-        objective = build(config.objective, model=model)
-        data = build(config.data, features=build(config.features, model=model))
+        objective = build_objective(config, model)
+        features = build_features(config, model, objective)
+        data = build_data(config, features)
+        rehearse(config, objective, features)
         module = Training(
             objective=objective,
             optimizer=build(config.optimizer),
@@ -133,5 +134,5 @@ def write_config(config: DictConfig, run: Path) -> None:
 
 def replay_losses(config: DictConfig) -> str:
     """Repeat the step that stopped a run and say what its losses are."""
-    losses = replay(Path(config.replay), build(config.objective, model=build_model(config)))
+    losses = replay(Path(config.replay), build_objective(config, build_model(config)))
     return "\n".join(f"batch {index}: {found}" for index, found in enumerate(losses))

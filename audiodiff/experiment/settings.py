@@ -1,7 +1,7 @@
 """Settings of a run that do not work, said in the words of those who wrote them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -14,14 +14,15 @@ _UNKNOWN_KEY = re.compile(r"Key '([^']+)' (?:is not in struct|not in )|Could not
 _UNKNOWN_CHOICE = re.compile(
     r"Could not find '([^']+)'.*Available options in '[^']*':\s*(.*?)(?:Config search path|$)", re.S
 )
+_UNKNOWN_ARGUMENT = re.compile(r"(?:(\w+)(?:\.__init__)?\(\) )?got an unexpected keyword argument '(\w+)'")
 _UNEXPECTED = re.compile(r"Error in call to target '(?:[\w.]+\.)?(\w+)'")
 
 
 @contextmanager
-def settings_in_words(known: DictConfig | None = None) -> Iterator[None]:
+def settings_in_words(known: Callable[[], DictConfig] | None = None) -> Iterator[None]:
     """Turn whatever settings make Hydra, Lightning and constructors raise into a `ConfigError` of one sentence.
 
-    `known` is a config that composes; its keys are offered for one that is misspelt.
+    `known` gives a config that composes; its keys are offered for one that is misspelt.
     """
     try:
         yield
@@ -29,7 +30,7 @@ def settings_in_words(known: DictConfig | None = None) -> Iterator[None]:
         raise
     except Exception as error:  # settings make constructors fail in every way there is
         own = own_error(error)
-        raise own or ConfigError(f"the configuration does not work: {explained(error, known)}") from error
+        raise own or ConfigError(f"the configuration does not work: {explained(error, known and known())}") from error
 
 
 def own_error(error: BaseException) -> AudiodiffError | None:
@@ -47,11 +48,20 @@ def explained(error: Exception, known: DictConfig | None = None) -> str:
     if (found := _UNKNOWN_KEY.search(text)) and type(error).__name__ != "InstantiationException":
         full = re.search(r"Could not override '([^']+)'", text)
         key = full[1] if full else found[1] or found[2]
+        if "/" in key:
+            whole = key.split("/")[0]
+            return f"the {whole} that is chosen has no {key}: choose another {whole}="
         return f"there is no setting {key}{meant(key, keys_of(known))}"
     place = f"{found[1]}: " if (found := _UNEXPECTED.search(text)) else ""
     root = error
     while root.__cause__ is not None and isinstance(root.__cause__, Exception):
         root = root.__cause__
+    if found := _UNKNOWN_ARGUMENT.search(str(root)):
+        owner = found[1] or place.removesuffix(": ") or "the class"
+        return (
+            f"{owner} has no setting {found[2]}, which the experiment sets for what it had chosen: choose that, "
+            f"or take the setting away with ~GROUP.{found[2]}"
+        )
     return f"{place}{words_of(root)}"
 
 

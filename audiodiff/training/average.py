@@ -24,6 +24,7 @@ class WeightAverage(WeightAveraging):
             raise ConfigError(f"decay={decay}: expected a share of the average to keep at every step, 0 to below 1")
         super().__init__(use_buffers=False)
         self.decay = decay
+        self.swapped = False
 
     def decay_at(self, step: int) -> float:
         """The share of the average that is kept after optimizer step number `step`, from 1 on."""
@@ -49,6 +50,21 @@ class WeightAverage(WeightAveraging):
         torch._foreach_lerp_(averages, [parameter.data for parameter in module.parameters()], 1 - self.decay_at(step))
         self._average_model.n_averaged += 1
         self._latest_update_step = step
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Swap the average in."""
+        super().on_validation_epoch_start(trainer, pl_module)
+        self.swapped = True
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Swap the weights back in."""
+        super().on_validation_epoch_end(trainer, pl_module)
+        self.swapped = False
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Swap the weights back in where a validation broke off, before they are saved."""
+        if self.swapped:
+            self.on_validation_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the raw weights in the module: the last checkpoint holds both, so that the run can be prolonged."""

@@ -1,6 +1,8 @@
 """Checkpoints that exist whole or not at all, and the one that a run goes on from."""
 
 import os
+import signal
+import sys
 from typing import Any
 
 import lightning as L
@@ -10,6 +12,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from audiodiff.audio.atomic import written_whole
 from audiodiff.errors import OutputError
+from audiodiff.errors.sentences import sentence
+from audiodiff.training.stopping import Signals, go_back, told_to_stop
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -37,28 +41,70 @@ class LastCheckpoint(Checkpoint):
     """Keeps the newest state in `path`: every `every_n_train_steps` steps and after the last of `trainer.max_steps`.
 
     It is written while the epoch is still under way, so that a finished run can be prolonged exactly; Lightning counts
-    the last epoch as whole when it stops. A run that ends otherwise than by its steps is saved after that.
+    the last epoch as whole when it stops. A run that ends otherwise than by its steps is saved after that. SIGTERM and
+    Ctrl-C end a run after the step under way, saved, with exit code 143 or 130; a single process that fails is saved
+    as it was after its last step. (Several processes that fail cannot meet to save.)
     """
 
     def __init__(self, *, path: str, every_n_train_steps: int) -> None:
         self.path = path
         self.every = every_n_train_steps
         self.saved = 0
+        self.step, self.batches = 0, 0
+        self.signals = Signals()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Do not save again what the run resumes from."""
-        self.saved = trainer.global_step
+        """Do not save again what the run resumes from; listen to signals, which Lightning would lose steps by."""
+        self.saved = self.step = trainer.global_step
+        self.batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        self.signals.listen()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count the batches of the epoch anew."""
+        self.batches = 0
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Save if this batch completed a step that is due."""
+        """Save if this batch completed a step that is due; stop if somebody said so."""
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             self._save(trainer)
+        if trainer.global_step != self.step:
+            self.step = trainer.global_step
+            self.batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            if told_to_stop(self.signals, trainer):
+                self._save(trainer)
+                self._leave(trainer)
+
+    def on_validation_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+        """Do not wait for all the clips, where one process decides."""
+        if self.signals.told is not None and trainer.world_size == 1:
+            self._leave(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save what is not saved yet."""
+        self.signals.forget()
         self._save(trainer)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Save the state after the last whole step, and say where it is; not where a second Ctrl-C wants out."""
+        self.signals.forget()
+        if trainer.world_size > 1 or isinstance(exception, KeyboardInterrupt) or self.step == 0:
+            return
+        try:
+            if trainer.global_step != self.saved:
+                go_back(trainer, self.batches)
+                self._save(trainer)
+        except Exception as error:  # what went wrong first is what is to be told
+            print(f"nothing could be saved ({sentence(error)})", file=sys.stderr)
+        else:
+            print(f"step {trainer.global_step} is in {self.path}: --resume goes on from there", file=sys.stderr)
+
+    def _leave(self, trainer: L.Trainer) -> None:
+        number = self.signals.told or signal.SIGTERM
+        if trainer.world_size > 1 and trainer.is_global_zero:
+            print(f"step {trainer.global_step} is in {self.path}: --resume goes on from there", file=sys.stderr)
+        raise SystemExit(128 + number)
 
     def _save(self, trainer: L.Trainer) -> None:
         if trainer.global_step != self.saved:

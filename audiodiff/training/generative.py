@@ -26,6 +26,8 @@ class ClipFeatures:
     """
 
     def __init__(self, *, model: GenerativeModel, embed: _Embed | None = None) -> None:
+        if not isinstance(model, GenerativeModel):
+            raise ConfigError(f"features=clips are for a GenerativeModel, got {type(model).__name__}: leave them out")
         if (embed is not None) != bool(model.embedding_size):
             raise ConfigError(
                 f"a model with embedding_size {model.embedding_size} "

@@ -9,6 +9,7 @@ import soundfile
 from audiodiff.audio import resample
 from audiodiff.data import Utterance, read_manifest, write_manifest
 from audiodiff.experiment.config import build, compose_config
+from audiodiff.experiment.rehearsal import build_features
 from tests.recipes.test_recipes import load
 
 universal = load("universal")
@@ -120,8 +121,9 @@ def test_any_convention_is_a_config(mel, clip):
     model = build(config.model)
     spec = model.mel
     wave = resample(clip[:16384], 22050, spec.sample_rate)
-    features = build(config.features, model=model)(wave)
-    losses = build(config.objective, model=model)(**{name: part[None] for name, part in features.items()})
+    objective = build(config.objective, model=model)
+    features = build_features(config, model, objective)(wave)
+    losses = objective(**{name: part[None] for name, part in features.items()})
     losses["loss"].backward()
     assert losses["loss"].isfinite()
     assert model.prior.magnitudes.stack.output.weight.grad.abs().sum() > 0

@@ -15,6 +15,7 @@ from audiodiff import Vocoder
 from audiodiff.data import Utterance, write_manifest
 from audiodiff.errors import ConfigError, InputError
 from audiodiff.experiment.config import build, compose_config
+from audiodiff.experiment.rehearsal import build_features
 from audiodiff.experiment.run import build_model, run_training, train
 from tests.conftest import CLIP
 
@@ -61,8 +62,8 @@ def trained_loss(settings: DictConfig, run: Path, clip: Tensor) -> float:
     model = build(settings.model)
     weights = load_file(run / "bundle" / "model.safetensors")
     model.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
-    features = build(settings.features, model=model)(clip)
     objective = build(settings.objective, model=model)
+    features = build_features(settings, model, objective)(clip)
     torch.manual_seed(1)
     batch = {name: tensor.expand(4, *tensor.shape) for name, tensor in features.items()}
     with torch.no_grad():
