@@ -23,11 +23,11 @@ from audiodiff.priors import MelLatent
 from audiodiff.training.fitting import check_data, check_features, check_model, check_objective, features_that_fit
 from audiodiff.training.generative import ClipFeatures
 
-MARGIN = 8
+_AROUND = 8
 """Frames of sound beyond both ends of the segment, for front ends that look around a frame."""
-STEPS = 3
+_TRIED_STEPS = 3
 """Steps of the sampler that are tried."""
-PARTS = ("objective", "features", "prior", "network", "prediction", "schedule", "grid", "sampler")
+_PARTS = ("objective", "features", "prior", "network", "prediction", "schedule", "grid", "sampler")
 
 
 def build_objective(config: DictConfig, model: nn.Module) -> nn.Module:
@@ -99,8 +99,8 @@ def features_of(features: Any, segment: int) -> dict[str, Tensor]:  # noqa: ANN4
         clip = features(hum(features.length, features.sample_rate), told)
         return {name: part.unsqueeze(0) for name, part in clip.items()}
     hop = features.hop_length
-    whole = features(hum((segment + 2 * MARGIN) * hop, features.sample_rate))
-    first, last = MARGIN, MARGIN + segment
+    whole = features(hum((segment + 2 * _AROUND) * hop, features.sample_rate))
+    first, last = _AROUND, _AROUND + segment
     cut = {
         name: part[..., first:last] if part.ndim > 1 else part[first * hop : last * hop] for name, part in whole.items()
     }
@@ -124,13 +124,13 @@ def sample(sampler: Sampler, times: Times, model: DiffusionModel | GenerativeMod
         states = model.steps(denoise, 1, sampler=sampler, times=times, noise=noise)
     else:
         states = model.steps(batch["mel"], sampler=sampler, times=times, noise=noise)
-    for _ in islice(states, STEPS):
+    for _ in islice(states, _TRIED_STEPS):
         pass
 
 
 def parts_of(config: DictConfig) -> str:
     """The parts that meet in a step, by the names of their classes or functions."""
-    nodes = {part: config.get(part) for part in PARTS}
+    nodes = {part: config.get(part) for part in _PARTS}
     return ", ".join(
         f"{part}={str(OmegaConf.select(config, f'{part}._target_')).rsplit('.', 1)[-1]}"
         for part, node in nodes.items()

@@ -9,19 +9,29 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from audiodiff.errors import TrainingError
+from audiodiff.errors.sentences import sentence
 from audiodiff.experiment.config import config_dir
 from audiodiff.experiment.run import best_score, fit
 from audiodiff.experiment.settings import settings_in_words
 
 
 def run_sweep(overrides: list[str]) -> None:
-    """Train every combination that the overrides name (`schedule=vp,cosine`), and print what each one reached."""
+    """Train every combination that the overrides name (`schedule=vp,cosine`), and print what each one reached.
+
+    One that fails does not stop the others; raises `TrainingError` at the end if any did.
+    """
     scores: dict[int, tuple[float, list[str]]] = {}
+    failed: dict[int, str] = {}
 
     def job(config: DictConfig) -> float:
         facts = HydraConfig.get()
         config.paths.run = str(Path(config.paths.run) / str(facts.job.num))
-        score = best_score(fit(config))
+        score = float("inf")
+        try:
+            score = best_score(fit(config))
+        except Exception as error:  # the other combinations go on
+            failed[facts.job.num] = sentence(error)
         scores[facts.job.num] = score, list(facts.overrides.task)
         return score
 
@@ -32,6 +42,9 @@ def run_sweep(overrides: list[str]) -> None:
     finally:
         sys.argv = before
     Console().print(ranking(scores))
+    if failed:
+        reasons = "; ".join(f"run {number}: {reason}" for number, reason in failed.items())
+        raise TrainingError(f"{len(failed)} of {len(scores)} combinations failed: {reasons}")
 
 
 def ranking(scores: dict[int, tuple[float, list[str]]]) -> Table:

@@ -6,12 +6,11 @@ import re
 
 import pytest
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from typer.testing import CliRunner
 
 from audiodiff.bundle.format import load_bundle
 from audiodiff.cli.main import app
-from audiodiff.errors import BundleError, ConfigError, InputError
+from audiodiff.errors import BundleError, ConfigError, InputError, TrainingError
 from audiodiff.experiment.config import config_dir
 from audiodiff.experiment.run import build_model, run_training, train
 from audiodiff.training.debug import SameBatch
@@ -51,7 +50,7 @@ def test_a_run_that_breaks_leaves_its_best_bundle(tmp_path):
 
 def test_the_metric_that_chooses_must_be_logged(tmp_path):
     config = small(tmp_path, FAST, "callbacks.preview=null", *TWO_STEPS)
-    with pytest.raises(MisconfigurationException, match="valid/mr_stft"):
+    with pytest.raises(ConfigError, match="valid/mr_stft"):
         train(config)
 
 
@@ -137,3 +136,14 @@ def test_a_sweep_trains_every_combination(tmp_path, capsys):
     folder = tmp_path / "runs" / "ljspeech_diffwave"
     assert {path.name for path in folder.iterdir()} == {"0", "1", "multirun.yaml"}
     assert all(load_bundle(folder / job / "bundle") for job in ("0", "1"))
+
+
+def test_a_sweep_prints_its_table_when_a_combination_fails(tmp_path, capsys):
+    from audiodiff.experiment.sweep import run_sweep
+
+    small(tmp_path, "experiment=ljspeech_diffwave")
+    sizes = ["network.channels=4", "network.layers=2", "data.batch_size=2", "data.segment=16", "data.workers=0"]
+    paths = [f"paths.data={tmp_path}/data", f"paths.runs={tmp_path}/runs", "data.valid_frames=32"]
+    with pytest.raises(TrainingError, match=r"1 of 2 combinations failed: run 0: .*network\.outputs=1"):
+        run_sweep(["experiment=ljspeech_diffwave", "network.outputs=2,1", *sizes, *paths, *QUICK, *TWO_STEPS])
+    assert re.search(r"network\.outputs=1 .*network\.outputs=2 +│ +inf", capsys.readouterr().out, re.DOTALL)
