@@ -16,12 +16,14 @@ from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import AudiodiffError, ConfigError
 from audiodiff.errors.sentences import words_of
 from audiodiff.experiment.config import build
+from audiodiff.experiment.every_convention import EveryConvention
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import MelLatent
 from audiodiff.training.fitting import check_data, check_features, check_model, check_objective, features_that_fit
 from audiodiff.training.generative import ClipFeatures
+from audiodiff.training.model_features import MelFeatures
 
 _AROUND = 8
 """Frames of sound beyond both ends of the segment, for front ends that look around a frame."""
@@ -40,6 +42,8 @@ def build_objective(config: DictConfig, model: nn.Module) -> nn.Module:
 
 def build_features(config: DictConfig, model: nn.Module, objective: nn.Module) -> Any:  # noqa: ANN401
     """Build the features: those that the config names, else those that fit objective and prior."""
+    if isinstance(objective, EveryConvention):  # its batches come whole from the data
+        return MelFeatures(model=model)
     node = config.get("features")
     features = features_that_fit(objective, model)(model=model) if node is None else build(node, model=model)
     check_features(objective, features)
@@ -49,6 +53,8 @@ def build_features(config: DictConfig, model: nn.Module, objective: nn.Module) -
 def build_data(config: DictConfig, features: Any) -> L.LightningDataModule:  # noqa: ANN401
     """Build the data module; raises `ConfigError` for features that it does not go with."""
     check_data(get_class(config.data._target_), features)
+    if config.objective._target_.endswith(".EveryConvention") != config.data._target_.endswith(".ConventionData"):
+        raise ConfigError("data=conventions and an objective=every_... belong together: choose both, or neither")
     return build(config.data, features=features)
 
 
@@ -56,9 +62,11 @@ def rehearse(config: DictConfig, objective: nn.Module, features: Any) -> None:  
     """Take one forward pass of the objective, and some steps of the sampler, on a made-up segment.
 
     Nothing of the run changes: weights and random state stay as they are. Raises `ConfigError` for whatever fails,
-    with the names of the parts that do not fit each other.
+    with the names of the parts that do not fit each other. An objective over conventions is not tried.
     """
     check_callbacks(config, objective)
+    if isinstance(objective, EveryConvention):
+        return
     training = objective.training
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.compiler.set_stance("force_eager"):
