@@ -6,6 +6,7 @@ from audiodiff.bundle.constructors import build
 from audiodiff.bundle.format import Bundle
 from audiodiff.errors import ConfigError
 from audiodiff.mel.compatibility import name_of
+from audiodiff.mel.invertible import check_invertible
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.siblings import share_parameters, with_mel
@@ -25,6 +26,7 @@ def bundle_for(bundle: Bundle, spec: MelSpec) -> Bundle:
     if not isinstance(bundle.model, DiffusionModel) or not speaks_any_mel(bundle.model):
         own = name_of(bundle.model.mel) if isinstance(bundle.model, DiffusionModel) else "no mel"
         raise ConfigError(f"{bundle.name} speaks {own} only: take the voice universal, or convert the mel")
+    check_invertible(spec)
     config = {**bundle.config, "model": with_mel(bundle.config["model"], spec)}
     model = build(config["model"]).to(next(bundle.model.parameters()).device)
     share_parameters(bundle.model, model)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from audiodiff.bundle.for_mel import speaks_any_mel
 from audiodiff.demo.limits import Limits
 from audiodiff.demo.takes import Settings
 from audiodiff.errors import InputError
@@ -53,7 +54,8 @@ class Speaker:
 
 def speaking(voices: Mapping[str, Vocoder]) -> Mapping[str, Vocoder]:
     """The voices that take a speaker's mels as they are; where there is none all, which then refuse in words."""
-    return {name: voice for name, voice in voices.items() if voice.mel_spec == _MELS} or voices
+    able = {name: voice for name, voice in voices.items() if voice.mel_spec == _MELS or speaks_any_mel(voice.model)}
+    return able or voices
 
 
 def load_speaker(model: str = _MODEL) -> Speaker:
