@@ -72,7 +72,7 @@ def test_debug_presets_change_how_long_is_trained_and_never_what(debug):
         for choice in ([], [f"debug={debug}"])
     )
     assert changed["name"] == f"debug_{debug}"
-    for part in ("model", "network", "objective", "features", "optimizer", "schedule", "sampler"):
+    for part in ("model", "network", "objective", "optimizer", "schedule", "sampler"):
         assert changed[part] == plain[part]
     assert changed["trainer"].keys() >= plain["trainer"].keys()
 
