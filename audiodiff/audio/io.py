@@ -43,7 +43,10 @@ def check_level(wave: Float[Tensor, " samples"], path: str | os.PathLike[str]) -
     """Raise `AudioError` for samples far beyond full scale, which would come out clipped."""
     peak = float(wave.abs().max()) if len(wave) else 0.0
     if peak > LOUDEST:
-        raise AudioError(f"{path} reaches {peak:.4g} times full scale: float samples must lie in [-1, 1]")
+        by = f"{FULL_SCALE}, if they were 16-bit integers" if 100 < peak <= 2 * FULL_SCALE else f"{peak:.4g}"
+        raise AudioError(
+            f"{path} reaches {peak:.4g} times full scale: float samples must lie in [-1, 1]; divide them by {by}"
+        )
 
 
 def save_audio(

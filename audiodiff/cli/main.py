@@ -66,6 +66,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the run's newest checkpoint: resume=last.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier run of the same name: overwrite=true.")
+    ] = False,
     multirun: Annotated[
         bool, typer.Option("--multirun", "-m", help="Train every combination of settings such as schedule=vp,cosine.")
     ] = False,
@@ -74,7 +77,7 @@ def train(
     from audiodiff.experiment.run import run_training
     from audiodiff.experiment.sweep import run_sweep
 
-    settings = [*overrides, "resume=last"] if resume else overrides
+    settings = [*overrides, *["resume=last"] * resume, *["overwrite=true"] * overwrite]
     (run_sweep if multirun else run_training)(settings)
 
 

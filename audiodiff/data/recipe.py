@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audiodiff.audio.decoding import AUDIO_SUFFIXES, audio_frames, audio_header, files_below
-from audiodiff.data.manifest import Utterance, write_manifest
+from audiodiff.data.manifest import Utterance, read_manifest, write_manifest
 from audiodiff.data.splits import SPLITS, Split, place_of
-from audiodiff.errors import InputError
+from audiodiff.errors import InputError, OutputError
 from audiodiff.errors.sentences import boundary, sentence
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", *sorted(AUDIO_SUFFIXES - {".wav", ".flac", ".ogg", ".mp3"}))
@@ -40,15 +40,23 @@ class Prepared:
 
 
 def prepare(
-    recordings: Iterable[CorpusRecording], out: Path, *, named: Collection[str] = (), most: int = DEVELOPMENT
+    recordings: Iterable[CorpusRecording],
+    out: Path,
+    *,
+    named: Collection[str] = (),
+    most: int = DEVELOPMENT,
+    overwrite: bool = False,
 ) -> Prepared:
     """Write `train.jsonl`, `valid.jsonl`, `dev.jsonl` and `test.jsonl` into `out`, the same bytes for the same corpus.
 
     The development list is a part of the validation split (`development`). Raises `InputError` if a split stays
-    empty; nothing is written then.
+    empty, and `OutputError` if manifests in `out` list other recordings, unless `overwrite`; nothing is written then.
     """
     members: dict[Split, list[Utterance]] = {split: [] for split in SPLITS}
     unreadable = []
+    recordings = list(recordings)
+    if not overwrite:
+        check_same_corpus(recordings, out)
     for recording in recordings:
         try:
             members[recording.split].append(describe(recording))
@@ -66,6 +74,22 @@ def prepare(
     chosen = development(members["valid"], named, most)
     write_manifest(out / "dev.jsonl", chosen)
     return Prepared({split: len(members[split]) for split in SPLITS}, len(chosen), unreadable)
+
+
+def check_same_corpus(recordings: Iterable[CorpusRecording], out: Path) -> None:
+    """Raise `OutputError` if manifests that are in `out` list recordings that are not among these."""
+    manifests = [path for path in (out / f"{split}.jsonl" for split in SPLITS) if path.exists()]
+    mine = {recording.path.resolve() for recording in recordings} if manifests else set()
+    for manifest in manifests:
+        try:
+            others = [row.path for row in read_manifest(manifest) if row.path.resolve() not in mine]
+        except InputError as error:
+            raise OutputError(f"{error}; --overwrite replaces it, --out FOLDER leaves it alone") from error
+        if others:
+            raise OutputError(
+                f"{manifest} lists {len(others)} recordings that are not in this corpus (such as {others[0]}): give "
+                "another --out FOLDER, or replace it with --overwrite"
+            )
 
 
 def development(valid: Sequence[Utterance], named: Collection[str], most: int) -> list[Utterance]:
@@ -135,13 +159,15 @@ def run(
     parser.add_argument("--dev", type=int, metavar="N", help=f"size of the development list, else {DEVELOPMENT}")
     if parts:
         parser.add_argument("--parts", nargs="+", choices=parts, default=list(usual), help="what to download")
+    parser.add_argument("--overwrite", action="store_true", help="replace the manifests of another corpus")
     parser.add_argument("--debug", action="store_true", help="show where in the code an error came from")
     arguments = parser.parse_args()
 
     def command() -> None:
         corpus = arguments.corpus or download(Path("data"), getattr(arguments, "parts", []))
         named, most = (development, DEVELOPMENT) if arguments.dev is None else ((), arguments.dev)
-        report(prepare(recordings(corpus), arguments.out, named=named, most=most), arguments.out)
+        listed, out = recordings(corpus), arguments.out
+        report(prepare(listed, out, named=named, most=most, overwrite=arguments.overwrite), out)
 
     boundary(command, debug=arguments.debug)
 

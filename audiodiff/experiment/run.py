@@ -16,6 +16,7 @@ from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bun
 from audiodiff.experiment.checkpoint_state import StoredConfig, checkpoint_to_resume, load_matching
 from audiodiff.experiment.config import build, compose_config
 from audiodiff.experiment.rehearsal import build_data, build_features, build_objective, rehearse
+from audiodiff.experiment.run_folder import RunFolder, check_free
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.guard import replay
@@ -52,6 +53,8 @@ def check_settings(config: DictConfig) -> None:
     for name in ("resume", "replay", "compile"):
         if not isinstance(config[name], str | None):
             raise ConfigError(f"{name}={config[name]}: expected a text, or null")
+    if not isinstance(config.overwrite, bool):
+        raise ConfigError(f"overwrite={config.overwrite}: expected true or false")
 
 
 def train(config: DictConfig) -> Path:
@@ -73,7 +76,7 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = Path(config.paths.run)
     resumed = checkpoint_to_resume(config, run)
-    write_config(config, run)
+    check_free(run, resumed, overwrite=config.overwrite)
 
     with settings_in_words(lambda: config):
         model = build_model(config)
@@ -87,7 +90,7 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
             lr_schedule=build(config.lr_schedule),
             seed=config.seed,
         )
-        trainer = build_trainer(config, *callbacks)
+        trainer = build_trainer(config, RunFolder(config, run, resumed), *callbacks)
     trainer.fit(module, data, ckpt_path=resumed)
     return trainer
 
@@ -123,13 +126,6 @@ def build_trainer(config: DictConfig, *others: L.Callback) -> L.Trainer:
     callbacks = [build(node) for node in config.callbacks.values() if node is not None]
     callbacks += [StoredConfig(config), BundleAtBest(config)]
     return build(config.trainer, callbacks=[*callbacks, *others], logger=build(config.logger) or False)
-
-
-@rank_zero_only
-def write_config(config: DictConfig, run: Path) -> None:
-    """Keep the composed config beside the checkpoints."""
-    run.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, run / "config.yaml", resolve=True)
 
 
 def replay_losses(config: DictConfig) -> str:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -11,6 +12,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.scratch import sweep
 from audiodiff.errors import OutputError
 from audiodiff.errors.sentences import sentence
 from audiodiff.training.stopping import Signals, go_back, told_to_stop
@@ -33,6 +35,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         try:
             with written_whole(path) as scratch:
                 torch.save(checkpoint, scratch)
+            sweep([Path(path)])
         except RuntimeError as error:  # torch's own writer reports a full disk so
             raise OutputError(f"cannot write the checkpoint {path}; the one before is intact: {error}") from error
 

@@ -12,7 +12,7 @@ import soundfile
 from audiodiff.data import read_manifest
 from audiodiff.data.recipe import prepare
 from audiodiff.data.splits import SPLITS, split_of
-from audiodiff.errors import InputError
+from audiodiff.errors import InputError, OutputError
 from tests.conftest import ROOT
 
 ORDINARY = "arctic_a0001"
@@ -232,3 +232,30 @@ def test_no_test_clip_is_trained_on_whatever_the_folder_holds(shared):
     sounds = {split: {sha256(row.path.read_bytes()).digest() for row in by_split[split]} for split in SPLITS}
     assert len(by_split["train"]) == len(sounds["train"]) > 300
     assert not sounds["test"] & (sounds["train"] | sounds["valid"])
+
+
+def test_manifests_of_another_corpus_are_not_replaced_unasked(tmp_path):
+    recipe = load("fsdd")
+    for name in ("one", "other"):
+        fsdd(tmp_path / name)
+    one, other = (list(recipe.recordings(tmp_path / name)) for name in ("one", "other"))
+    prepare(one, tmp_path / "out")
+    before = [(tmp_path / "out" / f"{split}.jsonl").read_bytes() for split in SPLITS]
+    with pytest.raises(OutputError, match=r"lists 4 recordings that are not in this corpus .*--out .*--overwrite"):
+        prepare(other, tmp_path / "out")
+    assert [(tmp_path / "out" / f"{split}.jsonl").read_bytes() for split in SPLITS] == before
+    prepare(one, tmp_path / "out")
+    speak(tmp_path / "one" / "recordings" / "7_theo_49.wav", 8000)
+    more = prepare(recipe.recordings(tmp_path / "one"), tmp_path / "out")
+    assert sum(more.counts.values()) == len(one) + 1, "the same corpus may grow"
+    prepare(other, tmp_path / "out", overwrite=True)
+    assert not {row.path for row in read_manifest(tmp_path / "out" / "train.jsonl")} & {row.path for row in one}
+
+
+def test_what_is_no_manifest_is_not_replaced_either(tmp_path):
+    fsdd(tmp_path / "corpus")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "test.jsonl").write_text("my own list")
+    with pytest.raises(OutputError, match="--overwrite"):
+        prepare(load("fsdd").recordings(tmp_path / "corpus"), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["test.jsonl"]

@@ -1,0 +1,54 @@
+"""The folder of a run: never taken from an earlier run unless somebody says so."""
+
+from pathlib import Path
+
+import lightning as L
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from omegaconf import DictConfig, OmegaConf
+
+from audiodiff.audio.atomic import written_whole
+from audiodiff.bundle.format import CONFIG
+from audiodiff.errors import OutputError
+
+CHECKPOINTS, BUNDLE = "checkpoints", "bundle"
+_LEFT = (f"{CHECKPOINTS}/*.ckpt", f"{BUNDLE}/*", "csv/*", "nan/*", "events.out.tfevents.*")
+"""What a run leaves in its folder; whatever else is there is somebody else's."""
+
+
+@rank_zero_only
+def check_free(run: Path, resumed: Path | None, *, overwrite: bool) -> None:
+    """Raise `OutputError` for the folder of another run that has something to lose; one goes on in its own folder."""
+    if overwrite or _goes_on(run, resumed):
+        return
+    there = [*(run / CHECKPOINTS).glob("*.ckpt"), *(run / BUNDLE).glob(CONFIG)]
+    if there:
+        raise OutputError(
+            f"{run} holds a run already (such as {there[0].relative_to(run)}): go on with --resume, give this one "
+            "another name=NAME, or replace it with --overwrite"
+        )
+
+
+class RunFolder(L.Callback):
+    """Once model and data are ready, removes what an earlier run has left, and keeps the composed config.
+
+    A run that goes on from a checkpoint in this folder removes nothing.
+    """
+
+    def __init__(self, config: DictConfig, run: Path, resumed: Path | None) -> None:
+        self.config, self.run = config, run
+        patterns = () if _goes_on(run, resumed) else _LEFT
+        self.earlier = [path for pattern in patterns for path in run.glob(pattern) if path.is_file()]
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Do so on the first rank."""
+        if not trainer.is_global_zero:
+            return
+        for path in self.earlier:
+            path.unlink(missing_ok=True)
+        self.run.mkdir(parents=True, exist_ok=True)
+        with written_whole(self.run / "config.yaml") as scratch:
+            OmegaConf.save(self.config, scratch, resolve=True)
+
+
+def _goes_on(run: Path, resumed: Path | None) -> bool:
+    return resumed is not None and run.resolve() in resumed.resolve().parents
