@@ -5,9 +5,12 @@ from pathlib import Path
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
+from audiodiff.audio import load_audio
 from audiodiff.data import Utterance, write_manifest
 from audiodiff.experiment.config import compose_config
+from audiodiff.training.analysed import analyse
 from tests.conftest import CLIP
+from tests.trees import source_filter_model
 
 SMALL = {
     "network.channels": 8,
@@ -49,10 +52,19 @@ def small(folder: Path, *overrides: str) -> DictConfig:
     for name, value in SMALL.items():
         if OmegaConf.select(config, name) is not None:
             OmegaConf.update(config, name, value)
-    clip = [Utterance(id="clip", path=CLIP, duration=1.9, sample_rate=22050, speaker="george", text="six")]
+    path = analysed(folder) if config.data._target_.endswith("ConventionData") else CLIP
+    clip = [Utterance(id="clip", path=path, duration=1.9, sample_rate=22050, speaker="george", text="six")]
     for split in ("train", "valid"):
         write_manifest(Path(config.data.folder) / f"{split}.jsonl", clip)
     return config
+
+
+def analysed(folder: Path) -> Path:
+    """The clip as recordings are analysed for a voice that speaks every mel, against a reference of random weights."""
+    path = folder / "clip.safetensors"
+    if not path.exists():
+        analyse(load_audio(CLIP, 22050), 22050, source_filter_model()).save(path)
+    return path
 
 
 class Stop(L.Callback):

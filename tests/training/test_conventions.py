@@ -81,7 +81,7 @@ def test_a_narrow_recording_is_no_example_at_a_high_rate(recordings):
 @pytest.mark.parametrize("objective", ["every_source_match", "every_source_filter", "every_residual", "every_unrolled"])
 def test_batches_in_any_convention_teach_the_one_model(recordings, objective):
     experiment = {"every_source_match": "source", "every_source_filter": "filter", "every_residual": "residual"}
-    name = f"universal_{experiment.get(objective, 'voice')}"
+    name = f"universal_{experiment[objective]}" if objective in experiment else "universal"
     config = compose_config("train", [f"experiment={name}", "init_from=null", *SMALL])
     model = build_model(config)
     for parameter in model.parameters():
