@@ -2,6 +2,7 @@
 
 import time
 from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
 
@@ -31,6 +32,13 @@ def save_for_ever(folder: Path, ready) -> None:
         ready.set()
 
 
+def clean_processes() -> ForkServerContext:
+    """Processes that come of one without threads: a fork of this one, which has computed, may wait for ever."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
 def assert_whole(folder: Path) -> None:
     """Config, weights and card are of one writing."""
     bundle = load_bundle(folder)
@@ -40,10 +48,10 @@ def assert_whole(folder: Path) -> None:
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_bundle(tmp_path):
-    chance, spawn = Random(0), get_context("fork")
+    chance, clean = Random(0), clean_processes()
     for _ in range(20):
-        ready = spawn.Event()
-        child = spawn.Process(target=save_for_ever, args=(tmp_path / "voice", ready))
+        ready = clean.Event()
+        child = clean.Process(target=save_for_ever, args=(tmp_path / "voice", ready))
         child.start()
         assert ready.wait(60)
         time.sleep(chance.random() * 0.1)
@@ -55,8 +63,8 @@ def test_kill_9_at_any_moment_leaves_a_whole_bundle(tmp_path):
 
 
 def test_two_writers_at_a_time_leave_one_of_their_bundles(tmp_path):
-    spawn = get_context("fork")
-    children = [spawn.Process(target=save, args=(tmp_path / "voice", f"v{number}")) for number in (1, 2, 3, 4)]
+    clean = clean_processes()
+    children = [clean.Process(target=save, args=(tmp_path / "voice", f"v{number}")) for number in (1, 2, 3, 4)]
     for child in children:
         child.start()
     for child in children:
