@@ -23,6 +23,7 @@ from tests.export.voices import VOICES
 onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 
+pytestmark = pytest.mark.filterwarnings("ignore::audiodiff.mel.contract.MelContractWarning")  # mels are noise here
 STEPS = 2
 LENGTHS = (1, 31, 100)
 RUNNER = Path(onnx_runner.__file__)
