@@ -36,7 +36,12 @@ def interior(mel):
 def test_a_recording_meets_its_own_mel(name, clip):
     mel, magnitudes, constraint = heard(name, clip)
     found = constraint.filters @ magnitudes.pow(constraint.power)
-    inside = interior(mel)
+    # where a convention adds an epsilon to squared magnitudes, its quiet bands hold that and not the recording
+    added = (
+        constraint.filters.sum(dim=1, keepdim=True)
+        * (10 * CONVENTIONS[name].magnitude_epsilon ** 0.5) ** constraint.power
+    )
+    inside = interior(mel) & (constraint.bands(mel) > added)
     assert inside.float().mean() > 0.3
     assert_close(found[inside], constraint.bands(mel)[inside], rtol=2e-2, atol=2e-5)
 
