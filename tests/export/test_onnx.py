@@ -85,7 +85,7 @@ def check_batches(vocoder, path, mels, **options):
 
 def test_batches(exported):
     vocoder, path = exported
-    check_batches(vocoder, path, random_mels(3, 80, 9), steps=STEPS)
+    check_batches(vocoder, path, random_mels(3, 80, 9), n_steps=STEPS)
 
 
 def test_graphs_say_what_they_are_and_not_who_made_them(exported):
