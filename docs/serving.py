@@ -26,7 +26,7 @@ app = FastAPI()
 
 @app.get("/")
 async def facts() -> dict[str, int]:
-    """What a client has to know."""
+    """Facts that a client has to know."""
     return {"sample_rate": vocoder.sample_rate, "n_mels": vocoder.n_mels, "latency": vocoder.latency(n_steps=1)}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif", ".au", ".caf", ".sph", ".w64"})
-"""What is taken for a recording in a folder."""
+"""Suffixes of files that are taken for recordings in a folder."""
 RATES = range(1000, 768001)
 """Sample rates in hertz that a recording may have; beyond them resampling asks for any amount of memory."""
 MOST_SAMPLES = 1 << 29

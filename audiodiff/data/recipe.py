@@ -27,7 +27,7 @@ class CorpusRecording:
     split: Split
     speaker: str | None = None
     text: str | Path | None = None
-    """What is said, or the file that holds it."""
+    """The words, or the file that holds them."""
 
 
 @dataclass(frozen=True)

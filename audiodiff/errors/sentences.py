@@ -17,7 +17,7 @@ FLAGS = {
     "name it as spec=": "name it with --as",
     'convert="approximate"': "--convert approximate",
 }
-"""What messages call an option in Python, and the flag that stands for it."""
+"""Names of options in Python, and the flags that stand for them."""
 _ADVICE = re.compile(
     r"To append to your config use \S+"
     r"|(Weights only load failed\.|In PyTorch 2\.6, we changed|Please file an issue|Check the documentation).*"

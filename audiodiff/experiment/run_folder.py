@@ -12,7 +12,7 @@ from audiodiff.errors import OutputError
 
 CHECKPOINTS, BUNDLE = "checkpoints", "bundle"
 _LEFT = (f"{CHECKPOINTS}/*.ckpt", f"{BUNDLE}/*", "csv/*", "nan/*", "events.out.tfevents.*")
-"""What a run leaves in its folder; whatever else is there is somebody else's."""
+"""Files that a run leaves in its folder; others are somebody else's."""
 
 
 @rank_zero_only

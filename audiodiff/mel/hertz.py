@@ -13,7 +13,7 @@ from audiodiff.types import Mel
 
 HIGHEST: float = 24000.0
 BEND: float = 700.0
-"""Where the axis turns from even to logarithmic."""
+"""The frequency at which the axis turns from even to logarithmic."""
 POINTS = 160
 """Of the axis, from 0 to `HIGHEST`; 15 Hz apart at its beginning, 105 Hz at 4 kHz."""
 WINDOW_WIDTH = 1.44

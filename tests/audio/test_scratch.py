@@ -1,4 +1,4 @@
-"""What is half-written: held by whoever writes it, and swept away once nobody does."""
+"""Half-written files: held by whoever writes them, and swept away once nobody does."""
 
 import signal
 from multiprocessing import get_context

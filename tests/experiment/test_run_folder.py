@@ -44,7 +44,7 @@ def copied(finished: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("kept", ["", "checkpoints/last.ckpt", "checkpoints/best.ckpt", "bundle/config.json"])
 def test_the_same_command_again_is_refused_and_touches_nothing(finished, tmp_path, kept):
-    """Whatever is left of the earlier run: all of it, one checkpoint, or its bundle."""
+    """The rest of the earlier run: all of it, one checkpoint, or its bundle."""
     run = copied(finished, tmp_path)
     for name in contents(run):
         if kept and name != kept:
