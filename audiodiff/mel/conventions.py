@@ -24,7 +24,7 @@ COSYVOICE2_24K = replace(HIFIGAN_22K, sample_rate=24000, n_fft=1920, win_length=
 BIGVGAN_24K = replace(HIFIGAN_22K, sample_rate=24000, n_mels=100, f_max=None)
 
 FISH = {"magnitude_epsilon": 1e-6}
-"""An epsilon under the root of Fish Audio's and ACE-Step's front-ends: digital silence lies at about -10, not at ln 1e-5."""
+"""An epsilon under the root of Fish Audio's and ACE-Step's front-ends: silence lies at about -10, not at ln 1e-5."""
 GPTSOVITS = {"magnitude_epsilon": 1e-8}
 RVC = {"magnitude_epsilon": 2e-7, "floor": 2e-6}
 """Of the present code; before 2025 it had 1e-6 and 1e-5, as VITS."""

@@ -46,7 +46,7 @@ class MelSpec:
     f_max: float | None = None
     mel_scale: MelScale = "slaney"
     htk_corner: float = HTK_CORNER
-    """The frequency at which the HTK scale turns logarithmic; a filterbank that was made for another sample rate stretches it."""
+    """Hertz at which the HTK scale turns logarithmic; a filterbank made for another sample rate stretches it."""
     mel_norm: Literal["slaney"] | None = "slaney"
     """"slaney": every filter has unit area; None: every filter peaks at 1."""
     power: Literal[1, 2] = 1
