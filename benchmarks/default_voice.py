@@ -1,11 +1,12 @@
-"""Where the default voice's time goes on a processor, beside vocos (one pass of a GAN), where that is installed.
+"""Parts of a source-synchronous voice's time on a processor, beside vocos (one pass of a GAN) if that is installed.
 
     pip install --no-deps vocos encodec einops
-    python benchmarks/default_voice.py RECORDING [--seconds 10] [--threads 1,2] [--repeats 7]
+    python benchmarks/default_voice.py RECORDING [--seconds 10] [--threads 1,2] [--repeats 7] [--model ljspeech-fast]
 
 Everything is done in turn, `--repeats` times; figures are medians by the clock on the wall, as seconds of computing
-per second of audio. Indented rows are parts of the row above them, each timed by itself. What is printed is kept in
-benchmarks/results/.
+per second of audio. Indented rows are parts of the row above them, each timed by itself. Beside them stand the
+operations of the products and convolutions, in GFLOP per second of audio; FFTs and what is done item by item are not
+counted. What is printed is kept in benchmarks/results/.
 """
 
 import json
@@ -20,97 +21,87 @@ from peers import mel_for, vocos
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from audiodiff.audio import load_audio
 from audiodiff.audio.atomic import written_whole
-from audiodiff.audio.stft import Stft
+from audiodiff.conditioning import Conditioning
 from audiodiff.evaluation.timing import describe_machine, timed
 from audiodiff.mel import MelSpectrogram
-from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
-from audiodiff.networks.spectral_diffwave import BoundSpectralDiffWave
+from audiodiff.networks import SpectralGainNetwork
 from audiodiff.noise import SampleNoise
-from audiodiff.phase.iterations import GriffinLimIterations
-from audiodiff.phase.running_griffin_lim import ADVANCE, LOOK_AHEAD, RunningGriffinLim
-from audiodiff.priors import MelInversion
+from audiodiff.priors import AnyMelSourceFilter, SourceFilter
 from audiodiff.vocoder import Vocoder
 
 warnings.filterwarnings("ignore")
 CPU = torch.device("cpu")
 RESULTS = Path(__file__).parent / "results"
-Stages = dict[str, tuple[Callable[[], object], float]]
-"""What to call, and how often it is called for a second of audio."""
+Call = Callable[[], object]
+Stages = dict[str, tuple[Call, float]]
+"""A call, and the number of calls for a second of audio."""
 
 
-def whole(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
+def whole(vocoder: Vocoder, mel: Tensor) -> dict[str, Call]:
     """The voice itself."""
     return {
-        f"{steps} steps": (lambda steps=steps: vocoder(mel, spec=vocoder.mel_spec, n_steps=steps), per_second)
-        for steps in (1, 2, 4)
+        f"{steps} steps": lambda steps=steps: vocoder(mel, spec=vocoder.mel_spec, n_steps=steps) for steps in (1, 2, 4)
     }
 
 
-def prior_stages(prior: MelInversion, mel: Tensor, per_second: float) -> Stages:
-    """The mean, and what it is made of."""
-    assert isinstance(prior.magnitudes, MagnitudeNetwork)
-    network, batch, block = prior.magnitudes, mel[None], mel[None, :, :32].clone()
-    started = network.blockwise()
-    started.feed(mel[None, :, : 32 + network.frame_radius].clone(), last=False)
-    blocks_per_second = per_second * mel.shape[1] / 32
-    rows = network(batch)[0].mT.contiguous()
-    bands = prior.constraint.bands(batch)[0].mT.contiguous()
-
-    def searched() -> None:
-        griffin_lim = prior.means().griffin_lim
-        griffin_lim.feed(rows, bands)
-        griffin_lim.flush()
-
+def prior_stages(prior: SourceFilter, mel: Tensor) -> dict[str, Call]:
+    """The mean and the spread of the noise, once for every mel."""
+    f0 = prior.source.f0(mel)
+    pulses = prior.pulses(f0).to(mel)
+    gains = prior.filter(mel, f0)
     return {
-        "mean": (lambda: prior.condition(batch), per_second),
-        "  magnitude network, 32 frames at a time": (lambda: started.feed(block, last=False), blocks_per_second),
-        "  Griffin-Lim": (searched, per_second),
-        **rounds_stages(prior, rows, bands, per_second),
+        "condition": lambda: prior.condition(mel),
+        "  source: f0 and voicing": lambda: prior.source.f0(mel),
+        "  pulses": lambda: prior.pulses(f0),
+        "  filter: complex gains": lambda: prior.filter(mel, f0),
+        "  filtering, STFT and inverse": lambda: prior.through(pulses, gains),
+        "  spread": lambda: prior.scale(mel),
     }
 
 
-def rounds_stages(prior: MelInversion, rows: Tensor, bands: Tensor, per_second: float) -> Stages:
-    """One round of Griffin-Lim in the middle of an utterance, and its parts."""
-    n, stft = ADVANCE + LOOK_AHEAD, prior.stft
-    rounds, past = GriffinLimIterations(stft, prior.constraint, n), torch.zeros((stft.segments - 1) * stft.hop_length)
-    spectrum = torch.polar(rows[:n], 6.28 * torch.rand(n, stft.bins))
-    frames, trust, gain = torch.fft.irfft(spectrum, n=stft.n_fft), torch.full((n, 1), 0.7), torch.ones_like(past[:1])
-    window = (spectrum, torch.fft.rfft(frames), rows[:n].clone(), bands[:n].clone())
-    count = RunningGriffinLim(stft, prior.constraint, prior.iterations).n_iterations
-    often = per_second * len(rows) / ADVANCE * count
+def noise_stages(prior: SourceFilter, cond: Conditioning, like: Tensor) -> dict[str, Call]:
+    """The noise that sampling begins with."""
+    white = SampleNoise([0])(like)
     return {
-        "    rounds": (lambda: rounds(*window, [trust] * count, 0.99, past, gain), often / count),
-        "      inverse FFT": (lambda: torch.fft.irfft(spectrum, n=stft.n_fft), often),
-        "      FFT": (lambda: torch.fft.rfft(frames), often),
-        "      overlap-add": (lambda: rounds.overlap(frames, past, gain), often),
-        "      mel constraint": (lambda: rounds.rescale(bands[:n]), often),
+        "noise": lambda: prior.shape(SampleNoise([0])(like), cond),
+        "  drawing": lambda: SampleNoise([0])(like),
+        "  its shape": lambda: prior.shape(white, cond),
     }
 
 
-def denoiser_stages(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
-    """Noise, and one call of the network."""
-    prior, network, batch = vocoder.model.prior, vocoder.model.denoiser.network, mel[None]
-    stft = Stft(vocoder.mel_spec)
-    cond, t = prior.condition(batch), torch.tensor([0.5])
-    white = SampleNoise([0])(torch.empty(1, mel.shape[1] * vocoder.mel_spec.hop_length))
-    x_t = prior.shape(white, cond)
-    stages: Stages = {
-        "noise": (lambda: SampleNoise([0])(white), per_second),
-        "  its shape": (lambda: prior.shape(white, cond), per_second),
-        "network, one call as a module": (lambda: network(x_t, t, cond), per_second),
-        "  STFT and inverse": (lambda: stft.inverse(stft(x_t)), per_second),
+def network_stages(network: SpectralGainNetwork, cond: Conditioning, x_t: Tensor) -> dict[str, Call]:
+    """One call of the network; a step is one."""
+    t = torch.tensor([0.5])
+    mean, now = (network.stft(wave).mT for wave in (cond.need_mean(), x_t + cond.need_mean()))
+    envelope, scale = network.envelope(cond.need_mel()).mT, cond.need_scale().mT
+    _, planes = network.relative(now, mean, envelope, scale)
+    step, constraint = network.embedding(t), network.constraint
+    parts: dict[str, Call] = {
+        "network, one call": lambda: network(x_t, t, cond),
+        "  STFT, twice, and inverse": lambda: (network.stft(x_t), network.stft.inverse(network.stft(x_t))),
+        "  input planes": lambda: network.relative(now, mean, envelope, scale),
+        "  convolutions": lambda: network.said(planes, step),
     }
-    if not isinstance(network, SpectralDiffWave):
-        return stages
-    bound = BoundSpectralDiffWave(network, cond)
-    bound(x_t, t)
-    return stages | {
-        "network, first call when bound": (lambda: BoundSpectralDiffWave(network, cond)(x_t, t), per_second),
-        "network, later calls": (lambda: bound(x_t, t), per_second),
-    }
+    if constraint is not None:
+        parts["  mel constraint"] = lambda: constraint(x_t + cond.need_mean(), cond.need_mel())
+    return parts
+
+
+def stages_of(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
+    """The voice and its parts."""
+    prior, network = vocoder.model.prior, vocoder.model.denoiser.network
+    if not isinstance(prior, SourceFilter) or isinstance(prior, AnyMelSourceFilter):
+        raise typer.BadParameter(f"its parts are those of a SourceFilter, not of a {type(prior).__name__}")
+    assert isinstance(network, SpectralGainNetwork)
+    batch = mel[None]
+    cond = prior.condition(batch)
+    x_t = prior.shape(SampleNoise([0])(torch.empty_like(cond.need_mean())), cond)
+    calls = whole(vocoder, mel) | prior_stages(prior, batch) | noise_stages(prior, cond, x_t)
+    return {name: (call, per_second) for name, call in (calls | network_stages(network, cond, x_t)).items()}
 
 
 def peer_stages(recording: Path, seconds: float, console: Console) -> Stages:
@@ -132,7 +123,14 @@ def medians(stages: Stages, repeats: int) -> dict[str, float]:
     return {name: median(lap[name] for lap in laps) * often for name, (_, often) in stages.items()}
 
 
-def timed_alone(call: Callable[[], object]) -> float:
+def gflop(call: Call) -> float:
+    """Operations of the products and convolutions of a call, in 10⁹."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops() / 1e9
+
+
+def timed_alone(call: Call) -> float:
     """Seconds of one call; of short ones the mean of many, once they are warm."""
     _, once = timed(lambda: (call(), torch.empty(0))[1], CPU)
     many = max(1, round(0.02 / once))
@@ -147,27 +145,26 @@ def main(
 ) -> None:
     """Time all stages and keep the result."""
     console, vocoder = Console(highlight=False), Vocoder.from_pretrained(model)
-    prior, spec = vocoder.model.prior, vocoder.mel_spec
-    assert isinstance(prior, MelInversion)
+    spec = vocoder.mel_spec
     frames = round(seconds * spec.sample_rate / spec.hop_length)
     wave = load_audio(recording, spec.sample_rate)
     mel = MelSpectrogram(spec)(wave.repeat(-(-frames * spec.hop_length // len(wave)))[None])[0, :, :frames]
     per_second = spec.sample_rate / (frames * spec.hop_length)
-    torch.manual_seed(0)
     counts, columns = [int(count) for count in threads.split(",")], {}
     with torch.inference_mode():
-        stages = {**whole(vocoder, mel, per_second), **prior_stages(prior, mel, per_second)}
-        stages |= denoiser_stages(vocoder, mel, per_second) | peer_stages(recording, seconds, console)
+        stages = stages_of(vocoder, mel, per_second) | peer_stages(recording, seconds, console)
+    work = {name: gflop(call) * often for name, (call, often) in stages.items()}
     for count in counts:
         torch.set_num_threads(count)
         columns[count] = medians(stages, repeats)
-    table = Table("", *(f"{count} threads" for count in counts), title=f"{model}, {seconds:g} s")
+    table = Table("", "GFLOP", *(f"{count} threads" for count in counts), title=f"{model}, {seconds:g} s")
     for name in stages:
-        table.add_row(name, *(f"{columns[count][name]:.4f}" for count in counts))
+        table.add_row(name, f"{work[name]:.2f}", *(f"{columns[count][name]:.4f}" for count in counts))
     console.print(table)
     RESULTS.mkdir(exist_ok=True)
     with written_whole(RESULTS / f"default-voice-{model}.json") as scratch:
-        kept = {"machine": describe_machine(CPU), "seconds": seconds, "repeats": repeats, "threads": columns}
+        settings = {"machine": describe_machine(CPU), "seconds": seconds, "repeats": repeats}
+        kept = {**settings, "threads": columns, "gflop": work}
         scratch.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What the compiler makes of the fused block for a GPU that need not be there: registers, spills, shared memory.
+"""The compiler's view of the fused block for a GPU that need not be there: registers, spills, shared memory.
 
     python benchmarks/gpu_kernel.py [--channels 16,32,64,128] [--bands 80] [--architectures 80,90]
 

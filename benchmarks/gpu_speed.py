@@ -1,4 +1,4 @@
-"""How fast DiffWave BASE samples and trains on a CUDA GPU, beside lmnt's `diffwave` and beside the card's own limits.
+"""Sampling and training DiffWave BASE on a CUDA GPU, beside lmnt's `diffwave` and beside the card's own limits.
 
     pip install --no-deps diffwave
     python benchmarks/gpu_speed.py sampling [--seconds 10] [--batches 1,16] [--repeats 5]
@@ -48,7 +48,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What a card did here: bytes per second copied, read and written, and operations per second, by dtype."""
+    """Measured limits of a card: bytes per second copied, read and written, and operations per second, by dtype."""
 
     bandwidth: float
     products: dict[str, float]
@@ -83,7 +83,7 @@ def waited(run: Run, device: torch.device) -> Run:
 
 
 def bytes_per_sample(network: DiffWave, dtype: torch.dtype) -> int:
-    """That the fused blocks of one network call read and write: x, the sum twice, the next x, and the mel."""
+    """Bytes that the fused blocks of one network call read and write: x, the sum twice, the next x, and the mel."""
     channels, block = network.input.out_channels, network.blocks[0]
     bands = 0 if block.conditioner is None else -(-block.conditioner.in_channels // MEL_GROUP) * MEL_GROUP
     return len(network.blocks) * (4 * 4 * channels + dtype.itemsize * bands)
@@ -117,7 +117,7 @@ class Race:
         self.waves: dict[str, Tensor] = {}
 
     def contestants(self) -> dict[str, Run]:
-        """What is timed, by name."""
+        """The contestants, by name."""
         found: dict[str, Run] = {"lmnt, TF32": self._kept("lmnt, TF32", self._lmnt)}
         found["lmnt, exact"] = exactly(self._kept("lmnt, exact", self._lmnt))
         for name, dtype in DTYPES.items():

@@ -27,7 +27,7 @@ SHAPES: dict[str, tuple[Draw, float, float]] = {
     ),
     "very skewed (exponential)": (lambda rng, n: rng.exponential(size=n), 1.0, 1.0),
 }
-"""How to draw from a distribution, its mean, its standard deviation."""
+"""A draw from a distribution, its mean, its standard deviation."""
 
 
 def percentiles(values: np.ndarray, seed: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a batch costs in our loaders and in lmnt's, on the same recordings: CPU time, and the rate with one worker.
+"""Cost of a batch in our loaders and in lmnt's, on the same recordings: CPU time, and the rate with one worker.
 
     python benchmarks/loader_speed.py data/ljspeech/train.jsonl      # needs `pip install diffwave`
 

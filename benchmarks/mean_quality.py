@@ -1,4 +1,4 @@
-"""What the window and the iterations of the default voice's Griffin-Lim are worth, and what they cost.
+"""The worth and the cost of the window and the iterations of a voice's Griffin-Lim.
 
     python benchmarks/mean_quality.py data/ljspeech/test.jsonl [--settings 16+32x48,16+32x32,32+32x48] [--steps 4]
 

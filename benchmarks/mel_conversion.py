@@ -1,4 +1,4 @@
-"""What converting mels to a model's convention costs: in decibels, in log-mel L1, and in the PESQ of the sound.
+"""Cost of converting mels to a model's convention: in decibels, in log-mel L1, and in the PESQ of the sound.
 
     python benchmarks/mel_conversion.py FOLDER_OF_AUDIO ID_LIST [MODEL]
 

@@ -1,4 +1,4 @@
-"""How fast mels are extracted, beside librosa and torchaudio, on the same files in one run.
+"""Speed of extracting mels, beside librosa and torchaudio, on the same files in one run.
 
     python benchmarks/mel_speed.py FOLDER_OF_22050_HZ_AUDIO [FILES]
 

@@ -1,4 +1,4 @@
-"""How fast the networks run on this machine, beside others, beside the machine's own limits, and what bounds them.
+"""Speed of the networks on this machine, beside others, beside the machine's own limits, and what bounds them.
 
     pip install --no-deps diffwave vocos encodec einops
     python benchmarks/speed.py base [--seconds 3] [--threads 2] [--repeats 3]
@@ -91,7 +91,7 @@ def network_of(converted: Converted) -> DiffWave:
 
 
 def precisions() -> dict[str, torch.dtype]:
-    """What can be timed here."""
+    """The parts that can be timed here."""
     return {"float32": torch.float32, **({"bfloat16": torch.bfloat16} if multiplies_bfloat16(CPU) else {})}
 
 

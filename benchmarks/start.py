@@ -1,4 +1,4 @@
-"""How long a process takes to be ready: importing audiodiff beside importing torch, and the first waveform.
+"""Time until a process is ready: importing audiodiff beside importing torch, and the first waveform.
 
     python benchmarks/start.py [--runs 5] [--threads 2]
 
@@ -45,7 +45,7 @@ def run(program: str, threads: int) -> Cost:
 
 
 def cpu_seconds() -> float:
-    """What all finished child processes have computed together."""
+    """Processor time of all finished child processes together."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

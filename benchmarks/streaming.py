@@ -1,4 +1,4 @@
-"""What streaming costs: speed and latency beside the whole run, and memory and time by length.
+"""Cost of streaming: speed and latency beside the whole run, and memory and time by length.
 
 python benchmarks/streaming.py                      # the default voice, 1 and 10 minutes
 python benchmarks/streaming.py --minutes 1,10,60 --steps 1 --model FOLDER

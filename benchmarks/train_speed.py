@@ -1,4 +1,4 @@
-"""How fast DiffWave BASE and the default network train, and segments load, beside lmnt's `diffwave`.
+"""Speed at which DiffWave BASE and the default network train, and segments load, beside lmnt's `diffwave`.
 
     pip install --no-deps diffwave
     python benchmarks/train_speed.py [--batch 16] [--frames 62] [--steps 20] [--audio FOLDER_OF_22050_HZ_FILES]
@@ -48,7 +48,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 @dataclass(frozen=True)
 class Size:
-    """How much one step sees, and how many steps are timed."""
+    """The size of a batch, and the number of steps that are timed."""
 
     batch: int
     frames: int
@@ -56,7 +56,7 @@ class Size:
 
 
 class Clock(L.Callback):
-    """When the steps after the warm-up began, and when they were done."""
+    """The times at which the steps after the warm-up began and were done."""
 
     begun = done = 0.0
 
@@ -132,7 +132,7 @@ def theirs(size: Size, half: bool) -> float:
 
 
 def rows(size: Size) -> dict[str, tuple[Callable[..., float], tuple[Any, ...]]]:
-    """What is timed: bf16 where there are instructions for it; compiling takes minutes on a CPU, and so is left out."""
+    """The contestants: bf16 where there are instructions for it; compiling is left out on a CPU: it takes minutes."""
     found: dict[str, tuple[Callable[..., float], tuple[Any, ...]]] = {"lmnt fp32": (theirs, (size, False))}
     native = multiplies_bfloat16(torch.device(DEVICE))
     precisions = {"fp32": "32-true", "bf16": "bf16-mixed"} if native else {"fp32": "32-true"}

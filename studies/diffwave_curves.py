@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from audiodiff.experiment.config import build
-from audiodiff.experiment.rehearsal import build_features, build_objective
+from audiodiff.experiment.dry_run import build_features, build_objective
 from audiodiff.experiment.run import build_model
 
 HERE = Path(__file__).parent

@@ -27,6 +27,7 @@ DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 DOORS = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
 """What leads into the house from outside and is imported by nothing inside."""
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path not in DOORS]
+PROSE = [*FILES, *sorted((ROOT / "benchmarks").glob("*.py")), *sorted((ROOT / "recipes").rglob("*.py"))]
 
 
 def part(file: Path) -> str:
@@ -99,12 +100,14 @@ def is_import_of_module(tree, name, package):
     )
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+@pytest.mark.parametrize("file", PROSE, ids=lambda file: str(file.relative_to(ROOT)))
 def test_docstrings_are_nouns_or_imperatives(file):
+    """Those of modules, classes, functions, constants and fields."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            words = (ast.get_docstring(node) or "").split()
-            assert words[:1] not in (["What"], ["How"], ["Where"], ["Which"], ["Whether"]), ast.get_docstring(node)
+        for statement in getattr(node, "body", []) if not isinstance(node, ast.Lambda | ast.IfExp) else []:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                words = str(statement.value.value).split()
+                assert words[:1] not in (["What"], ["How"], ["Where"], ["Which"], ["Whether"]), statement.value.value
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))

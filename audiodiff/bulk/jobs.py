@@ -15,7 +15,7 @@ RESULTS = frozenset({".wav", ".flac"})
 """Suffixes that make OUT a file; any other OUT is a folder."""
 
 SOURCES = frozenset(READERS) | AUDIO_SUFFIXES
-"""What is looked for in a folder."""
+"""Endings that are looked for in a folder."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Job:
     source: Path
     target: Path
     rivals: int = 0
-    """How many other jobs have the same target."""
+    """Number of other jobs that have the same target."""
 
     def claim(self) -> None:
         """Make the folder of the target; raises `OutputError` where that fails, or where the target is not unique."""

@@ -24,7 +24,7 @@ from audiodiff.types import Seconds
 from audiodiff.vocoder import Vocoder
 
 UNCONDITIONAL_LENGTH: Seconds = 5.0
-"""How much an unconditional model says: lmnt's default `audio_len`."""
+"""Length of what an unconditional model says: lmnt's default `audio_len`."""
 
 
 def parser() -> ArgumentParser:
@@ -60,7 +60,7 @@ def all_steps(vocoder: Vocoder) -> int:
     """Number of steps that the model was trained with."""
     schedule = vocoder.model.denoiser.schedule
     if not isinstance(schedule, DiscreteBetas):
-        raise ConfigError(f"{vocoder.name} has no list of training steps to walk through: pass --fast")
+        raise ConfigError(f"{vocoder.name} has no list of training steps to sample along: pass --fast")
     return schedule.n_steps
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from audiodiff.errors import CheckpointError
 
 USUAL_NAMES = ("weights.pt", "diffwave.ckpt")
-"""What is looked for when a folder is given: lmnt's and PriorGrad's link, SpeechBrain's recoverable."""
+"""Names that are looked for when a folder is given: lmnt's and PriorGrad's link, SpeechBrain's recoverable."""
 _LARGEST_CONFIG = 1 << 20
 
 

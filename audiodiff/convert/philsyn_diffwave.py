@@ -55,7 +55,7 @@ PUBLISHED = {
     "diffusion_step_embed_dim_mid": 512,
     "diffusion_step_embed_dim_out": 512,
 }
-"""What all configs that the project publishes have in common."""
+"""Settings that all published configs of the project have in common."""
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:

@@ -27,7 +27,7 @@ KINDS = {
     "other_rate": "has another sample rate than most; resampled while training, so it is kept",
 }
 KEPT = frozenset({"other_rate"})
-"""What does not keep a recording out of a cleaned manifest."""
+"""Findings that do not keep a recording out of a cleaned manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,10 +78,10 @@ def takes(vocoder: Vocoder, mel: OneMel, settings: Settings, limits: Limits) -> 
     limits.check_steps(settings.steps)
     sampler, states, elapsed = settings.sampler, [], 0.0
     n_steps = len(vocoder.times(settings.steps)) - 1
-    walk = vocoder.each_step(mel, spec=vocoder.mel_spec, n_steps=settings.steps, sampler=sampler, seed=settings.seed)
+    waves = vocoder.each_step(mel, spec=vocoder.mel_spec, n_steps=settings.steps, sampler=sampler, seed=settings.seed)
     while True:
         started = time.perf_counter()
-        wave = next(walk, None)
+        wave = next(waves, None)
         elapsed += time.perf_counter() - started
         if wave is None:
             return

@@ -17,7 +17,7 @@ Denoise = Callable[[Wave, Time], Wave]
 """(x_t, t) -> x_0 with the condition already bound: all that a sampler needs to know of a model."""
 
 LARGEST_GAIN = 1e6
-"""How much an error of the network may be magnified in x_0 at t = 1: beyond this no float32 sampler survives."""
+"""Factor by which an error of the network may be magnified in x_0 at t = 1: beyond this no float32 sampler survives."""
 
 
 class Denoiser(nn.Module):

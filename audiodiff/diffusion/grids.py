@@ -19,7 +19,7 @@ Times = Float[Tensor, " levels"]
 """n_steps + 1 times, falling to 0."""
 
 _NEGLIGIBLE = 1e-9
-"""How far rounding may carry a time below the first training step."""
+"""Distance by which rounding may carry a time below the first training step."""
 
 
 def uniform(schedule: Schedule, n_steps: int, *, start: float = 1.0) -> Times:

@@ -53,7 +53,7 @@ def variational_bound(
     prior_std: float = 1.0,
     bin_width: float = SIXTEEN_BIT,
 ) -> VariationalBound:
-    """Estimate the bound of the discrete model that walks `times`, with one draw of noise per step.
+    """Estimate the bound of the discrete model over the grid `times`, with one draw of noise per step.
 
     Sampling is taken to start from N(0, prior_std²).
     """
@@ -112,7 +112,7 @@ def flow_bits(
     """Return the code length of `x_0` under the probability-flow ODE (Song et al. 2021, appendix D.2).
 
     The grid is walked from clean to noise by the trapezoid rule, and the divergence of the flow is estimated with
-    one random sign per sample (Hutchinson), held for the whole walk. Below the grid's last noisy time the data is
+    one random sign per sample (Hutchinson), held for the whole path. Below the grid's last noisy time the data is
     taken as exact, so that time should be small. The flow ends in N(0, prior_std²).
     """
     check_grid(schedule, times)

@@ -14,7 +14,7 @@ from audiodiff.errors import ConfigError
 
 Precision = Literal["auto", "fp32", "bf16"]
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
-"""What `torch.cpu.get_capabilities` calls the instructions on x86 and Arm."""
+"""The instructions' names in `torch.cpu.get_capabilities` on x86 and Arm."""
 
 
 def chosen_dtype(precision: Precision, device: torch.device) -> torch.dtype:

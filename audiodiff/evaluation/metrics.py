@@ -92,4 +92,4 @@ FACTS: Mapping[str, Metric] = {
     "peak_memory": Metric("MiB", "lower", "peak memory while vocoding: of the whole process, or of the GPU", 0),
     "frechet": Metric("", "lower", "Fréchet distance between the embeddings of all generated and all references", 3),
 }
-"""What is known of a system as a whole, not of its utterances."""
+"""Facts of a system as a whole, not of its utterances."""

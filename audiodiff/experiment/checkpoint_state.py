@@ -14,7 +14,7 @@ from audiodiff.bundle.aliases import current
 from audiodiff.errors import ConfigError, InputError
 
 _MODEL = "objective.model."
-"""Where a checkpoint's state dict keeps the model."""
+"""Prefix of the model in a checkpoint's state dict."""
 MUST_AGREE = ("model", "objective", "seed")
 """The parts of a config without which a run is no longer the same run."""
 

@@ -15,7 +15,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bundle
 from audiodiff.experiment.checkpoint_state import StoredConfig, checkpoint_to_resume, load_matching
 from audiodiff.experiment.config import build, compose_config
-from audiodiff.experiment.rehearsal import build_data, build_features, build_objective, rehearse
+from audiodiff.experiment.dry_run import build_data, build_features, build_objective, try_run
 from audiodiff.experiment.run_folder import RunFolder, check_free
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -83,7 +83,7 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
         objective = build_objective(config, model)
         features = build_features(config, model, objective)
         data = build_data(config, features)
-        rehearse(config, objective, features)
+        try_run(config, objective, features)
         module = Training(
             objective=objective,
             optimizer=build(config.optimizer),

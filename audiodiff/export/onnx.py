@@ -27,7 +27,7 @@ OPSET = 18
 METADATA = "audiodiff"
 """The key under which a graph says, as JSON, what it is and what it wants."""
 TRIED_LENGTH = 6
-"""How many times longer than the example the input is on which a graph is tried."""
+"""Length of the input on which a graph is tried, in lengths of the example."""
 
 
 def export_sampler(

@@ -1,4 +1,4 @@
-"""A sampler's walk along a grid, written down as sums with known coefficients.
+"""A sampler along a grid, written down as sums with known coefficients.
 
 All that a sampler does to its states is linear, save clamping: run once with sums in place of tensors, it
 leaves behind the list of network calls and the float64 coefficients in between.

@@ -51,7 +51,7 @@ class Editor:
 
     @torch.no_grad()
     def denoise(self, waves: Wave, *, start: float = 0.9) -> Wave:
-        """Noise the mel up to the time `start` and walk back; what the new mel lacks is filtered out of `waves`.
+        """Noise the mel up to the time `start` and denoise it; what the new mel lacks is filtered out of `waves`.
 
         On the way what stands out of the noise is kept, and nothing may become louder, since noise only adds. The
         noise is taken to be steady: in every band it is as loud as the quietest 15 % of the frames.
@@ -66,7 +66,7 @@ class Editor:
         def plausible(estimate: Tensor) -> Tensor:
             return torch.where(heard, noisy, torch.minimum(estimate, noisy))
 
-        state = self._walk(self._noised(noisy, start), start, plausible)
+        state = self._sampled(self._noised(noisy, start), start, plausible)
         return clips.restored(self._prior.attenuated(state, clips.waves))
 
     @torch.no_grad()
@@ -77,7 +77,7 @@ class Editor:
         """
         one, two = Clips.of(first, self.generator), Clips.of(second, self.generator)
         ends = self._noised(self._encode(one), start), self._noised(self._encode(two), start)
-        mixed = [self._walk(torch.lerp(*ends, share), start) for share in shares]
+        mixed = [self._sampled(torch.lerp(*ends, share), start) for share in shares]
         return [self.generator.model.decode(state) for state in mixed]
 
     @torch.no_grad()
@@ -126,8 +126,8 @@ class Editor:
         eps = SampleNoise([self.seed])(x_0[:1])
         return diffuse(x_0, eps, torch.tensor(t, dtype=torch.float64), self.generator.model.denoiser.schedule)
 
-    def _walk(self, state: Tensor, start: float, project: Project | None = None) -> Tensor:
-        """Walk from the time `start` to clean; with `project` every estimate of x_0 passes it."""
+    def _sampled(self, state: Tensor, start: float, project: Project | None = None) -> Tensor:
+        """Sample from the time `start` to clean; with `project` every estimate of x_0 passes it."""
         generator, schedule = self.generator, self.generator.model.denoiser.schedule
         seeds = [self.seed] * len(state)
         denoise = generator.denoise(generator.condition(self.request, seeds), self.guidance)
@@ -145,7 +145,7 @@ class Editor:
             return torch.where(mask, x_0, estimate)
 
         noise = SampleNoise([self.seed] * len(x_0))(x_0)
-        return self._prior.decode_near(self._walk(noise, 1.0, keep), clips.waves)
+        return self._prior.decode_near(self._sampled(noise, 1.0, keep), clips.waves)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Generator:
     def waves(
         self, denoise: Denoise, seeds: Sequence[int], *, n_steps: int | None = None, sampler: str | None = None
     ) -> Wave:
-        """Walk from the noise of every seed with a denoise that has its condition bound; return [batch, length]."""
+        """Sample from the noise of every seed with a denoise that has its condition bound; return [batch, length]."""
         *_, state = self.model.steps(
             denoise, len(seeds), sampler=self.sampler(sampler), times=self.times(n_steps), noise=SampleNoise(seeds)
         )

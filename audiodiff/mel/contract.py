@@ -13,7 +13,7 @@ from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
 
 Convert = Literal["exact", "approximate"]
-"""Which conversions are made without asking: those by a formula, or also those by estimation."""
+"""Conversions that are made without asking: those by a formula, or also those by estimation."""
 
 
 AUDIBLE = 0.05

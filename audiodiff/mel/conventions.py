@@ -71,7 +71,7 @@ NEMO_44K_BEFORE_2025_07 = replace(
     NEMO_22K_BEFORE_2025_07, sample_rate=44100, n_fft=2048, win_length=2048, hop_length=512, f_max=None
 )
 NEMO_2025_07 = {"pad_mode": "constant", "last_frame": -11.52}
-"""What NeMo's commit 0fd4de534b of 2025-07-02 changed for everybody: zeros at the edges, a constant last frame."""
+"""Changed by NeMo's commit 0fd4de534b of 2025-07-02 for everybody: zeros at the edges, a constant last frame."""
 
 ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -192,7 +192,8 @@ def convention(name: str) -> MelSpec:
         return CONVENTIONS[name]
     near = get_close_matches(name, CONVENTIONS, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise ConfigError(f"no mel convention is called {name!r}; {hint}known are {', '.join(sorted(CONVENTIONS))}")
+    every = f"`audiodiff mel list` shows all {len(CONVENTIONS)}, in Python `audiodiff.mel.CONVENTIONS`"
+    raise ConfigError(f"no mel convention is called {name!r}; {hint}{every}")
 
 
 def names_of(spec: MelSpec) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ NEPER = 20 / math.log(10)
 """Decibels in a neper."""
 
 SPEECH = 1.4
-"""How much further off recorded speech is than the noise that stands for it (benchmarks/mel_conversion.py)."""
+"""Factor by which recorded speech is further off than the noise that stands for it (benchmarks/mel_conversion.py)."""
 
 SAMPLE = 256
 """Frames that an estimate is made from."""

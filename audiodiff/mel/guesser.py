@@ -28,7 +28,7 @@ ENOUGH = 64
 """Frames from which on a mel shows all it can; the confidence in a shorter one is cut in proportion."""
 
 UNNAMED = "another"
-"""What a mel is taken for that fits none of the names."""
+"""Name for a mel that fits none of the conventions."""
 
 CLAMPED = 20
 """So many values that are exactly the lowest lie on a floor."""

@@ -59,19 +59,19 @@ class MelSpec:
     floor_mode: FloorMode = "clamp"
     """"clamp": no band value is below the floor; "add": the floor is added to every one."""
     silence: float | None = None
-    """What stands for log 0 where nothing bounds the mel from below (`floor=0`)."""
+    """Value for log 0 where nothing bounds the mel from below (`floor=0`)."""
     shift: float | tuple[float, ...] = 0.0
     scale: float | tuple[float, ...] = 1.0
     range: tuple[float, float] | None = None
     periodic: bool = True
-    """Whether the Hann window is periodic (torch, scipy `fftbins=True`) or symmetric."""
+    """Kind of the Hann window: periodic (torch, scipy `fftbins=True`) or symmetric."""
     framing: Framing = "center"
     """"center": frame t is centred on sample t * hop; "same": half a hop later, and one frame fewer."""
     pad_mode: PadMode = "reflect"
     stft_norm: StftNorm | None = None
     """"window": the STFT is divided by the root of the window's energy (torchaudio's `normalized=True`)."""
     last_frame: LastFrame | float = "keep"
-    """What becomes of the last frame; a number is written over it."""
+    """Treatment of the last frame; a number is written over it."""
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale", "range"):

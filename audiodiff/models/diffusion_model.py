@@ -111,7 +111,7 @@ class DiffusionModel(nn.Module):
         return torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
 
     def steps(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
-        """SamplingPlan the grid and yield the waveform after every step; the last one is the result."""
+        """Sample along the grid and yield the waveform after every step; the last one is the result."""
         cond = self.prior.condition(mel)
 
         def shaped(x: Tensor) -> Tensor:

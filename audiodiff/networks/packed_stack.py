@@ -13,7 +13,7 @@ Rows = Float[Tensor, "_ _"]
 """Frames by channels."""
 _Matrix = Float[Tensor, "inputs outputs"]
 ParameterVersion = list[tuple[int, object]]
-"""Which parameters, and how often each has been changed."""
+"""The parameters, and the number of times that each was changed."""
 
 
 @dataclass(frozen=True, eq=False)

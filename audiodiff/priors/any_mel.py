@@ -26,7 +26,7 @@ class AnyMelSourceFilter(SourceFilter):
     """
 
     any_mel = True
-    """That a model with this prior can be built for any convention from the same weights."""
+    """A model with this prior can be built for any convention from the same weights."""
 
     def __init__(self, *, mel: MelSpec, source: nn.Module, filter: nn.Module, spread: nn.Module) -> None:
         super().__init__(mel=mel, source=source, filter=filter, spread=spread)

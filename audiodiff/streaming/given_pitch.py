@@ -134,11 +134,11 @@ def synthesize_at(
     plan: SamplingPlan = {"sampler": sampler, "times": times}
     if f0 is None:
         return synthesize(model, mel, **plan, noise=noise, every_step=every_step, progress=progress)
-    walks = []
+    runs = []
     for index, (item, track, white) in enumerate(zip(mel.split(1), f0, noise, strict=True)):
         voice, part = voiced_at(model, track), share_of(progress, index, len(f0))
-        walks.append(synthesize(voice, item, **plan, noise=[white], every_step=every_step, progress=part))
-    return map(torch.cat, zip(*walks, strict=True))
+        runs.append(synthesize(voice, item, **plan, noise=[white], every_step=every_step, progress=part))
+    return map(torch.cat, zip(*runs, strict=True))
 
 
 def synthesize_each_at(

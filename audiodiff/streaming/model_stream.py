@@ -142,7 +142,7 @@ class ShapedNoise:
         self.draws: list[FrameBuffer] = []
 
     def on(self, start: int, end: int) -> Noise:
-        """Noise for a walk over the frames from `start` to `end`; each call is the next draw."""
+        """Noise for a sampling run over the frames from `start` to `end`; each call is the next draw."""
         draws = iter(range(1 << 62))
 
         def draw(_: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""A sampler run on a stretch of time, up to the first network call whose answer is not known there.
+"""A sampler run on a stretch of time, up to the first network call whose output is not known there.
 
 Between two calls of the network a sampler treats every sample by itself. So what it asks next about a stretch follows
 from what the network answered about that stretch before, and any sampler can be run on any stretch, as often as
-needed, without knowing of stretches: the network that it calls repeats old answers.
+needed, without knowing of stretches: the network that it calls repeats old outputs.
 """
 
 from dataclasses import dataclass

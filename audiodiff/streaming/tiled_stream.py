@@ -28,7 +28,7 @@ class TiledCalls(Protocol):
 
     @property
     def delay(self) -> int:
-        """By how many frames the answer to a call is behind what the call was fed."""
+        """Number of frames by which the output of a call is behind its input."""
         ...
 
     def end_of_tile(self, frame: int) -> int:
@@ -38,7 +38,7 @@ class TiledCalls(Protocol):
     def feed(
         self, turn: int, x: Wave, t: Time, cond: Conditioning, read: Callable[[int, int], Mel], *, last: bool
     ) -> Tensor:
-        """Let a call take its next frames, all of one tile; return the next whole frames of its answer."""
+        """Let a call take its next frames, all of one tile; return the next whole frames of its output."""
         ...
 
 

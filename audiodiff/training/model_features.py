@@ -13,7 +13,7 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.inversion_objectives import inversion_prior
 
 METHOD = "running Griffin-Lim, revised by the mel"
-"""How means are found. To be changed with the code that finds them, so that stored ones are not taken for new."""
+"""Version of the search for means, to be changed with its code, so that stored means are not taken for new ones."""
 
 
 class MelFeatures:
@@ -108,7 +108,7 @@ class InversionFeatures(MeanFeatures):
 
     @property
     def fingerprint(self) -> str:
-        """That of the mean, and the iterations of the target."""
+        """The mean's, and the iterations of the target."""
         return f"{super().fingerprint} {self.iterations}"
 
     @torch.no_grad()

@@ -18,7 +18,7 @@ from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Wave
 
 GRADIENT_CALLS = 2
-"""Network calls at the end of a walk that a gradient passes; memory grows with each."""
+"""Network calls at the end of a sampling run that a gradient passes; memory grows with each."""
 
 
 class Unrolled(nn.Module):
@@ -54,7 +54,7 @@ class Unrolled(nn.Module):
         """Waveforms that the sampler makes of the mels, with the mean of the recordings' own pulses."""
         cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
         times = self.grids[int(torch.randint(len(self.grids), ()))]
-        return self.prior.decode(self.walk(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
+        return self.prior.decode(self.sampled(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
 
     def compared(self, said: Wave, wave: Wave, mel: Mel) -> Losses:
         """The distance to the recordings and to their mels."""
@@ -72,7 +72,7 @@ class Unrolled(nn.Module):
         margin = EDGE * self.model.mel.hop_length
         return wave[:, margin:-margin]
 
-    def walk(self, x: Wave, times: Times, cond: Conditioning) -> Tensor:
+    def sampled(self, x: Wave, times: Times, cond: Conditioning) -> Tensor:
         """DDIM from noise to the result; the gradient passes the last `GRADIENT_CALLS` calls."""
         denoiser, last = self.model.denoiser, len(times) - 1
         for index in range(last):

@@ -54,7 +54,7 @@ class Bench:
         return Editor(generator=self.generator, request=request, n_steps=self.steps)
 
     def masks(self) -> tuple[Tensor, Tensor]:
-        """Which values of a mel [n_mels, frames] lie in the gap, and which in bands that reach above the cutoff."""
+        """Masks of the values of a mel [n_mels, frames] in the gap, and in bands that extend above the cutoff."""
         spec = self.generator.model.mel
         starts = torch.arange(self.clean.shape[1] // spec.hop_length) * spec.hop_length
         inside = (starts >= GAP[0]) & (starts < GAP[1])

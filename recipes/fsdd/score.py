@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def copies(generator: Generator, heard: Heard, test: Heard, train: Heard, out: Path) -> None:
-    """How near the nearest training clip is, and a picture of the nearest pairs of all."""
+    """The distance to the nearest training clip, and a picture of the nearest pairs of all."""
     distances, index = mel_distances(generator, heard.clips.waves, train.clips.waves)
     theirs, _ = mel_distances(generator, test.clips.waves, train.clips.waves)
     for name, d in ((heard.name, distances), (test.name, theirs)):

@@ -47,7 +47,7 @@ SPEED = (0.8, 1.25)
 GAIN_DB = (-20.0, 0.0)
 """Of the copy's peak below full scale."""
 TILT_DB = (-8.0, 8.0)
-"""What is added above or below a corner frequency."""
+"""Gain that is added above or below a corner frequency."""
 MIXED = 0.15
 """The share of copies that have another recording under them, 6 to 20 dB below."""
 
@@ -130,7 +130,7 @@ TEST_READERS = frozenset(filter(None, map(named_reader, TEST_IDS)))
 
 
 def may_train(row: Utterance) -> bool:
-    """Whether a recording is neither a test recording nor of a test speaker, for all that is known."""
+    """Check that a recording is neither a test recording nor of a test speaker, for all that is known."""
     unknown = reader(row) is None and NAMELESS.match(row.id) is not None
     return row.id not in TEST_IDS and reader(row) not in TEST_READERS and not unknown
 

@@ -36,7 +36,7 @@ GROUPS = {
     "noise": "noise-",
     "ljspeech": "LJ",
 }
-"""How the ids of each group begin."""
+"""Beginnings of the ids of each group."""
 
 
 def test_rows(manifests: Iterable[Path]) -> dict[str, list[Utterance]]:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from audiodiff.errors import ConfigError
 from audiodiff.errors.sentences import sentence
 from audiodiff.experiment.config import build, config_dir
-from audiodiff.experiment.rehearsal import build_data, build_features, build_objective, rehearse
+from audiodiff.experiment.dry_run import build_data, build_features, build_objective, try_run
 from audiodiff.experiment.run import build_model, composed
 from audiodiff.experiment.settings import settings_in_words
 from tests.runs import SMALL
@@ -68,12 +68,12 @@ def tried(combination: Combination) -> tuple[Outcome, str]:
 
 
 def set_up(config: DictConfig) -> None:
-    """Build all that a run builds before it reads data, and rehearse it."""
+    """Build all that a run builds before it reads data, and try it."""
     model = build_model(config)
     objective = build_objective(config, model)
     features = build_features(config, model, objective)
     build_data(config, features)
-    rehearse(config, objective, features)
+    try_run(config, objective, features)
     optimizer = build(config.optimizer)([p for p in objective.parameters() if p.requires_grad])
     build(config.lr_schedule)(optimizer)
 

@@ -4,7 +4,7 @@ import pytest
 
 from audiodiff.errors import ConfigError
 from audiodiff.experiment.config import build
-from audiodiff.experiment.rehearsal import build_features, build_objective
+from audiodiff.experiment.dry_run import build_features, build_objective
 from audiodiff.experiment.run import build_model, composed
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.training.glottal_features import GlottalFeatures, SourceFilterFeatures

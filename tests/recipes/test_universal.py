@@ -9,7 +9,7 @@ import soundfile
 from audiodiff.audio import resample
 from audiodiff.data import Utterance, read_manifest, write_manifest
 from audiodiff.experiment.config import build, compose_config
-from audiodiff.experiment.rehearsal import build_features
+from audiodiff.experiment.dry_run import build_features
 from tests.recipes.test_recipes import load
 
 universal = load("universal")

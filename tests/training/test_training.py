@@ -15,7 +15,7 @@ from audiodiff import Vocoder
 from audiodiff.data import Utterance, write_manifest
 from audiodiff.errors import ConfigError, InputError
 from audiodiff.experiment.config import build, compose_config
-from audiodiff.experiment.rehearsal import build_features
+from audiodiff.experiment.dry_run import build_features
 from audiodiff.experiment.run import build_model, run_training, train
 from tests.conftest import CLIP
 

@@ -33,7 +33,7 @@ from audiodiff.mel import CONVENTIONS
 from audiodiff.vocoder import Vocoder
 
 Update = Any
-"""What Gradio takes for a component: its value, or a change of its properties."""
+"""Output for a Gradio component: its value, or a change of its properties."""
 
 FORGOTTEN = "this result is no longer kept: press Vocode again"
 

@@ -16,7 +16,7 @@ from audiodiff.types import Noise, Wave
 def ddim(
     denoise: Denoise, schedule: Schedule, x: Wave, times: Times, noise: Noise, *, eta: float = 0.0
 ) -> Iterator[Wave]:
-    """Walk with DDIM (Song et al. 2021, eq. 12 and 16): eta = 0 is deterministic, eta = 1 ancestral.
+    """Sample with DDIM (Song et al. 2021, eq. 12 and 16): eta = 0 is deterministic, eta = 1 ancestral.
 
     With eta = 0 this is Euler's step along the probability-flow ODE, on the straight path and every other.
     """
@@ -43,13 +43,13 @@ def ancestral(
     variance: Variance = "small",
     clamp: float | None = None,
 ) -> Iterator[Wave]:
-    """Walk with DDPM (Ho et al. 2020, algorithm 2); no noise is added in the last step.
+    """Sample with DDPM (Ho et al. 2020, algorithm 2); no noise is added in the last step.
 
     `clamp` bounds the state itself after every step, as lmnt's DiffWave does; None leaves it free.
     """
     check_variance(denoise, variance)
 
-    def walk(x: Wave) -> Iterator[Wave]:
+    def states(x: Wave) -> Iterator[Wave]:
         for t, s in pairwise(times):
             step = Transition.between(schedule, s, t)
             x, spread = reverse(denoise, x, t, step, variance)
@@ -57,4 +57,4 @@ def ancestral(
             x = x if clamp is None else x.clamp(-clamp, clamp)
             yield x
 
-    return walk(x)
+    return states(x)

@@ -34,7 +34,7 @@ def dpmpp_2m(
     eta: float = 0.0,
     guess: Literal["midpoint", "polynomial"] = "midpoint",
 ) -> Iterator[Wave]:
-    """Walk with DPM-Solver++(2M) (Lu et al. 2022b, algorithm 2), or with eta = 1 its SDE form.
+    """Sample with DPM-Solver++(2M) (Lu et al. 2022b, algorithm 2), or with eta = 1 its SDE form.
 
     `guess` "polynomial" integrates the line through two estimates exactly; diffusers calls that "heun".
     """
@@ -52,7 +52,7 @@ def dpmpp_3m(
     *,
     guess: Literal["reference", "polynomial"] = "reference",
 ) -> Iterator[Wave]:
-    """Walk with DPM-Solver++(3M) (Lu et al. 2022b).
+    """Sample with DPM-Solver++(3M) (Lu et al. 2022b).
 
     `guess` "reference" is the rule of the published code, which halves the curvature and so stays of second order;
     "polynomial" is of third order.

@@ -29,14 +29,14 @@ def unipc(
     order: int = 2,
     variant: Variant = "bh2",
 ) -> Iterator[Wave]:
-    """Walk with UniPC in x_0 form (Zhao et al. 2023); yields the predicted states.
+    """Sample with UniPC in x_0 form (Zhao et al. 2023); yields the predicted states.
 
     `order` is that of the predictor, 1 to 3; the corrector makes the whole one order higher.
     """
     if order not in (1, 2, 3) or variant not in get_args(Variant):
         raise ConfigError(f"expected order 1, 2 or 3 and variant bh1 or bh2, got {order!r} and {variant!r}.")
 
-    def walk(x: Wave) -> Iterator[Wave]:
+    def states(x: Wave) -> Iterator[Wave]:
         past: list[PastEstimate] = []
         used, begin, step = past, x, None
         for steps_left, (t, s) in zip(range(len(times) - 1, 0, -1), pairwise(times), strict=True):
@@ -48,7 +48,7 @@ def unipc(
             x = step.backward(x, _average(used, half_log_snr(schedule, s), variant))
             yield x
 
-    return walk(x)
+    return states(x)
 
 
 def _average(estimates: Sequence[PastEstimate], to: float, variant: Variant) -> Wave:

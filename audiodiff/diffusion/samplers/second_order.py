@@ -1,6 +1,6 @@
 """Heun's method, alone and with noise put back on the way: EDM's churn and Restart.
 
-All three walk a path of times. Where it falls they take a Heun step, where it rises they add the noise that the
+All three follow a path of times. Where it falls they take a Heun step, where it rises they add the noise that the
 forward process has between the two times.
 """
 
@@ -23,7 +23,7 @@ from audiodiff.types import Noise, Wave
 
 @sampler
 def heun(denoise: Denoise, schedule: Schedule, x: Wave, times: Times, noise: Noise) -> Iterator[Wave]:
-    """Walk with Heun's second-order method (Karras et al. 2022, algorithm 1): 2 n_steps - 1 network calls."""
+    """Sample with Heun's second-order method (Karras et al. 2022, algorithm 1): 2 n_steps - 1 network calls."""
     return _walk(denoise, schedule, x, list(times), noise)
 
 
@@ -40,7 +40,7 @@ def edm_stochastic(
     churn_max: float = 50.0,
     noise_scale: float = 1.003,
 ) -> Iterator[Wave]:
-    """Walk with EDM's stochastic sampler (Karras et al. 2022, algorithm 2); the defaults are its S_* for ImageNet.
+    """Sample with EDM's stochastic sampler (Karras et al. 2022, algorithm 2); the defaults are its S_* for ImageNet.
 
     Before each step whose noise sigma / alpha lies in [churn_min, churn_max], noise is raised by the factor
     1 + min(churn / n_steps, sqrt(2) - 1), as far as the schedule goes.
@@ -63,7 +63,7 @@ def restart(
     high: float,
     n_restarts: int = 1,
 ) -> Iterator[Wave]:
-    """Walk with Heun and run the part of the grid in [low, high] again from fresh noise (Xu et al. 2023)."""
+    """Sample with Heun and run the part of the grid in [low, high] again from fresh noise (Xu et al. 2023)."""
     again = times[(times >= low) & (times <= high) & (times > 0)]
     if n_restarts < 1 or len(again) < 2:
         raise ConfigError(

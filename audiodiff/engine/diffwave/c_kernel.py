@@ -58,7 +58,7 @@ def compiled_kernel(dtype: torch.dtype) -> Kernel:
 
 
 def _compiler() -> list[str]:
-    """That of the environment's CC, or the first that is usual."""
+    """The compiler of the environment's CC, or the first that is usual."""
     if named := shlex.split(os.environ.get("CC", "")):
         return named
     found = next(filter(None, map(shutil.which, ("gcc", "cc", "clang"))), None)

@@ -23,9 +23,9 @@ from audiodiff.networks.upsampling import BlockUpsamplers
 from audiodiff.types import Samples, Time, Wave
 
 FEW_BITS = (torch.bfloat16,)
-"""What the products of the blocks may be computed in, under autocast, beside the weights' own precision."""
+"""Precisions of the blocks' products under autocast, beside the weights' own."""
 _Kept = tuple[torch.dtype, ParameterVersion]
-"""What a stretched mel was made for, and by which upsampler."""
+"""The samples that a stretched mel was made for, and the upsampler."""
 _KEPT = 1 << 19
 """Samples whose stretched mel is kept from step to step: of 80 bands that is 160 MiB."""
 

@@ -76,7 +76,7 @@ class Shown(Protocol):
     """The mel's share of the two halves of every block."""
 
     def rows(self, index: int, start: Samples, end: Samples, out: SampleRows, bias: Tensor | None = None) -> SampleRows:
-        """That for the block of an `index` and the samples from `start` to `end`, as `Begin` says."""
+        """The mel for the block of an `index` and the samples from `start` to `end`, as `Begin` says."""
         ...
 
 
@@ -98,22 +98,22 @@ class ProjectedMel:
     """A mel that is projected once and kept for the other calls of the network, whose bias is another.
 
     The first call asks for more than all others, which ask for the same samples in the same order, all at once or in
-    parts. `room` is where it is written, if it shall not be in new memory.
+    parts. `buffer` is where it is written, if it shall not be in new memory.
     """
 
     def __init__(
-        self, mel: MelRows, weights: PackedWeights, room: Float[Tensor, "blocks rows 2*channels"] | None
+        self, mel: MelRows, weights: PackedWeights, buffer: Float[Tensor, "blocks rows 2*channels"] | None
     ) -> None:
-        self.mel, self.weights, self.room = mel, weights, room
+        self.mel, self.weights, self.buffer = mel, weights, buffer
         self.known: dict[int, tuple[Samples, SampleRows]] = {}
 
     def rows(self, index: int, start: Samples, end: Samples, out: SampleRows, bias: Tensor | None = None) -> SampleRows:
         """Return the known projection, or project the mel."""
         if index not in self.known:
-            stretched, room = self.mel.rows(index, start, end), None
-            if self.room is not None:
-                room = self.room[index, : end - start]
-            self.known[index] = start, torch.mm(stretched, self.weights.projection(index), out=room)
+            stretched, buffer = self.mel.rows(index, start, end), None
+            if self.buffer is not None:
+                buffer = self.buffer[index, : end - start]
+            self.known[index] = start, torch.mm(stretched, self.weights.projection(index), out=buffer)
         first, rows = self.known[index]
         rows = rows[start - first : end - first]
         return rows if bias is None else torch.add(rows, bias, out=out)

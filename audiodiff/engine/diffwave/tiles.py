@@ -59,7 +59,7 @@ class CallsInTiles:
         self.fed = [0] * calls
         self.left = [weights.input.new_empty(network.output.out_channels, 0)] * calls
         self.tiles: deque[Tile] = deque()
-        self.rooms: list[Tensor] = []
+        self.buffers: list[Tensor] = []
 
     @property
     def ahead(self) -> int:
@@ -69,7 +69,7 @@ class CallsInTiles:
 
     @property
     def delay(self) -> int:
-        """By how many frames the answer to a call is behind what the call was fed."""
+        """Number of frames by which the output of a call is behind its input."""
         return ceil(self.network.block_radius / self.network.hop_length)
 
     def end_of_tile(self, frame: int) -> int:
@@ -78,9 +78,9 @@ class CallsInTiles:
 
     @torch.no_grad()
     def feed(self, turn: int, x: Wave, t: Time, cond: Conditioning, read: ReadMel, *, last: bool) -> Tensor:
-        """Let call number `turn` take its next frames, all of one tile; return the next whole frames of its answer.
+        """Let call number `turn` take its next frames, all of one tile; return the next whole frames of its output.
 
-        `x` is [1, samples]; the mean in `cond`, if the network sees one, is of the same frames. The answer is
+        `x` is [1, samples]; the mean in `cond`, if the network sees one, is of the same frames. The output is
         [1, *outputs, samples]. Call number 0 of a tile comes before number 1, and so on.
         """
         start, hop = self.fed[turn], self.network.hop_length
@@ -123,20 +123,20 @@ class CallsInTiles:
         whole = PartOfMel(part, first * hop)
         if not self.projects:
             return StretchedMel(whole, self.weights)
-        return ProjectedMel(whole, self.weights, self._room() if end - start == self.tile else None)
+        return ProjectedMel(whole, self.weights, self._buffer() if end - start == self.tile else None)
 
-    def _room(self) -> Tensor:
+    def _buffer(self) -> Tensor:
         """Memory for what is projected in one tile: from a tile that is done with, which is faster than new memory."""
-        if self.rooms:
-            return self.rooms.pop()
+        if self.buffers:
+            return self.buffers.pop()
         rows = self.workspace.tile + self.network.block_radius
         return torch.empty(
             len(self.network.blocks), rows, 2 * self.network.input.out_channels, dtype=self.weights.dtype
         )
 
     def _forget(self, tile: Tile) -> None:
-        if isinstance(tile.mel, ProjectedMel) and tile.mel.room is not None:
-            self.rooms.append(tile.mel.room)
+        if isinstance(tile.mel, ProjectedMel) and tile.mel.buffer is not None:
+            self.buffers.append(tile.mel.buffer)
 
     def _projected_bytes(self, calls: int) -> int:
         """A call is at most a whole number of tiles behind the one before."""

@@ -1,4 +1,4 @@
-"""One block's part in a walk over time, tile after tile: it keeps what its next outputs depend on."""
+"""One block's part in a pass over time, tile after tile: it keeps what its next outputs depend on."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""A sampler's whole walk in buffers that stay where they are, recorded as one CUDA graph where there is a GPU."""
+"""A whole sampling run in buffers that stay where they are, recorded as one CUDA graph where there is a GPU."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Recording:
     """All network calls and updates of a sampler on a grid, for a batch of one shape.
 
     `write` an item to every place that is taken and `close` the others, `run`, then `read`. `draws` are the prior's
-    noise, [batch, samples] each: the first one is where the walk starts, times `scale`. Not for two threads at once.
+    noise, [batch, samples] each: sampling starts at the first one, times `scale`. Not for two threads at once.
     """
 
     @torch.inference_mode(False)  # buffers that were made in inference mode could not be written to outside of it

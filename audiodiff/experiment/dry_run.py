@@ -58,7 +58,7 @@ def build_data(config: DictConfig, features: Any) -> L.LightningDataModule:  # n
     return build(config.data, features=features)
 
 
-def rehearse(config: DictConfig, objective: nn.Module, features: Any) -> None:  # noqa: ANN401
+def try_run(config: DictConfig, objective: nn.Module, features: Any) -> None:  # noqa: ANN401
     """Take one forward pass of the objective, and some steps of the sampler, on a made-up segment.
 
     Nothing of the run changes: weights and random state stay as they are. Raises `ConfigError` for whatever fails,
