@@ -40,8 +40,6 @@ QUICK = [
     "trainer.accelerator=cpu",
     "trainer.precision=32-true",
     "trainer.log_every_n_steps=1",
-    "+trainer.enable_progress_bar=false",
-    "+trainer.enable_model_summary=false",
 ]
 
 

@@ -10,7 +10,6 @@ from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.perceptual import pesq_measures, stoi_measures
 from audiodiff.evaluation.pitch import f0_measures, periodicity_measures
 from audiodiff.evaluation.spectral import (
-    F_MAX,
     LEVEL_BIASES,
     Measured,
     high_band_measures,
@@ -19,6 +18,7 @@ from audiodiff.evaluation.spectral import (
     stft_measures,
 )
 from audiodiff.evaluation.waveform import Signal
+from audiodiff.mel.compared import F_MAX
 from audiodiff.types import Hertz, Seconds
 
 MEASURES: tuple[tuple[Callable[[Aligned], Measured], tuple[str, ...]], ...] = (

@@ -8,10 +8,10 @@ from jaxtyping import Float64
 
 from audiodiff.evaluation.alignment import Aligned
 from audiodiff.evaluation.waveform import Signal, rms
-from audiodiff.mel import MelSpec, MelSpectrogram
+from audiodiff.mel import MelSpectrogram
+from audiodiff.mel.compared import FLOOR, N_FFT, compared_spec
 from audiodiff.types import Hertz
 
-N_FFT, HOP, N_MELS, F_MAX, FLOOR = 1024, 256, 80, 8000.0, 1e-5
 CEPSTRA = slice(1, 14)
 """Mel cepstral distortion leaves out coefficient 0, the level (Kubichek 1993)."""
 _LEVELS = (-np.inf, -6.0, -4.0, -2.0, 0.0, np.inf)
@@ -42,17 +42,7 @@ class LogMelSpectrogram:
     """The log mel that vocoder papers compare: 1024/256 Hann, 80 Slaney bands to 8 kHz, floor 1e-5, in nats."""
 
     def __init__(self, sample_rate: Hertz) -> None:
-        spec = MelSpec(
-            sample_rate=sample_rate,
-            n_fft=N_FFT,
-            win_length=N_FFT,
-            hop_length=HOP,
-            n_mels=N_MELS,
-            f_max=min(F_MAX, sample_rate / 2),
-            floor=FLOOR,
-            framing="same",
-        )
-        self.front_end = MelSpectrogram(spec).double()
+        self.front_end = MelSpectrogram(compared_spec(sample_rate)).double()
 
     def __call__(self, signal: Signal) -> LogMel:
         """Transform; raises `AudioError` for a signal shorter than 385 samples."""

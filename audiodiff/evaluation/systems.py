@@ -11,8 +11,8 @@ from audiodiff.evaluation.ear import Judge
 from audiodiff.evaluation.metrics import METRICS
 from audiodiff.evaluation.pairs import Exclusion, Pair, load_pair
 from audiodiff.evaluation.scoring import Scores, score
-from audiodiff.evaluation.spectral import F_MAX
 from audiodiff.evaluation.statistics import Difference, Estimate, estimate, paired_difference
+from audiodiff.mel.compared import F_MAX
 from audiodiff.types import Seconds
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from audiodiff.bundle.constructors import Tree
 from audiodiff.bundle.format import save_bundle
-from audiodiff.experiment.checkpoint_state import load_matching, read_checkpoint
+from audiodiff.experiment.checkpoint_state import model_state, read_checkpoint
 from audiodiff.experiment.config import build
+from audiodiff.experiment.resuming import Change, told
 
 
 class BundleAtBest(Checkpoint):
@@ -39,16 +40,20 @@ def monitoring(trainer: L.Trainer) -> Iterator[ModelCheckpoint]:
 def write_bundle(config: DictConfig, checkpoint: Path) -> Path:
     """Write the averaged weights of a checkpoint as the bundle of the run."""
     model = build(config.model)
-    load_matching(model, checkpoint)
     tree: Tree = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("model", "sampler", "grid")}
-    steps = int(read_checkpoint(checkpoint, "make a bundle")["global_step"])
-    return save_bundle(Path(config.paths.run) / "bundle", config.name, tree, model, card=model_card(config, steps))
+    state = read_checkpoint(checkpoint, "make a bundle")
+    model.load_state_dict(model_state(state))
+    card = model_card(config, int(state["global_step"]), state.get("changes", []))
+    return save_bundle(Path(config.paths.run) / "bundle", config.name, tree, model, card=card)
 
 
-def model_card(config: DictConfig, steps: int) -> str:
+def model_card(config: DictConfig, steps: int, changes: list[Change]) -> str:
     """A first README.md for the bundle: what was trained on what, for how many steps, with which settings."""
+    changed = "".join(f"\n\nFrom step {change['step']} on {told(change)}." for change in changes)
     return (
         f"# {config.name}\n\nTrained by audiodiff for {steps} steps with seed {config.seed} "
         f"on the manifest folder {Path(config.data.folder).name}. Add the data's licence, the measured scores and the "
-        "model's limits before you publish it.\n\n```yaml\n" + OmegaConf.to_yaml(config, resolve=True) + "```\n"
+        f"model's limits before you publish it.{changed}\n\n```yaml\n"
+        + OmegaConf.to_yaml(config, resolve=True)
+        + "```\n"
     )

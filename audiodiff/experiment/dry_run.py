@@ -14,9 +14,9 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.data import Utterance
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import AudiodiffError, ConfigError
-from audiodiff.errors.sentences import words_of
 from audiodiff.experiment.config import build
 from audiodiff.experiment.every_convention import EveryConvention
+from audiodiff.experiment.settings import explained
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.noise import SampleNoise
@@ -80,7 +80,7 @@ def try_run(config: DictConfig, objective: nn.Module, features: Any) -> None:  #
     except AudiodiffError as error:
         raise ConfigError(f"{error} (tried before training: {parts_of(config)})") from error
     except Exception as error:  # parts that do not fit fail in every way there is
-        raise ConfigError(f"these parts do not fit each other: {parts_of(config)} ({words_of(error)})") from error
+        raise ConfigError(f"these parts do not fit each other: {parts_of(config)} ({explained(error)})") from error
     finally:
         objective.train(training)
 

@@ -13,14 +13,18 @@ from audiodiff import networks
 from audiodiff.bundle.format import check_name
 from audiodiff.errors import ConfigError
 from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bundle
-from audiodiff.experiment.checkpoint_state import StoredConfig, checkpoint_to_resume, load_matching
+from audiodiff.experiment.checkpoint_state import StoredConfig
 from audiodiff.experiment.config import build, compose_config
 from audiodiff.experiment.dry_run import build_data, build_features, build_objective, try_run
+from audiodiff.experiment.first_weights import load_first
+from audiodiff.experiment.resuming import Resumed, announced, checkpoint_to_resume, keep_beginning
 from audiodiff.experiment.run_folder import RunFolder, check_free
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.guard import replay
 from audiodiff.training.module import Training
+from audiodiff.training.quiet import quiet_lightning
+from audiodiff.training.watch import Watch
 
 
 def run_training(overrides: list[str]) -> None:
@@ -76,10 +80,11 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = Path(config.paths.run)
     resumed = checkpoint_to_resume(config, run)
-    check_free(run, resumed, overwrite=config.overwrite)
+    check_free(run, resumed and resumed.path, overwrite=config.overwrite)
 
     with settings_in_words(lambda: config):
         model = build_model(config)
+        notes = begin(model, config, resumed)
         objective = build_objective(config, model)
         features = build_features(config, model, objective)
         data = build_data(config, features)
@@ -90,9 +95,23 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
             lr_schedule=build(config.lr_schedule),
             seed=config.seed,
         )
-        trainer = build_trainer(config, RunFolder(config, run, resumed), *callbacks)
-    trainer.fit(module, data, ckpt_path=resumed)
+        with quiet_lightning():
+            trainer = build_trainer(config, resumed, *callbacks)
+    for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue] (Lightning adds it)
+        if isinstance(callback, Watch):
+            callback.notes = notes
+    with quiet_lightning():
+        trainer.fit(module, data, ckpt_path=resumed and resumed.path)
     return trainer
+
+
+def begin(model: nn.Module, config: DictConfig, resumed: Resumed | None) -> list[str]:
+    """Load the weights of `init_from`, unless a checkpoint brings its own; return what is to be said of it."""
+    if resumed is not None:
+        keep_beginning(config, resumed)
+        return [announced(resumed)]
+    sources = [config.init_from] if isinstance(config.init_from, str) else config.init_from or []
+    return [load_first(model, source) for source in sources]
 
 
 def best_score(trainer: L.Trainer) -> float:
@@ -102,11 +121,8 @@ def best_score(trainer: L.Trainer) -> float:
 
 
 def build_model(config: DictConfig) -> DiffusionModel:
-    """Build the model, with the weights of `init_from`, and let `compile` speed its networks up."""
+    """Build the model, and let `compile` speed its networks up."""
     model: DiffusionModel = build(config.model)
-    sources = [config.init_from] if isinstance(config.init_from, str) else config.init_from or []
-    for source in sources:
-        load_matching(model, Path(source))
     if config.compile is not None:
         if config.compile not in torch.compiler.list_backends():
             raise ConfigError(f"compile={config.compile}: expected one of {', '.join(torch.compiler.list_backends())}")
@@ -121,11 +137,14 @@ def trained_networks(model: DiffusionModel) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, kinds)]
 
 
-def build_trainer(config: DictConfig, *others: L.Callback) -> L.Trainer:
+def build_trainer(config: DictConfig, resumed: Resumed | None, *others: L.Callback) -> L.Trainer:
     """Build the trainer with the callbacks and the logger of their own config groups."""
     callbacks = [build(node) for node in config.callbacks.values() if node is not None]
-    callbacks += [StoredConfig(config), BundleAtBest(config)]
-    return build(config.trainer, callbacks=[*callbacks, *others], logger=build(config.logger) or False)
+    folder = RunFolder(config, Path(config.paths.run), resumed and resumed.path)
+    callbacks += [StoredConfig(config, resumed.changes if resumed else []), BundleAtBest(config), folder]
+    own = {"enable_progress_bar": False, "enable_model_summary": False}  # `Watch` does both
+    loggers = [build(node) for node in (config.get("logger") or {}).values() if node is not None]
+    return build(config.trainer, callbacks=[*callbacks, *others], logger=loggers, **own)
 
 
 def replay_losses(config: DictConfig) -> str:

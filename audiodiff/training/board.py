@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
-from matplotlib import colormaps
 from torch import Tensor
 
 from audiodiff.types import Hertz
@@ -62,15 +60,3 @@ def boards(loggers: Iterable[Logger]) -> Iterator[Board]:
             yield TensorBoard(logger.experiment)
         elif isinstance(logger, WandbLogger):
             yield Wandb(logger)
-
-
-def compare(generated: Tensor, recorded: Tensor) -> Tensor:
-    """Two [bands, frames] log spectra as one [height, width, 3] picture on the recording's scale, low bands down.
-
-    The recording is above, what was generated below.
-    """
-    low, high = recorded.amin(), recorded.amax()
-    images = [((part - low) / (high - low).clamp_min(1e-5)).clamp(0, 1).flip(0) for part in (recorded, generated)]
-    line = torch.ones_like(images[0][:2])
-    image = torch.cat([images[0], line, images[1]]).float().cpu()
-    return torch.from_numpy(colormaps["magma"](image.numpy())[..., :3]).float()

@@ -57,7 +57,7 @@ class SourceFilterFeatures(GlottalFeatures):
         """Map a [samples] waveform to `wave`, `mel` and `mean` [samples]."""
         tensors = super().__call__(wave, mel)
         f0, pulses = tensors.pop("f0"), tensors.pop("pulses")
-        mean = self.prior.filtered(pulses.unsqueeze(0), tensors["mel"].unsqueeze(0), f0)
+        mean = self.prior.spoken(pulses.unsqueeze(0), tensors["mel"].unsqueeze(0), f0)
         return tensors | {"mean": mean[0]}
 
 

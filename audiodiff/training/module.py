@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from audiodiff.noise import seed_of
+from audiodiff.training.given_settings import GroupSettings, apply_settings, settings_of
 from audiodiff.training.guard import CheckedBatch, Guard
 
 
@@ -37,6 +38,12 @@ class Training(L.LightningModule):
         self.lr_schedule = lr_schedule
         self.seed = seed
         self.guard = Guard()
+        self.given: GroupSettings = []
+
+    def on_train_start(self) -> None:
+        """Train with the settings that were given, also where a checkpoint was trained with others."""
+        optimizer, schedule = self.optimizers(use_pl_optimizer=False), self.lr_schedulers()
+        apply_settings(optimizer, self.given, schedule)  # pyright: ignore[reportArgumentType] (there is one of each)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Log every named loss and return the one to minimize."""
@@ -74,6 +81,7 @@ class Training(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimize what is not frozen; the learning rate follows its schedule step by step."""
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        self.given = settings_of(optimizer)
         if self.lr_schedule is None:
             return {"optimizer": optimizer}
         return {

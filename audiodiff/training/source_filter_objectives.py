@@ -38,7 +38,8 @@ class SourceMatch(nn.Module):
     def forward(self, wave: Wave, mel: Mel, f0: Tensor, pulses: Wave) -> Losses:
         """`mel` is [batch, n_mels, frames], `f0` [batch, 1, frames] in hertz; the rest is not looked at."""
         logits = self.prior.pitch_logits(self.perturbation(mel))
-        pitch, voicing = self.source.loss(logits[..., EDGE:-EDGE], f0[:, 0, EDGE:-EDGE])
+        f0 = f0[:, 0].repeat_interleave(logits.shape[-1] // f0.shape[-1], dim=1)
+        pitch, voicing = self.source.loss(logits[..., EDGE:-EDGE], f0[:, EDGE:-EDGE])
         return {"loss": pitch + self.voicing * voicing, "pitch": pitch.detach(), "voicing": voicing.detach()}
 
 
@@ -61,7 +62,7 @@ class SourceFilterLikelihood(nn.Module):
     def forward(self, wave: Wave, mel: Mel, f0: Tensor, pulses: Wave) -> Losses:
         """All waves are [batch, hop_length · frames], `f0` is [batch, 1, frames] in hertz."""
         pitch = f0[:, 0] * torch.exp(self.f0_jitter * torch.randn_like(f0[:, 0]))
-        lacking = self.prior.fine(wave - self.prior.filtered(pulses, mel, pitch))
+        lacking = self.prior.fine(wave - self.prior.spoken(pulses, mel, pitch))
         spread = self.prior.scale(mel)
         edge = EDGE * (spread.shape[-1] // mel.shape[-1])
         lacking, spread = lacking[..., edge:-edge], spread[..., edge:-edge]

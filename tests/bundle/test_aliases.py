@@ -12,8 +12,8 @@ from audiodiff import Vocoder
 from audiodiff.bundle.aliases import MOVED, brought_up_to_date, current
 from audiodiff.bundle.constructors import resolve
 from audiodiff.bundle.location import BUNDLES
-from audiodiff.experiment.checkpoint_state import differences
 from audiodiff.experiment.config import build
+from audiodiff.experiment.resuming import differences
 from audiodiff.mel import MelSpec, convention
 
 IN_BUNDLES = [

@@ -3,6 +3,7 @@
 `python -m tests.conf.matrix` tries them all and prints the counts; the test takes a part of them.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,14 +92,18 @@ def outcomes(part: list[Combination]) -> Iterator[tuple[Combination, Outcome, st
 
 
 def main() -> None:
-    """Try all, print what crashes at once, and the counts at the end."""
+    """Try all, or those of the experiments that are named; print what crashes at once, and counts as they grow."""
     counts: Counter[str] = Counter()
     sentences: Counter[str] = Counter()
-    for combination, outcome, said in outcomes(combinations()):
+    named = set(sys.argv[1:])
+    wanted = [one for one in combinations() if one.experiment in named or not named]
+    for combination, outcome, said in outcomes(wanted):
         counts[outcome] += 1
         sentences[said] += outcome == "refused"
         if outcome == "crashed":
             print(" ".join(combination.overrides), said, sep="\n    ", flush=True)
+        if sum(counts.values()) % 100 == 0:
+            print(f"{sum(counts.values())} of {len(wanted)}: {dict(counts)}", flush=True)
     print(*(f"{n:5d} {text}" for text, n in sentences.most_common()), sep="\n")
     print(dict(counts))
 

@@ -16,7 +16,7 @@ from audiodiff.data import Utterance, write_manifest
 from audiodiff.errors import ConfigError, InputError
 from audiodiff.experiment.config import build, compose_config
 from audiodiff.experiment.dry_run import build_features
-from audiodiff.experiment.run import build_model, run_training, train
+from audiodiff.experiment.run import begin, build_model, run_training, train
 from tests.conftest import CLIP
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
@@ -37,8 +37,6 @@ QUICK = [
     "data.valid_frames=32",
     "trainer.accelerator=cpu",
     "trainer.precision=32-true",
-    "+trainer.enable_progress_bar=false",
-    "+trainer.enable_model_summary=false",
     "trainer.log_every_n_steps=1",
 ]
 
@@ -136,7 +134,9 @@ def test_weights_may_come_from_several_checkpoints(folder):
     train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=first"))
     train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=second", "seed=1", "network.channels=24"))
     first, second = (folder / "runs" / name / "checkpoints" / "last.ckpt" for name in ("first", "second"))
-    model = build_model(config(folder, "ljspeech_endpoint", *TINY_FAST, f"init_from=[{first},{second}]"))
+    settings = config(folder, "ljspeech_endpoint", *TINY_FAST, f"init_from=[{first},{second}]")
+    model = build_model(settings)
+    assert len(begin(model, settings, None)) == 2
     stored = [torch.load(path, weights_only=False)["state_dict"] for path in (first, second)]
     ours = model.state_dict()
     for name in ("prior.magnitudes.stack.input.weight", "denoiser.network.stack.input.weight"):
