@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-from rich.progress import track
 from torch.utils.data import DataLoader
 
 from audiodiff.data.augment import Augment
@@ -12,6 +11,7 @@ from audiodiff.data.dataset import ClipDataset, SegmentDataset, usable
 from audiodiff.data.features import Features, FeatureStore, LiveFeatures, Source, Tensors
 from audiodiff.data.manifest import Utterance, read_manifest
 from audiodiff.data.order import Position, ResumableLoader, SegmentOrder
+from audiodiff.data.preparation import compute_all
 from audiodiff.errors import ConfigError
 
 
@@ -19,9 +19,9 @@ class VocoderData(L.LightningDataModule):
     """Segments from a training manifest, whole clips from a validation manifest.
 
     `folder` holds `train.jsonl` and `valid.jsonl`. With a `cache` folder the features of every recording are
-    computed once and kept there; without one they are made on the fly, which is what `augment` needs. `segment`
-    and `valid_frames` are in frames; with `balance="speaker"` every speaker is heard equally often. Recordings that
-    cannot be used are left out with a warning, or with `strict` are fatal.
+    computed once, by `processes` (None is one per core), and kept there; without one they are made on the fly, which
+    is what `augment` needs. `segment` and `valid_frames` are in frames; with `balance="speaker"` every speaker is
+    heard equally often. Recordings that cannot be used are left out with a warning, or with `strict` are fatal.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class VocoderData(L.LightningDataModule):
         valid_clips: int = 8,
         valid_frames: int = 512,
         workers: int = 0,
+        processes: int | None = 1,
         seed: int = 0,
         strict: bool = False,
     ) -> None:
@@ -52,6 +53,7 @@ class VocoderData(L.LightningDataModule):
         self.valid_clips = valid_clips
         self.valid_frames = valid_frames
         self.workers = workers
+        self.processes = processes
         self.seed = seed
         self.strict = strict
         self.loader: ResumableLoader | None = None
@@ -60,11 +62,8 @@ class VocoderData(L.LightningDataModule):
     def prepare_data(self) -> None:
         """Compute the features that are not in the cache yet; what fails is told by `setup`, on every rank."""
         for name, place in (("train", self.train_source), ("valid", self.valid_source)):
-            for utterance in track(self._utterances(name), description=f"Features of {name}", transient=True):
-                try:
-                    place.frames(utterance)
-                except Exception:  # one odd recording never ends the run; `setup` says what it is
-                    continue
+            if isinstance(place, FeatureStore):
+                compute_all(place, self._utterances(name), processes=self.processes, name=name)
 
     def setup(self, stage: str) -> None:
         """Open the two sets."""

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import soundfile
@@ -15,6 +16,7 @@ from audiodiff.audio import load_audio
 from audiodiff.audio.io import resample
 from audiodiff.data import FeatureStore, LiveFeatures, Utterance, read_manifest, write_manifest
 from audiodiff.data.excerpt import length_of, read_excerpt
+from audiodiff.data.preparation import compute_all
 from audiodiff.errors import AudioError, InputError, MelError, MelMismatchError
 from audiodiff.mel import MelSpectrogram, convention, write_mel
 from audiodiff.training.model_features import InversionFeatures, MelFeatures
@@ -188,3 +190,25 @@ def test_a_file_that_ends_early_is_an_error_when_it_is_read(tmp_path):
     soundfile.write(tmp_path / "a.wav", torch.full((4000,), torch.nan).numpy(), 22050, subtype="FLOAT")
     with pytest.raises(AudioError, match="NaN"):
         read_excerpt(tmp_path / "a.wav", 22050, 0, 600)
+
+
+def test_several_processes_compute_the_same_files_also_side_by_side(tmp_path, tiny_model, capsys):
+    """Two jobs of two processes each meet in one cache; a recording that cannot be read stops neither."""
+    features = MelFeatures(model=tiny_model)
+    many = [replace(UTTERANCE, id=f"clip{number}") for number in range(20)]
+    odd = replace(UTTERANCE, id="odd", path=tmp_path / "odd.wav")
+    odd.path.write_bytes(b"no audio")
+    store, alone = (FeatureStore(tmp_path / name, features) for name in ("shared", "alone"))
+    jobs = [
+        Thread(target=compute_all, args=(store, [*many, odd]), kwargs={"processes": 2, "name": "train"})
+        for _ in range(2)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    compute_all(alone, many, processes=1, name="train")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "shared").iterdir()}
+    assert found == {path.name: path.read_bytes() for path in (tmp_path / "alone").iterdir()}
+    assert len(found) == len(many)
+    assert "20 recordings, 2 processes" in capsys.readouterr().out
