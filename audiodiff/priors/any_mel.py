@@ -54,7 +54,7 @@ class AnyMelSourceFilter(SourceFilter):
     @torch.no_grad()
     def condition(self, mel: Mel, f0: F0 | None = None) -> Conditioning:
         """The mean and the scale; `f0` in hertz, one per frame of the mel, 0 where unvoiced, stands in for its own."""
-        fine = self.found(mel) if f0 is None else f0.repeat_interleave(self.parts, dim=1)
+        fine = self.found(mel) if f0 is None else self.finer(mel, f0)
         mean = self.filtered(self.pulses(fine).to(mel), mel, fine)
         return Conditioning(mel=mel, mean=mean, scale=self.scale(mel))
 
@@ -66,6 +66,14 @@ class AnyMelSourceFilter(SourceFilter):
     def filtered(self, pulses: Wave, mel: Mel, f0: FineF0) -> Wave:
         """The pulses through the filter of the mel; `f0` at fine frames."""
         return self.through(pulses, cast(FilterModel, self.filter)(self.bands(mel), f0.to(mel)))
+
+    def spoken(self, pulses: Wave, mel: Mel, f0: F0 | FineF0) -> Wave:
+        """The pulses through the filter of the mel, given f0 in hertz for every frame of the mel, or every fine one."""
+        return self.filtered(pulses, mel, self.finer(mel, f0))
+
+    def finer(self, mel: Mel, f0: F0 | FineF0) -> FineF0:
+        """f0 of every fine frame, that of the mel's frame around it unless it is fine already."""
+        return f0 if f0.shape[1] == mel.shape[-1] * self.parts else f0.repeat_interleave(self.parts, dim=1)
 
     def scale(self, mel: Mel) -> Float[Tensor, "batch bins fine_frames"]:
         """Root mean square magnitudes of the noise in every bin of the fine STFT."""

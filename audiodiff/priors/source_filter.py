@@ -103,6 +103,10 @@ class SourceFilter(nn.Module):
         """The pulses through the filter of the mel."""
         return self.through(pulses, cast(FilterModel, self.filter)(mel, f0))
 
+    def spoken(self, pulses: Wave, mel: Mel, f0: F0) -> Wave:
+        """The pulses through the filter of the mel, given f0 in hertz for every frame of the mel."""
+        return self.filtered(pulses, mel, f0)
+
     def through(self, pulses: Wave, gains: _Gains) -> Wave:
         """The pulses through a filter."""
         return self.stft.inverse(self.stft(pulses) * gains / self.stft.noise_magnitude)
