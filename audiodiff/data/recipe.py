@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audiodiff.audio.decoding import AUDIO_SUFFIXES, audio_frames, audio_header, files_below
@@ -37,6 +37,8 @@ class Prepared:
     counts: dict[Split, int]
     development: int
     unreadable: list[str] = field(default_factory=list)
+    kept: int = 0
+    """Recordings that stay in the split that manifests have them in, where the recipe would now say another."""
 
 
 def prepare(
@@ -49,14 +51,16 @@ def prepare(
 ) -> Prepared:
     """Write `train.jsonl`, `valid.jsonl`, `dev.jsonl` and `test.jsonl` into `out`, the same bytes for the same corpus.
 
-    The development list is a part of the validation split (`development`). Raises `InputError` if a split stays
-    empty, and `OutputError` if manifests in `out` list other recordings, unless `overwrite`; nothing is written then.
+    The development list is a part of the validation split (`development`). Recordings that manifests in `out` list
+    stay in their split, so that nothing is tested on what was trained on before. Raises `InputError` if a split stays
+    empty, and `OutputError` if the manifests list other recordings; with `overwrite` they are not looked at.
     """
     members: dict[Split, list[Utterance]] = {split: [] for split in SPLITS}
     unreadable = []
-    recordings = list(recordings)
+    recordings, kept = list(recordings), 0
     if not overwrite:
         check_same_corpus(recordings, out)
+        recordings, kept = with_former_splits(recordings, out)
     for recording in recordings:
         try:
             members[recording.split].append(describe(recording))
@@ -73,7 +77,17 @@ def prepare(
         write_manifest(out / f"{split}.jsonl", utterances)
     chosen = development(members["valid"], named, most)
     write_manifest(out / "dev.jsonl", chosen)
-    return Prepared({split: len(members[split]) for split in SPLITS}, len(chosen), unreadable)
+    return Prepared({split: len(members[split]) for split in SPLITS}, len(chosen), unreadable, kept)
+
+
+def with_former_splits(recordings: list[CorpusRecording], out: Path) -> tuple[list[CorpusRecording], int]:
+    """The recordings in the splits that manifests in `out` have them in, and how many of them that moves."""
+    manifests = {split: out / f"{split}.jsonl" for split in SPLITS}
+    former = {row.path: split for split, path in manifests.items() if path.exists() for row in read_manifest(path)}
+    found = [
+        replace(recording, split=former.get(recording.path.resolve(), recording.split)) for recording in recordings
+    ]
+    return found, sum(one.split != other.split for one, other in zip(recordings, found, strict=True))
 
 
 def check_same_corpus(recordings: Iterable[CorpusRecording], out: Path) -> None:
@@ -176,6 +190,8 @@ def report(prepared: Prepared, out: Path) -> None:
     """Say what was written, and name what was left out; the exit code is 1 if something was."""
     counts = ", ".join(f"{n} {split}" for split, n in prepared.counts.items())
     print(f"{out}: {counts}; {prepared.development} of valid are the development list")
+    if prepared.kept:
+        print(f"{prepared.kept} recordings stay in the split that the manifests had them in; --overwrite splits anew")
     if left_out := prepared.unreadable:
         more = [f"and {len(left_out) - _NAMED} more"] if len(left_out) > _NAMED else []
         print(f"{len(left_out)} left out:", *left_out[:_NAMED], *more, sep="\n  ")

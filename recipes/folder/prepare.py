@@ -3,17 +3,17 @@
     python recipes/folder/prepare.py --corpus FOLDER
 
 Whatever stands in a folder of its own is taken for a speaker; a text file beside a recording, of the same name, is
-its text. By a hash of their names 5 % of the recordings are for validation and 5 % for tests, but at least one each.
+its text. 5 % are for validation and 5 % for tests, by a hash of names, but enough of a small folder: up to 8 recordings
+each, unless that were more than a sixteenth of all, or an eighth for tests. From 8 speakers on whole speakers are held
+out, so that the tests are of voices that were never heard.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from audiodiff.data.recipe import CorpusRecording, audio_files, run
-from audiodiff.data.splits import Split, place_of, split_of
+from audiodiff.data.splits import splits_of_recordings
 from audiodiff.errors import InputError
-
-SHARE = 0.05
 
 
 def download(target: Path, _: list[str]) -> Path:
@@ -21,15 +21,10 @@ def download(target: Path, _: list[str]) -> Path:
     raise InputError("which folder? python recipes/folder/prepare.py --corpus FOLDER")
 
 
-def splits(names: list[str]) -> dict[str, Split]:
-    """The split of every name; where none falls to a split, the first by hash that is left over does."""
-    found: dict[str, Split] = {name: split_of(name, valid=SHARE, test=SHARE) for name in names}
-    held_out: tuple[Split, ...] = ("test", "valid")
-    for split in held_out:
-        left = [name for name in names if found[name] == "train"]
-        if split not in found.values() and left:
-            found[min(left, key=place_of)] = split
-    return found
+def speaker_of(path: Path, corpus: Path) -> str | None:
+    """The folder of its own that a recording stands in, if it does."""
+    parts = path.relative_to(corpus).parts
+    return parts[0] if len(parts) > 1 else None
 
 
 def recordings(corpus: Path) -> Iterator[CorpusRecording]:
@@ -42,14 +37,14 @@ def recordings(corpus: Path) -> Iterator[CorpusRecording]:
         files[name] = path
     if not files:
         raise InputError(f"{corpus} holds no audio file: give a folder with .wav, .flac, .ogg or .mp3 files")
-    split = splits(list(files))
+    split = splits_of_recordings({name: speaker_of(path, corpus) for name, path in files.items()})
     for name, path in files.items():
-        parts, text = path.relative_to(corpus).parts, path.with_suffix(".txt")
+        text = path.with_suffix(".txt")
         yield CorpusRecording(
             id=name,
             path=path,
             split=split[name],
-            speaker=parts[0] if len(parts) > 1 else None,
+            speaker=speaker_of(path, corpus),
             text=text if text.is_file() else None,
         )
 

@@ -1,6 +1,8 @@
 """Every recipe on a tiny corpus in the real layout of its corpus."""
 
 import importlib.util
+from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +13,7 @@ import soundfile
 
 from audiodiff.data import read_manifest
 from audiodiff.data.recipe import prepare
-from audiodiff.data.splits import SPLITS, split_of
+from audiodiff.data.splits import SPLITS, split_of, splits_of_recordings
 from audiodiff.errors import InputError, OutputError
 from tests.conftest import ROOT
 
@@ -221,6 +223,37 @@ def test_two_files_of_a_folder_must_not_share_an_id(tmp_path):
         speak(tmp_path / name, 8000)
     with pytest.raises(InputError, match="both be called a-b"):
         list(load("folder").recordings(tmp_path))
+
+
+def test_a_folder_of_some_speakers_holds_out_a_useful_number_of_recordings():
+    for n, (tests, valid) in {4: (1, 1), 9: (2, 1), 83: (8, 6), 400: (8, 8)}.items():
+        counts = Counter(splits_of_recordings({f"clip{i}": None for i in range(n)}).values())
+        assert counts["test"] >= tests
+        assert counts["valid"] >= valid
+        assert counts["train"] >= n / 2
+
+
+def test_a_folder_of_many_speakers_holds_out_whole_speakers(tmp_path):
+    for speaker in range(12):
+        for take in range(2):
+            speak(tmp_path / f"speaker{speaker}" / f"{take}.wav", 8000)
+    found = list(load("folder").recordings(tmp_path))
+    of = {split: {row.speaker for row in found if row.split == split} for split in SPLITS}
+    assert all(of.values())
+    assert sum(map(len, of.values())) == len(set().union(*of.values())) == 12
+
+
+def test_a_recording_stays_in_the_split_that_manifests_have_it_in(tmp_path):
+    fsdd(tmp_path / "corpus")
+    recordings = list(load("fsdd").recordings(tmp_path / "corpus"))
+    prepare(recordings, tmp_path / "out")
+    before = manifests(tmp_path / "out")
+    first = next(row for row in recordings if row.split == "test")
+    moved = [replace(row, split="train") if row is first else row for row in recordings]
+    assert prepare(moved, tmp_path / "out").kept == 1
+    assert manifests(tmp_path / "out") == before
+    assert prepare(moved, tmp_path / "out", overwrite=True).kept == 0
+    assert first.id in {row.id for row in manifests(tmp_path / "out")["train"]}
 
 
 def test_no_test_clip_is_trained_on_whatever_the_folder_holds(shared):
