@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audiodiff.types import Seconds
 
-_SIZE, _DPI = (8.0, 5.0), 110
+_SIZE, _DPI, _FONT = (6.4, 4.4), 100, 13
 
 
 def compare(generated: Tensor, recorded: Tensor, *, frame: Seconds, top: float, label: str) -> Tensor:
@@ -25,9 +25,10 @@ def compare(generated: Tensor, recorded: Tensor, *, frame: Seconds, top: float, 
     low, high = float(recorded.amin()), float(recorded.amax())
     _draw(axes, (recorded, generated), (low, max(high, low + 1e-5)), frame, top)
     for axis, title in zip(axes, ("recorded", "generated"), strict=True):
-        axis.set_title(title, fontsize=9, loc="left")
-        axis.set_ylabel(label)
-    axes[1].set_xlabel("seconds")
+        axis.set_title(title, fontsize=_FONT, loc="left")
+        axis.set_ylabel(label, fontsize=_FONT)
+        axis.tick_params(labelsize=_FONT)
+    axes[1].set_xlabel("seconds", fontsize=_FONT)
     canvas.draw()
     return torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()).float() / 255
 
