@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
 
 from omegaconf import DictConfig, OmegaConf
@@ -92,11 +93,15 @@ def outcomes(part: list[Combination]) -> Iterator[tuple[Combination, Outcome, st
 
 
 def main() -> None:
-    """Try all, or those of the experiments that are named; print what crashes at once, and counts as they grow."""
+    """Try all, or those of the experiments that are named; print what crashes at once, and counts as they grow.
+
+    The order is random, and the same every time, so that the counts of a part say something of the rest.
+    """
     counts: Counter[str] = Counter()
     sentences: Counter[str] = Counter()
     named = set(sys.argv[1:])
     wanted = [one for one in combinations() if one.experiment in named or not named]
+    Random(0).shuffle(wanted)
     for combination, outcome, said in outcomes(wanted):
         counts[outcome] += 1
         sentences[said] += outcome == "refused"
