@@ -38,11 +38,12 @@ class Watch(L.Callback):
         self.loss: Tensor | None = None
         self.first: tuple[float, int] | None = None
         self.step, self.drawn, self.due, self.pause = 0, 0.0, 0.0, _FIRST
+        self.began: float | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say what trains, and begin."""
-        self.step, self.began = trainer.global_step, time.monotonic()
-        self.due = self.began + self.pause
+        self.step, self.began = trainer.global_step, (now := time.monotonic())
+        self.due = now + self.pause
         if not trainer.is_global_zero:
             return
         for note in self.notes:
@@ -88,14 +89,14 @@ class Watch(L.Callback):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say how it ended."""
         self.close()
-        if trainer.is_global_zero and self.loss is not None:
+        if trainer.is_global_zero and self.loss is not None and self.began is not None:
             took = duration(time.monotonic() - self.began)
             self.say(f"step {trainer.global_step}, loss {float(self.loss):.4g}: ended after {took}")
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Put the terminal in order, and keep the reason."""
+        """Put the terminal in order, and keep the reason; before the run has begun, the log is an earlier one's."""
         self.close()
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self.began is not None:
             self._write(f"step {trainer.global_step}: {type(exception).__name__} {exception}")
 
     def state(self, trainer: L.Trainer) -> str:
