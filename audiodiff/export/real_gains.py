@@ -8,7 +8,8 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.export.real_local import FrameRows, Parts, power, scaled, shifted, times
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralGainNetwork
-from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, LEAST_POWER, KeepToMel, level
+from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel
+from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, level
 from audiodiff.types import Mel, Time, Wave
 
 

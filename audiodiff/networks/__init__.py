@@ -4,6 +4,7 @@ from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.filter import FilterNetwork, SpreadNetwork
 from audiodiff.networks.hertz_filter import HertzFilter, HertzSpread
+from audiodiff.networks.keep_to_mel import KeepToMel
 from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
@@ -19,6 +20,7 @@ __all__ = [
     "HertzFilter",
     "HertzSource",
     "HertzSpread",
+    "KeepToMel",
     "LocalSpectralNetwork",
     "MagnitudeNetwork",
     "MelGenerator",

@@ -14,6 +14,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.embeddings import StepEmbedding
+from audiodiff.networks.keep_to_mel import KeepToMel
 from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretched
 from audiodiff.networks.whitening import Whitening
 from audiodiff.types import Samples, Time, Wave
@@ -62,7 +63,9 @@ class DiffWave(nn.Module):
     The defaults are the paper's BASE model. `n_steps` is T, the number of training steps that the step
     embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None there is no mel, and
     without `clip` as well the network is unconditional. With `sees_mean` it also sees the prior's mean, beside
-    x_t, which it needs where the state is the difference from that mean. Other people's DiffWaves differ in
+    x_t, which it needs where the state is the difference from that mean. With `constraint` the output, an estimate of
+    x_0, is scaled on the mel's STFT until mean + x_0 has the given mel. `patch` samples share a place of the
+    convolutions; 1 is the paper's, more is cheaper. Other people's DiffWaves differ in
     their `embedding`, in their `upsampler`, or in what their convolutions see beyond both ends.
     """
 
@@ -82,17 +85,25 @@ class DiffWave(nn.Module):
         sees_mean: bool = False,
         clip: ClipEmbedding | None = None,
         whitening: Whitening | None = None,
+        constraint: KeepToMel | None = None,
+        patch: Samples = 1,
     ) -> None:
         super().__init__()
-        if whitening and (outputs != 1 or not n_mels):
-            raise ConfigError(f"whitening needs a mel and is for one output: got n_mels={n_mels}, outputs={outputs}")
+        if hop_length % patch:
+            raise ConfigError(f"patch={patch} does not divide hop_length={hop_length}")
+        if (whitening or constraint) and (outputs != 1 or not n_mels):
+            raise ConfigError(
+                "whitening and constraint need a mel and are for one output: "
+                f"got n_mels={n_mels}, outputs={outputs}"
+            )
         self.hop_length = hop_length
         self.sees_mean = sees_mean
+        self.patch, self.outputs = patch, outputs
         self.reflects = padding_mode == "reflect"
-        self.input = nn.Conv1d(2 if sees_mean else 1, channels, 1)
+        self.input = nn.Conv1d(2 if sees_mean else 1, channels, patch, stride=patch)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
-        self.clip, self.whitening = clip, whitening
-        self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length)) if n_mels else None
+        self.clip, self.whitening, self.constraint = clip, whitening, constraint
+        self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length // patch)) if n_mels else None
         dilations = [2 ** (layer % dilation_cycle) for layer in range(layers)]
         self.blocks = nn.ModuleList(
             ResidualBlock(
@@ -105,7 +116,7 @@ class DiffWave(nn.Module):
             for dilation in dilations
         )
         self.skip = nn.Conv1d(channels, channels, 1)
-        self.output = nn.Conv1d(channels, outputs, 1)
+        self.output = nn.Conv1d(channels, outputs * patch, 1)
         self.block_radius: Samples = sum(dilations)
         self.widest: Samples = max(dilations)
         nn.init.kaiming_normal_(self.input.weight)
@@ -119,10 +130,16 @@ class DiffWave(nn.Module):
         The first block sees the mel behind its convolution, whose dilation is 1.
         """
         mel = 0 if self.upsampler is None else self.block_radius - 1 + self.upsampler.radius
-        if self.whitening is None:
-            return max(self.block_radius, mel)
-        stft = self.whitening.stft
-        return max(stft.radius_around(self.block_radius), mel + stft.radius)
+        blocks, mel = (self._in_samples(places) for places in (self.block_radius, mel))
+        radius = max(blocks, mel)
+        if self.whitening is not None:
+            stft = self.whitening.stft
+            radius = max(stft.radius_around(blocks), mel + stft.radius)
+        return radius if self.constraint is None else radius + self.constraint.stft.radius
+
+    def _in_samples(self, places: int) -> Samples:
+        """The radius of a sample whose place of the convolutions sees this many to either side."""
+        return places * self.patch + self.patch - 1
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction.
@@ -133,6 +150,13 @@ class DiffWave(nn.Module):
 
     def call_core(self, core: Core, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Call `core`, this network's own or another of its weights, on the scale that it works on."""
+        estimate = self._call_white(core, x_t, t, cond)
+        if self.constraint is None:
+            return estimate
+        mean = cond.need_mean()
+        return self.constraint(estimate + mean, cond.need_mel()) - mean
+
+    def _call_white(self, core: Core, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         waves = [x_t, cond.need_mean()] if self.sees_mean else [x_t]
         if self.whitening is None:
             return core(torch.stack(waves, dim=1), t, cond)
@@ -148,8 +172,8 @@ class DiffWave(nn.Module):
         for block, mel in zip(self.blocks, self._mels(cond), strict=True):
             x, skip = block(x, step, mel)
             total = total + skip
-        x = F.relu(self.skip(total / sqrt(len(self.blocks))))
-        return self.output(x).squeeze(1)
+        x = self.output(F.relu(self.skip(total / sqrt(len(self.blocks)))))
+        return x.unflatten(1, (-1, self.patch)).mT.flatten(2).squeeze(1)  # from places to samples
 
     def _mels(self, cond: Conditioning) -> Iterator[Stretched | None]:
         if self.upsampler is None:

@@ -7,14 +7,14 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
+from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel
 from audiodiff.networks.onset_gains import OnsetGains
-from audiodiff.phase.mel_constraint import MelConstraint
-from audiodiff.types import Mel, Samples, Time, Wave
+from audiodiff.phase.griffin_lim import energy
+from audiodiff.types import Samples, Time, Wave
 
 _Rows = Float[Tensor, "batch frames bins"]
 _ComplexRows = Complex[Tensor, "batch frames bins"]
@@ -24,8 +24,6 @@ FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
 _GAINS = 3
 """On the noisy residual, on the mean, and on the present phases alone, at the level of the prior's scale."""
-LEAST_POWER = 1e-12
-"""Under which a magnitude is none, so that none is divided by zero."""
 _OCTAVES = 4
 """Pairs of sinusoids over the frequency axis that tell the convolutions where they are."""
 
@@ -113,32 +111,6 @@ class SpectralGainNetwork(nn.Module):
         return said[:, :, :bins].float()
 
 
-class KeepToMel(nn.Module):
-    """Waveforms whose magnitudes are scaled until their mel is the given one; phases stay (`MelConstraint`)."""
-
-    def __init__(self, mel: MelSpec) -> None:
-        super().__init__()
-        self.stft = Stft(mel)
-        self.constraint = MelConstraint(mel)
-        self.margin = (mel.n_fft - mel.win_length) // 2
-
-    def radius_behind(self, fine: Stft) -> Samples:
-        """Samples that this adds to the receptive radius of what ends with the inverse of a shorter transform.
-
-        The last sample of a frame lies within the last of the shorter frames that hold it, not always at its beginning.
-        """
-        between = fine.left - self.stft.left + self.margin + self.stft.radius
-        late, early = between % fine.hop_length, (fine.radius - between + self.stft.radius) % fine.hop_length
-        return self.stft.radius - min(late, early)
-
-    def forward(self, wave: Wave, mel: Mel) -> Wave:
-        """Scale [batch, hop_length · frames] samples."""
-        spectrum = self.stft(wave).mT
-        magnitudes = _energy(spectrum).clamp_min(LEAST_POWER).sqrt()
-        wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
-        return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
-
-
 class RelativePlanes(nn.Module):
     """Input of the convolutions: nothing that changes when all phases of the spectra turn by the same angle.
 
@@ -166,9 +138,9 @@ class RelativePlanes(nn.Module):
         """The phases of `now`, and the planes."""
         spread = (scale / envelope + FAINT_MAGNITUDE).log() / 3
         now, mean = now / envelope, mean / envelope
-        size = _energy(now).clamp_min(LEAST_POWER).sqrt()  # whose gradient at 0 would be infinite
+        size = energy(now).clamp_min(LEAST_POWER).sqrt()  # whose gradient at 0 would be infinite
         phase = now / (size + FAINT_MAGNITUDE)
-        levels = torch.stack([level(size), level(_energy(mean).sqrt()), (envelope.log() + 2) / 3, spread], dim=-1)
+        levels = torch.stack([level(size), level(energy(mean).sqrt()), (envelope.log() + 2) / 3, spread], dim=-1)
         now, mean = _compressed(now), _compressed(mean)
         earlier = F.pad(now, (0, 0, 1, 0))[:, :-1] * self.advance
         later = F.pad(now, (0, 0, 0, 1))[:, 1:] * self.advance.conj()
@@ -183,10 +155,6 @@ def level(magnitudes: _Rows) -> _Rows:
     return (magnitudes + FAINT_MAGNITUDE).log() / 3
 
 
-def _energy(spectrum: _ComplexRows) -> _Rows:
-    return spectrum.real.square() + spectrum.imag.square()
-
-
 def _compressed(spectrum: _ComplexRows) -> _ComplexRows:
     """The square root of the magnitudes with the same phases."""
-    return spectrum * _energy(spectrum).add(FAINT_MAGNITUDE**2).pow(-0.25)
+    return spectrum * energy(spectrum).add(FAINT_MAGNITUDE**2).pow(-0.25)

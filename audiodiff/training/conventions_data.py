@@ -18,6 +18,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.mel.fine import fine_spec
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.mel.spec import MelSpec
+from audiodiff.source.pitch_shift import shift_pitch
 from audiodiff.source.pulses import recorded_pulses
 from audiodiff.training.analysed import AnalysedRecording, f0_every
 from audiodiff.training.conventions_drawn import all_conventions
@@ -28,7 +29,7 @@ GAIN_SPREAD = 4.0
 AROUND: Seconds = 0.1
 """Taken around a crop and cut off again, so that neither mel nor rate conversion meets an edge."""
 VARIED = 0.7
-"""The share of examples that are played at another speed, where `speed` allows any."""
+"""The share of examples at another speed, where `speed` allows any, and of those at another pitch."""
 ENOUGH_BAND = 0.85
 """The share of half the sample rate that a recording must hold to be an example at that rate."""
 
@@ -38,7 +39,8 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
 
     `convention` is a place in `all_conventions`. Which they are depends on `seed` and the number alone. Speakers are
     drawn by the square root of what is heard of them; recordings whose band is narrower than a convention's rate asks
-    for are not drawn for it. Up to e^`speed` times faster or slower, a recording is that of another speaker.
+    for are not drawn for it. Up to e^`speed` times faster or slower, a recording is that of another speaker; `pitch` is
+    the same for f0 alone.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
         count: int,
         seed: int,
         speed: float = 0.0,
+        pitch: float = 0.0,
     ) -> None:
         self.recordings = recordings
         self.batch_size, self.seconds, self.count, self.seed = batch_size, seconds, count, seed
-        self.speed = speed
+        self.speed, self.pitch = speed, pitch
         self.specs = all_conventions()
         self.front_ends: dict[MelSpec, MelSpectrogram] = {}
         self.able = {rate: self._able(rate) for rate in sorted({spec.sample_rate for spec in self.specs})}
@@ -87,43 +90,32 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
         recordings = chance.choices([fit for _, fit in speakers], [weight for weight, _ in speakers])[0]
         recording = chance.choices(recordings, [len(one.wave) / one.sample_rate for one in recordings])[0]
         # played faster or slower, a recording is that of another speaker
-        speed = math.exp(chance.uniform(-self.speed, self.speed)) if chance.random() < VARIED else 1.0
+        speed, pitch = self._factor(self.speed, chance), self._factor(self.pitch, chance)
         rate, native, hop = spec.sample_rate, round(recording.sample_rate * speed), spec.hop_length
         speed = native / recording.sample_rate
         frames = max(8, round(self.seconds * rate / hop))
         margin = math.ceil(AROUND * rate / hop) * hop
         total = (frames * hop + 2 * margin) / rate
-        start = chance.uniform(0, max(0.0, len(recording.wave) / native - total))
-        first = int(start * native)
-        piece = recording.wave[first : first + int(total * native) + 64] * 10 ** (chance.gauss(0, GAIN_SPREAD) / 20)
+        first = int(chance.uniform(0, max(0.0, len(recording.wave) / native - total)) * native)
+        piece, instants = _shifted(recording, first, int(total * native) + 64, pitch)
+        piece = piece * 10 ** (chance.gauss(0, GAIN_SPREAD) / 20)
         wave = resample(piece, native, rate) if native != rate else piece
         wave = torch.nn.functional.pad(wave, (0, max(0, frames * hop + 2 * margin - len(wave))))
         wave = wave[: frames * hop + 2 * margin] / max(1.0, float(wave.abs().max()))
         mel = self._front_end(spec)(wave.unsqueeze(0))[0]
         skipped = margin // hop
-        instants = (recording.instants - first) / native * rate - margin
+        begin, faster = first / native + margin / rate, speed * pitch
+        instants = instants / native * rate - margin
         return {
             "wave": wave[margin : margin + frames * hop],
             "mel": mel[:, skipped : skipped + frames],
-            "f0": self._fine_f0(spec, recording, first / native + margin / rate, frames, speed),
-            "pulses": self._pulses(recording, instants, first / native + margin / rate, frames * hop, rate, speed),
+            "f0": faster * _fine_f0(spec, recording, begin, frames, speed),
+            "pulses": _pulses(recording, instants, begin, frames * hop, rate, speed, faster),
         }
 
-    def _fine_f0(
-        self, spec: MelSpec, recording: AnalysedRecording, begin: Seconds, frames: int, speed: float
-    ) -> Tensor:
-        fine = fine_spec(spec)
-        centre = frame_centre(fine.n_fft, fine.hop_length, fine.framing)
-        count = frames * spec.hop_length // fine.hop_length
-        times = begin + (torch.arange(count, dtype=torch.float64) * fine.hop_length + centre) / fine.sample_rate
-        return speed * f0_every(recording, times * speed).unsqueeze(0)
-
-    def _pulses(
-        self, recording: AnalysedRecording, instants: Tensor, begin: Seconds, length: int, rate: Hertz, speed: float
-    ) -> Tensor:
-        near = instants[(instants > -64) & (instants < length + 64)]
-        f0 = speed * f0_every(recording, (begin + near / rate) * speed)
-        return recorded_pulses(near[f0 > 0], f0[f0 > 0].double(), length, rate)
+    @staticmethod
+    def _factor(spread: float, chance: Random) -> float:
+        return math.exp(chance.uniform(-spread, spread)) if chance.random() < VARIED else 1.0
 
     def _front_end(self, spec: MelSpec) -> MelSpectrogram:
         if spec not in self.front_ends:
@@ -131,11 +123,45 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
         return self.front_ends[spec]
 
 
+def _shifted(recording: AnalysedRecording, first: int, length: int, pitch: float) -> tuple[Tensor, Tensor]:
+    """A piece of a recording and the closures in it, at another pitch."""
+    piece, instants = recording.wave[first : first + length], recording.instants - first
+    if pitch == 1:
+        return piece, instants
+    instants = instants[(instants >= 0) & (instants < len(piece))]
+    f0 = f0_every(recording, (first + instants) / recording.sample_rate)
+    return shift_pitch(piece, instants[f0 > 0], f0[f0 > 0], pitch, recording.sample_rate)
+
+
+def _fine_f0(spec: MelSpec, recording: AnalysedRecording, begin: Seconds, frames: int, speed: float) -> Tensor:
+    """f0 of the recording at the fine frames of a piece that begins there when played `speed` times faster."""
+    fine = fine_spec(spec)
+    centre = frame_centre(fine.n_fft, fine.hop_length, fine.framing)
+    count = frames * spec.hop_length // fine.hop_length
+    times = begin + (torch.arange(count, dtype=torch.float64) * fine.hop_length + centre) / fine.sample_rate
+    return f0_every(recording, times * speed).unsqueeze(0)
+
+
+def _pulses(
+    recording: AnalysedRecording,
+    instants: Tensor,
+    begin: Seconds,
+    length: int,
+    rate: Hertz,
+    speed: float,
+    faster: float,
+) -> Tensor:
+    """The pulse train at closures in samples of the piece; `faster` is how far f0 was moved."""
+    near = instants[(instants > -64) & (instants < length + 64)]
+    f0 = faster * f0_every(recording, (begin + near / rate) * speed)
+    return recorded_pulses(near[f0 > 0], f0[f0 > 0].double(), length, rate)
+
+
 class ConventionData(L.LightningDataModule):
     """Batches of random conventions from recordings that `recipes/universal/analyse.py` has analysed.
 
-    `seconds` is the length of a crop, `speed` the largest change of it in nepers. There is no validation set: choices
-    are made on the development list, convention by convention. `features` is not looked at.
+    `seconds` is the length of a crop, `speed` and `pitch` the largest changes of tempo and of f0 in nepers. There is no
+    validation set: choices are made on the development list, convention by convention. `features` is not looked at.
     """
 
     def __init__(
@@ -146,13 +172,15 @@ class ConventionData(L.LightningDataModule):
         batch_size: int = 6,
         seconds: Seconds = 0.5,
         speed: float = 0.0,
+        pitch: float = 0.0,
         batches: int = 1_000_000,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
-        self.batch_size, self.seconds, self.batches, self.speed = batch_size, seconds, batches, speed
+        self.batch_size, self.seconds, self.batches = batch_size, seconds, batches
+        self.speed, self.pitch = speed, pitch
         self.workers, self.seed = workers, seed
         self.done = 0
 
@@ -170,6 +198,7 @@ class ConventionData(L.LightningDataModule):
             count=self.batches,
             seed=self.seed,
             speed=self.speed,
+            pitch=self.pitch,
         )
 
     def train_dataloader(self) -> DataLoader:

@@ -66,7 +66,7 @@ def check_model(model: Any) -> None:  # noqa: ANN401 (either kind of model)
         )
     if isinstance(network, MelGenerator) and not isinstance(prior, MelLatent):
         raise ConfigError(f"{kind} draws mels, which {start} does not work on: prior=mel_latent, or another network")
-    outputs = network.output.out_channels if isinstance(network, DiffWave) else 1
+    outputs = network.outputs if isinstance(network, DiffWave) else 1
     if outputs != (expected := 2 if isinstance(prediction, LearnedVariance) else 1):
         raise ConfigError(
             f"{type(prediction).__name__} takes {expected} outputs, this {kind} has {outputs}: "

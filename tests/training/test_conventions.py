@@ -37,9 +37,9 @@ def batches(recordings, **settings):
 
 
 @pytest.mark.parametrize("number", range(12))
-@pytest.mark.parametrize("speed", [0.0, 0.35])
-def test_a_batch_is_in_its_convention(recordings, number, speed):
-    batch = batches(recordings, speed=speed)[number]
+@pytest.mark.parametrize(("speed", "pitch"), [(0.0, 0.0), (0.35, 0.0), (0.35, 0.4)])
+def test_a_batch_is_in_its_convention(recordings, number, speed, pitch):
+    batch = batches(recordings, speed=speed, pitch=pitch)[number]
     spec = all_conventions()[int(batch["convention"])]
     frames = batch["mel"].shape[-1]
     assert batch["mel"].shape[:2] == (2, spec.n_mels)
@@ -52,8 +52,9 @@ def test_a_batch_is_in_its_convention(recordings, number, speed):
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_pulses_keep_time_with_f0_at_any_speed(recordings, number):
-    batch = batches(recordings, speed=0.35)[number]
+@pytest.mark.parametrize("pitch", [0.0, 0.4])
+def test_pulses_keep_time_with_f0_at_any_speed_and_pitch(recordings, number, pitch):
+    batch = batches(recordings, speed=0.35, pitch=pitch)[number]
     spec = all_conventions()[int(batch["convention"])]
     for pulses, f0 in zip(batch["pulses"], batch["f0"][:, 0], strict=True):
         counted = float(pulses.sum()) / (spec.sample_rate / float(f0.median())) ** 0.5

@@ -24,6 +24,10 @@ def supports(network: DiffWave, way: Way, dtype: torch.dtype = torch.float32) ->
 def _tiles(network: DiffWave, dtype: torch.dtype) -> Iterator[str]:
     if network.reflects:
         yield "its convolutions reflect the signal at both ends"
+    if network.patch > 1:
+        yield f"{network.patch} samples share a place of its convolutions"
+    if network.constraint is not None:
+        yield "it keeps to the mel at last"
     if network.whitening is not None:
         yield "it whitens the signal by the mel's envelope"
 
