@@ -5,7 +5,14 @@ from audiodiff.diffusion.denoiser import BoundDenoiser, BoundNetwork, Denoise, D
 from audiodiff.diffusion.grids import Times, explicit, from_betas, karras, log_snr_uniform, quadratic, uniform
 from audiodiff.diffusion.guidance import bounded, classifier, classifier_free, projection, within
 from audiodiff.diffusion.likelihood import VariationalBound, flow_bits, variational_bound
-from audiodiff.diffusion.loss_weights import bound_weight, edm_weight, min_snr_weight, p2_weight, simple_weight
+from audiodiff.diffusion.loss_weights import (
+    bound_weight,
+    edm_weight,
+    min_snr_weight,
+    noise_weight,
+    p2_weight,
+    simple_weight,
+)
 from audiodiff.diffusion.losses import hybrid, l1, l2
 from audiodiff.diffusion.predictions import (
     EDMPrediction,
@@ -24,6 +31,7 @@ from audiodiff.diffusion.samplers import (
     ancestral,
     ddim,
     dpmpp_2m,
+    dpmpp_2s,
     dpmpp_3m,
     edm_stochastic,
     heun,
@@ -90,6 +98,7 @@ __all__ = [
     "ddim",
     "diffuse",
     "dpmpp_2m",
+    "dpmpp_2s",
     "dpmpp_3m",
     "edm_stochastic",
     "edm_weight",
@@ -107,6 +116,7 @@ __all__ = [
     "log_snr_uniform",
     "logit_normal_times",
     "min_snr_weight",
+    "noise_weight",
     "p2_weight",
     "projection",
     "quadratic",

@@ -16,12 +16,16 @@ from audiodiff.types import Time, Wave
 Denoise = Callable[[Wave, Time], Wave]
 """(x_t, t) -> x_0 with the condition already bound: all that a sampler needs to know of a model."""
 
+HALVES = (torch.float16, torch.bfloat16)
 LARGEST_GAIN = 1e6
 """Factor by which an error of the network may be magnified in x_0 at t = 1: beyond this no float32 sampler survives."""
 
 
 class Denoiser(nn.Module):
     """Estimates x_0 from x_t with a network that is called as `network(x_t, t, cond)`.
+
+    A network in half precision sees x_t in its own dtype, while the estimate is put together in that of x_t: give
+    x_t in float32, since eps in bfloat16 has 8 bits, which sigma / alpha magnifies in x_0 (errors of .7 were seen).
 
     Raises ConfigError where the prediction cannot recover x_0 from pure noise and the schedule ends in it.
     """
@@ -46,7 +50,9 @@ class Denoiser(nn.Module):
         label = self.prediction.noise_label(t, self.schedule)
         precise = torch.promote_types(x_t.dtype, torch.float32)
         label = label.to(device=x_t.device, dtype=precise).expand(len(x_t))
-        return network(self.prediction.scale_input(x_t, t, self.schedule), label)
+        seen = self.prediction.scale_input(x_t, t, self.schedule)
+        own = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), seen.dtype)
+        return network(seen.to(own), label).to(x_t.dtype) if own in HALVES else network(seen, label)
 
     def bind(self, cond: Conditioning) -> "BoundDenoiser":
         """Fix the condition: what remains is the (x_t, t) -> x_0 that samplers take."""

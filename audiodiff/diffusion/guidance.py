@@ -7,9 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audiodiff.diffusion.denoiser import Denoise
-from audiodiff.diffusion.schedules import Schedule, coefficients
+from audiodiff.diffusion.schedules import Schedule, coefficients, fit
 from audiodiff.errors import ConfigError
 from audiodiff.types import Time, Wave
+
+SMALLEST_ALPHA = 1e-12
+"""Never reached where it counts: it only keeps what is thrown away from being infinite."""
 
 
 def classifier_free(conditional: Denoise, unconditional: Denoise, *, scale: float) -> Denoise:
@@ -40,7 +43,10 @@ def classifier(
     def guided(x_t: Wave, t: Time) -> Wave:
         alpha, sigma = coefficients(schedule, t, x_t)
         x_0 = denoise(x_t, t)
-        return x_0 if alpha == 0 else x_0 + scale * sigma**2 / alpha * _gradient(log_probability, x_t, t)
+        if not (alpha > 0).any():
+            return x_0
+        strength = torch.where(alpha > 0, scale * sigma**2 / alpha.clamp_min(SMALLEST_ALPHA), 0.0)
+        return x_0 + strength.to(x_0) * _gradient(log_probability, x_t, t)
 
     return guided
 
@@ -59,12 +65,20 @@ def projection(denoise: Denoise, project: Callable[[Wave], Wave]) -> Denoise:
 
 
 def within(guided: Denoise, plain: Denoise, *, low: float, high: float = 1.0) -> Denoise:
-    """Use `guided` at times in [low, high] and `plain` elsewhere (Kynkäänniemi et al. 2024)."""
+    """Use `guided` at times in [low, high] and `plain` elsewhere (Kynkäänniemi et al. 2024).
+
+    Where t is one time per item and they do not agree, both are called.
+    """
     if not 0 <= low <= high <= 1:
         raise ConfigError(f"expected 0 <= low <= high <= 1, got low = {low:g} and high = {high:g}.")
 
     def chosen(x_t: Wave, t: Time) -> Wave:
-        return guided(x_t, t) if low <= t <= high else plain(x_t, t)
+        inside = (t >= low) & (t <= high)
+        if inside.all():
+            return guided(x_t, t)
+        if not inside.any():
+            return plain(x_t, t)
+        return torch.where(fit(inside, x_t).bool(), guided(x_t, t), plain(x_t, t))
 
     return chosen
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audiodiff.diffusion.denoiser import Denoise
 from audiodiff.diffusion.flow import Slope
-from audiodiff.diffusion.grids import Times, check_grid
+from audiodiff.diffusion.grids import Times, check_grid, log_snr_uniform
 from audiodiff.diffusion.process import Transition, diffuse
 from audiodiff.diffusion.reverse import Variance, check_variance, reverse
 from audiodiff.diffusion.schedules import Schedule, fit
@@ -23,6 +23,8 @@ from audiodiff.types import Noise, Time, Wave
 Bits = Float[Tensor, " batch"]
 
 SIXTEEN_BIT = 2.0**-15
+FLOW_STEPS, FLOW_NOISE = 200, 0.005
+"""The default grid of `flow_bits`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +105,7 @@ def flow_bits(
     denoise: Denoise,
     schedule: Schedule,
     x_0: Wave,
-    times: Times,
+    times: Times | None,
     noise: Noise,
     *,
     prior_std: float = 1.0,
@@ -113,8 +115,10 @@ def flow_bits(
 
     The grid is walked from clean to noise by the trapezoid rule, and the divergence of the flow is estimated with
     one random sign per sample (Hutchinson), held for the whole path. Below the grid's last noisy time the data is
-    taken as exact, so that time should be small. The flow ends in N(0, prior_std²).
+    taken as exact, so that time should be small. `times` None takes `FLOW_STEPS` even steps in log-SNR down to a
+    noise of `FLOW_NOISE`, which suits every schedule. The flow ends in N(0, prior_std²).
     """
+    times = log_snr_uniform(schedule, FLOW_STEPS, sigma_min=FLOW_NOISE) if times is None else times
     check_grid(schedule, times)
     signs = noise(x_0).sign()
     rising = times[:-1].flip(0)

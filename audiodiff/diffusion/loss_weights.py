@@ -19,6 +19,11 @@ def simple_weight(schedule: Schedule, prediction: Prediction, t: Time) -> Time:
     return torch.ones_like(t)
 
 
+def noise_weight(schedule: Schedule, prediction: Prediction, t: Time) -> Time:
+    """Return 1 on eps, the simple objective of every prediction: on a score sigma² (Song et al. 2021, eq. 7)."""
+    return log_snr(schedule, t).exp() * _c_out(schedule, prediction, t) ** 2
+
+
 def min_snr_weight(schedule: Schedule, prediction: Prediction, t: Time, *, gamma: float = 5.0) -> Time:
     """Return min(SNR, gamma) on x_0 (Min-SNR, Hang et al. 2023)."""
     return log_snr(schedule, t).exp().clamp(max=gamma) * _c_out(schedule, prediction, t) ** 2

@@ -93,8 +93,7 @@ class DiffWave(nn.Module):
             raise ConfigError(f"patch={patch} does not divide hop_length={hop_length}")
         if (whitening or constraint) and (outputs != 1 or not n_mels):
             raise ConfigError(
-                "whitening and constraint need a mel and are for one output: "
-                f"got n_mels={n_mels}, outputs={outputs}"
+                f"whitening and constraint need a mel and are for one output: got n_mels={n_mels}, outputs={outputs}"
             )
         self.hop_length = hop_length
         self.sees_mean = sees_mean

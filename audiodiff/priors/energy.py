@@ -53,6 +53,10 @@ class MelEnergy(nn.Module):
         """Make white noise as loud as the mel is."""
         return white * self.std(cond.need_mel()).repeat_interleave(self.spec.hop_length, dim=-1)
 
+    def whiten(self, r: Tensor, cond: Conditioning) -> Tensor:
+        """In units of the noise's standard deviation, Sigma^(-1/2) r: the inverse of `shape`."""
+        return r / self.std(cond.need_mel()).repeat_interleave(self.spec.hop_length, dim=-1)
+
     def std(self, mel: Mel) -> Float[Tensor, "batch frames"]:
         """The standard deviation of the noise in every frame."""
         energy = self.compression.log_bands(mel).exp().sum(dim=-2).sqrt()

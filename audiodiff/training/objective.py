@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import (
     DiscreteBetas,
     LearnedVariance,
@@ -31,11 +33,21 @@ Weight = Callable[[Schedule, Prediction, Time], Time]
 """(schedule, prediction, t) -> one weight per item: one of the functions in `audiodiff.diffusion.loss_weights`."""
 
 
+@runtime_checkable
+class WhiteningPrior(Protocol):
+    """A prior whose covariance can be divided out."""
+
+    def whiten(self, r: Tensor, cond: Conditioning) -> Tensor:
+        """Sigma^(-1/2) r."""
+        ...
+
+
 class Simple(nn.Module):
     """The weighted distance between the network's output and its target (Ho et al. 2020, eq. 14).
 
     loss = mean of weight(t) · distance(output, target) over times drawn by `times`. The defaults are DDPM's and
-    the DiffWave paper's; lmnt's DiffWave takes the `l1` distance.
+    the DiffWave paper's; lmnt's DiffWave takes the `l1` distance. With `prior_weighted` both are measured in units of
+    the prior's standard deviation, Sigma^(-1/2) (output - target), as in PriorGrad (Lee et al. 2022, eq. 6).
     """
 
     def __init__(
@@ -45,19 +57,28 @@ class Simple(nn.Module):
         distance: Distance = l2,
         weight: Weight = simple_weight,
         times: DrawTimes = uniform_times,
+        prior_weighted: bool = False,
     ) -> None:
         super().__init__()
+        if prior_weighted and not isinstance(model.prior, WhiteningPrior):
+            raise ConfigError(
+                f"prior_weighted needs a prior whose noise differs from sample to sample, got "
+                f"{type(model.prior).__name__}: choose prior=mel_energy, or leave it out"
+            )
         self.model = model
         self.distance = distance
         self.weight = weight
         self.times = times
+        self.prior_weighted = prior_weighted
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
         noisy = add_noise(self.model, wave, mel, self.times)
-        denoiser = self.model.denoiser
+        denoiser, prior = self.model.denoiser, self.model.prior
         output = denoiser.output(noisy.x_t, noisy.t, noisy.cond)
         target = denoiser.prediction.target(noisy.x_0, noisy.eps, noisy.t, denoiser.schedule)
+        if self.prior_weighted and isinstance(prior, WhiteningPrior):
+            output, target = prior.whiten(output, noisy.cond), prior.whiten(target, noisy.cond)
         losses = self.weight(denoiser.schedule, denoiser.prediction, noisy.t) * self.distance(output, target)
         return {"loss": balanced(losses, noisy.t, self.times)}
 

@@ -6,7 +6,15 @@ from torch import nn
 from torch.testing import assert_close
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import Denoiser, EDMPrediction, StraightPath, VelocityPrediction, ancestral, uniform
+from audiodiff.diffusion import (
+    Denoiser,
+    EDMPrediction,
+    EpsPrediction,
+    StraightPath,
+    VelocityPrediction,
+    ancestral,
+    uniform,
+)
 from audiodiff.errors import ConfigError
 from tests.laws.exact import normal
 from tests.laws.members import SCHEDULES
@@ -18,6 +26,18 @@ class Listener(nn.Module):
     def forward(self, x_t, label, cond):
         self.told = (x_t, label, cond)
         return torch.zeros_like(x_t)
+
+
+class Scales(nn.Module):
+    """Says 0.75 times what it sees, in its own precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.75))
+
+    def forward(self, x_t, label, cond):
+        self.told = x_t.dtype
+        return self.factor * x_t
 
 
 def velocity_denoiser():
@@ -41,6 +61,21 @@ def test_label_keeps_its_precision_in_half_precision():
     denoiser = velocity_denoiser()
     denoiser(torch.ones(1, 4, dtype=torch.bfloat16), torch.tensor(0.3337), Conditioning())
     assert_close(denoiser.network.told[1], torch.tensor([0.3337]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_network_in_half_precision_does_not_round_the_state(dtype):
+    """x_0 = (x_t - sigma eps) / alpha in float32: what is lost is the rounding of eps alone."""
+    schedule = SCHEDULES["vp"]
+    network = Scales()
+    denoiser = Denoiser(network=network.to(dtype), schedule=schedule, prediction=EpsPrediction())
+    x_t, t = normal()(torch.empty(2, 500)), torch.tensor(0.5)
+    found = denoiser(x_t, t, Conditioning())
+    exact = Denoiser(network=Scales(), schedule=schedule, prediction=EpsPrediction())(x_t, t, Conditioning())
+    rounding = 2 * torch.finfo(dtype).eps * x_t.abs().max() * schedule.sigma(t) / schedule.alpha(t)
+    assert network.told == dtype
+    assert found.dtype == torch.float32
+    assert (found - exact).abs().max() < rounding
 
 
 def test_prediction_scales_and_labels_the_input():

@@ -41,6 +41,19 @@ def test_exact_classifier_turns_all_data_into_its_class(schedule):
     assert_close(guided(x_t, t), RIGHT.denoiser(schedule)(x_t, t), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["vp", "straight"])
+def test_classifier_and_interval_take_one_time_per_item(name):
+    """Each item is guided as it would be alone, the one in pure noise included."""
+    schedule, (x_t, _) = SCHEDULES[name], examples()
+    times = torch.tensor([0.2, 0.7, 1.0], dtype=torch.float64)
+    plain = BOTH.denoiser(schedule)
+    guided = classifier(plain, schedule, is_right(schedule))
+    for denoise in (guided, within(guided, plain, low=0.3, high=0.8)):
+        together = denoise(x_t, times)
+        alone = [denoise(x[None], t) for x, t in zip(x_t, times, strict=True)]
+        assert_close(together, torch.cat(alone))
+
+
 def test_classifier_works_in_inference_mode():
     schedule, (x_t, t) = SCHEDULES["vp"], examples()
     guided = classifier(BOTH.denoiser(schedule), schedule, is_right(schedule))

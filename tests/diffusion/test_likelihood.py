@@ -98,6 +98,15 @@ def test_flow_likelihood_is_the_closed_form(name):
     assert_close(bits, exact_bits(x_0), rtol=0, atol=0.02)
 
 
+@pytest.mark.parametrize("name", ["vp", "sub_vp", "ve", "edm", "straight", "cosine"])
+def test_default_grid_of_the_flow_likelihood_suits_every_schedule(name):
+    schedule, x_0 = SCHEDULES[name], gaussian_data(4, 50)
+    end = torch.ones((), dtype=torch.float64)
+    spread = torch.hypot(0.5 * schedule.alpha(end), schedule.sigma(end)).item()
+    bits = flow_bits(GAUSSIAN.denoiser(schedule), schedule, x_0, None, normal(), prior_std=spread)
+    assert_close(bits, exact_bits(x_0), rtol=0, atol=0.02)
+
+
 def test_flow_likelihood_of_two_modes():
     schedule = SCHEDULES["straight"]
     x_0 = TWO_MODES.draw((4, 50), torch.Generator().manual_seed(3))

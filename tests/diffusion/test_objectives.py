@@ -11,6 +11,7 @@ from audiodiff.diffusion import (
     EDMPrediction,
     EpsPrediction,
     ImportanceTimes,
+    ScorePrediction,
     VPrediction,
     X0Prediction,
     bound_weight,
@@ -21,6 +22,7 @@ from audiodiff.diffusion import (
     log_snr,
     logit_normal_times,
     min_snr_weight,
+    noise_weight,
     p2_weight,
     simple_weight,
     stratified_times,
@@ -129,6 +131,16 @@ def test_importance_survives_a_restart():
     resumed.load_state_dict(times.state_dict())
     one, other = (s(SCHEDULES["vp"], 9, torch.Generator().manual_seed(1)) for s in (times, resumed))
     assert_close(one, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)
+def test_noise_weight_makes_every_error_one_of_eps(schedule, prediction):
+    """An error of x_0 is alpha / sigma of it in eps; for a score the weight is lambda = sigma² (Song et al. 2021)."""
+    alpha, sigma = schedule.alpha(TIMES), schedule.sigma(TIMES)
+    in_eps = prediction.c_out(alpha, sigma) * alpha / sigma
+    assert_close(noise_weight(schedule, prediction, TIMES), in_eps**2)
+    if isinstance(prediction, ScorePrediction):
+        assert_close(noise_weight(schedule, prediction, TIMES), sigma**2)
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)

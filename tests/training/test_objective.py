@@ -25,7 +25,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
-from audiodiff.priors import Isotropic
+from audiodiff.priors import Isotropic, MelEnergy
 from audiodiff.training.inversion_objectives import Endpoint, MagnitudeMatch, Rollout
 from audiodiff.training.objective import Hybrid, Simple
 from audiodiff.training.refinement import Refinement
@@ -55,6 +55,22 @@ def test_a_network_that_says_nothing_loses_the_variance_of_eps():
     assert torch.stack(losses).mean().item() == pytest.approx(1, abs=0.02)
     absolute = Simple(model=model(Says(0.0)), distance=l1)(WAVE, MEL)["loss"].item()
     assert absolute == pytest.approx((2 / torch.pi) ** 0.5, abs=0.05)
+
+
+def test_prior_weighted_counts_quiet_frames_as_loud_ones():
+    """A network that says nothing loses the variance of eps, which Sigma^-1 makes one in every frame (PriorGrad)."""
+    quiet = model(Says(0.0))
+    quiet.prior = MelEnergy(mel=quiet.mel, lowest=0.0, highest=100.0, smallest=0.01)
+    mel = MEL - 4  # far from loud: the plain loss is the small variance of the noise
+    plain = Simple(model=quiet)(WAVE, mel)["loss"].item()
+    losses = [Simple(model=quiet, prior_weighted=True)(WAVE, mel)["loss"] for _ in range(20)]
+    assert plain < 0.2
+    assert torch.stack(losses).mean().item() == pytest.approx(1, abs=0.02)
+
+
+def test_prior_weighted_needs_a_prior_with_a_variance():
+    with pytest.raises(ConfigError, match="Isotropic"):
+        Simple(model=model(Says(0.0)), prior_weighted=True)
 
 
 def test_a_network_that_knows_x_0_loses_nothing():

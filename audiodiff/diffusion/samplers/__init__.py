@@ -8,6 +8,7 @@ from audiodiff.diffusion.samplers.multistep import dpmpp_2m, dpmpp_3m
 from audiodiff.diffusion.samplers.predictor_corrector import unipc
 from audiodiff.diffusion.samplers.second_order import edm_stochastic, heun, restart
 from audiodiff.diffusion.samplers.signature import Sampler
+from audiodiff.diffusion.samplers.singlestep import dpmpp_2s
 
 SAMPLERS: Mapping[str, Sampler] = {
     "ancestral": ancestral,
@@ -17,7 +18,10 @@ SAMPLERS: Mapping[str, Sampler] = {
     "edm_stochastic": edm_stochastic,
     "dpmpp_2m": dpmpp_2m,
     "dpmpp_2m_sde": partial(dpmpp_2m, eta=1.0),
+    "dpmpp_2s": dpmpp_2s,
+    "dpmpp_sde": partial(dpmpp_2s, eta=1.0),
     "dpmpp_3m": dpmpp_3m,
+    "dpmpp_3m_sde": partial(dpmpp_3m, eta=1.0),
     "unipc": unipc,
 }
 """Samplers by the name that people type; Euler's method is the same update as DDIM."""
@@ -28,6 +32,7 @@ __all__ = [
     "ancestral",
     "ddim",
     "dpmpp_2m",
+    "dpmpp_2s",
     "dpmpp_3m",
     "edm_stochastic",
     "heun",

@@ -1,8 +1,9 @@
 """Multistep solvers' guesses at x_0 over a whole step, from the estimates at its start and before.
 
 With lambda = ln(alpha / sigma), the exact solution of a step is a DDIM step whose x_0 is the average of the true
-x_0 over the step under the weight exp(lambda) (Lu et al. 2022b, eq. 8). A method is a guess at that average. Points
-in pure noise (lambda = -inf) carry no weight, and the step to clean (lambda = inf) takes the latest x_0 alone.
+x_0 over the step under the weight exp(rate · lambda) (Lu et al. 2022b, eq. 8): `rate` is 1 for the ODE and 2 for the
+SDE, whose step puts fresh noise back (appendix B). A method is a guess at that average. Points in pure noise
+(lambda = -inf) carry no weight, and the step to clean (lambda = inf) takes the latest x_0 alone.
 """
 
 import math
@@ -24,8 +25,8 @@ class PastEstimate:
     x_0: Wave
 
 
-Rule = Callable[[Sequence[PastEstimate], float], Wave]
-"""(estimates, latest first; lambda at the end of the step) -> the average x_0 over it."""
+Rule = Callable[[Sequence[PastEstimate], float, float], Wave]
+"""(estimates, latest first; lambda at the end of the step; rate) -> the average x_0 over it."""
 
 
 def half_log_snr(schedule: Schedule, t: Time) -> float:
@@ -38,7 +39,7 @@ def remember(now: PastEstimate, past: Sequence[PastEstimate], at_most: int) -> l
     return [now, *(estimate for estimate in past if math.isfinite(estimate.at))][:at_most]
 
 
-def midpoint(past: Sequence[PastEstimate], to: float) -> Wave:
+def midpoint(past: Sequence[PastEstimate], to: float, rate: float = 1.0) -> Wave:
     """Guess with the line through the two latest estimates, taken half-way (Lu et al. 2022b, algorithm 2)."""
     if len(past) == 1:
         return past[0].x_0
@@ -46,7 +47,7 @@ def midpoint(past: Sequence[PastEstimate], to: float) -> Wave:
     return now.x_0 + (to - now.at) / (now.at - before.at) / 2 * (now.x_0 - before.x_0)
 
 
-def polynomial(past: Sequence[PastEstimate], to: float) -> Wave:
+def polynomial(past: Sequence[PastEstimate], to: float, rate: float = 1.0) -> Wave:
     """Guess with the average of the polynomial through all estimates (UniPC, Zhao et al. 2023).
 
     The latest estimate comes first; the others lie before it, or, for a corrector, at `to` itself.
@@ -58,23 +59,36 @@ def polynomial(past: Sequence[PastEstimate], to: float) -> Wave:
     places = torch.tensor([(other.at - now.at) / h for other in others], dtype=torch.float64)
     powers = places ** torch.arange(1, len(others) + 1).unsqueeze(1)
     average = now.x_0
-    for weight, other in zip(torch.linalg.solve(powers, _moments(h, len(others))), others, strict=True):
+    weights = torch.linalg.solve(powers, _moments(rate * h, len(others)))
+    for weight, other in zip(weights, others, strict=True):
         average = average + weight * (other.x_0 - now.x_0)
     return average
 
 
-def reference_third_order(past: Sequence[PastEstimate], to: float) -> Wave:
+def reference_third_order(past: Sequence[PastEstimate], to: float, rate: float = 1.0) -> Wave:
     """Guess as the published code of DPM-Solver++(3M), which counts the curvature of the parabola half."""
     if len(past) < 3:
-        return midpoint(past, to)
+        return midpoint(past, to, rate)
     now, before, first = past
     h = to - now.at
     r_0, r_1 = (now.at - before.at) / h, (before.at - first.at) / h
     late, early = (now.x_0 - before.x_0) / r_0, (before.x_0 - first.x_0) / r_1
     slope = late + r_0 / (r_0 + r_1) * (late - early)
     curvature = (late - early) / (r_0 + r_1)
-    linear, square = _moments(h, 2).tolist()
+    linear, square = _moments(rate * h, 2).tolist()
     return now.x_0 + linear * slope + square / 2 * curvature
+
+
+def sde_rate(lambda_t: float, lambda_s: float, eta: float) -> float:
+    """Return the rate of a step with `eta` of the posterior's noise, 1 for eta = 0 and 2 for eta = 1.
+
+    Between them 1 + e, where noise of the share e in time has the variance that `eta` asks for:
+    exp(-2 h e) = 1 - eta² (1 - exp(-2 h)).
+    """
+    h = lambda_s - lambda_t
+    if eta in (0, 1) or not math.isfinite(h):
+        return 1.0 + eta
+    return 1 - math.log1p(eta**2 * math.expm1(-2 * h)) / (2 * h)
 
 
 def _moments(h: float, n: int) -> Tensor:

@@ -14,7 +14,8 @@ Sampler = Callable[Concatenate[Denoise, Schedule, Wave, Times, Noise, SamplerOpt
 """sampler(denoise, schedule, x, times, noise) yields the state after every step; the last is the waveform.
 
 `x` is the state at times[0]; `noise` draws fresh noise shaped like its argument, and a deterministic sampler
-never calls it. Coefficients are float64, states keep the dtype of `x`; gradients are left to the caller.
+never calls it. Coefficients are float64, states keep the dtype of `x`: float32 is wanted, whatever the network's, as
+states in half precision lose what a step of many changes. Gradients are left to the caller.
 """
 
 
