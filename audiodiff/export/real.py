@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
+from audiodiff.export.real_gains import RealKeepToMel
 from audiodiff.export.running import LoopedGriffinLim
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import DiffWave, SpectralDiffWave, Whitening
@@ -35,21 +36,38 @@ class RealSpectralDiffWave(nn.Module):
         return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 
 
-class RealWhitenedDiffWave(nn.Module):
-    """A whitening `DiffWave` with the same parameters, its filters on real and imaginary parts."""
+class RealDiffWave(nn.Module):
+    """A `DiffWave` with the same parameters, its filters and its constraint on real and imaginary parts."""
 
-    def __init__(self, network: DiffWave, whitening: Whitening) -> None:
+    def __init__(self, network: DiffWave) -> None:
         super().__init__()
-        self.network, self.stft, self.std = network, ConvolutionStft(whitening.stft), whitening.std
+        self.network = network
+        self.whitening = None if network.whitening is None else RealWhitening(network.whitening)
+        self.constraint = None if network.constraint is None else RealKeepToMel(network.constraint)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
-        std = self.std(cond.need_mel())
         waves = [x_t, cond.need_mean()] if self.network.sees_mean else [x_t]
-        white = torch.stack([self._times(wave, 1 / std) for wave in waves], dim=1)
-        return self._times(self.network.core(white, t, cond), std)
+        if self.whitening is None:
+            estimate = self.network.core(torch.stack(waves, dim=1), t, cond)
+        else:
+            std = self.whitening.std(cond.need_mel())
+            white = torch.stack([self.whitening(wave, 1 / std) for wave in waves], dim=1)
+            estimate = self.whitening(self.network.core(white, t, cond), std)
+        if self.constraint is None:
+            return estimate
+        return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
 
-    def _times(self, x: Wave, gains: Gains) -> Wave:
+
+class RealWhitening(nn.Module):
+    """A `Whitening` on real and imaginary parts."""
+
+    def __init__(self, whitening: Whitening) -> None:
+        super().__init__()
+        self.stft, self.std = ConvolutionStft(whitening.stft), whitening.std
+
+    def forward(self, x: Wave, gains: Gains) -> Wave:
+        """Multiply every bin by a gain."""
         spectrum = self.stft(x) * self.stft.spread(gains)
         return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 

@@ -11,7 +11,7 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
-from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave, RealWhitenedDiffWave, Turns
+from audiodiff.export.real import RealDiffWave, RealMelInversion, RealSpectralDiffWave, Turns
 from audiodiff.export.real_gains import RealSpectralGainNetwork
 from audiodiff.export.real_local import RealLocalSpectralNetwork
 from audiodiff.export.real_source import RealSourceFilter
@@ -78,8 +78,8 @@ def real(network: nn.Module) -> nn.Module:
         return RealLocalSpectralNetwork(network)
     if isinstance(network, SpectralGainNetwork):
         return RealSpectralGainNetwork(network)
-    if isinstance(network, DiffWave) and network.whitening is not None:
-        return RealWhitenedDiffWave(network, network.whitening)
+    if isinstance(network, DiffWave):
+        return RealDiffWave(network)
     return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
 
 

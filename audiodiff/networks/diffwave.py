@@ -130,11 +130,12 @@ class DiffWave(nn.Module):
         """
         mel = 0 if self.upsampler is None else self.block_radius - 1 + self.upsampler.radius
         blocks, mel = (self._in_samples(places) for places in (self.block_radius, mel))
-        radius = max(blocks, mel)
-        if self.whitening is not None:
-            stft = self.whitening.stft
-            radius = max(stft.radius_around(blocks), mel + stft.radius)
-        return radius if self.constraint is None else radius + self.constraint.stft.radius
+        if self.whitening is None:
+            inner = max(blocks, mel)
+            return inner if self.constraint is None else inner + self.constraint.stft.radius
+        stft = self.whitening.stft
+        inner = max(stft.radius_around(blocks), mel + stft.radius)
+        return inner if self.constraint is None else inner + self.constraint.radius_behind(stft)
 
     def _in_samples(self, places: int) -> Samples:
         """The radius of a sample whose place of the convolutions sees this many to either side."""
@@ -171,8 +172,11 @@ class DiffWave(nn.Module):
         for block, mel in zip(self.blocks, self._mels(cond), strict=True):
             x, skip = block(x, step, mel)
             total = total + skip
-        x = self.output(F.relu(self.skip(total / sqrt(len(self.blocks)))))
-        return x.unflatten(1, (-1, self.patch)).mT.flatten(2).squeeze(1)  # from places to samples
+        return self.samples(self.output(F.relu(self.skip(total / sqrt(len(self.blocks))))))
+
+    def samples(self, places: Float[Tensor, "batch outputs*patch places"]) -> Outputs:
+        """The samples that share the places of the convolutions, one after the other."""
+        return places.unflatten(1, (-1, self.patch)).mT.flatten(2).squeeze(1)
 
     def _mels(self, cond: Conditioning) -> Iterator[Stretched | None]:
         if self.upsampler is None:

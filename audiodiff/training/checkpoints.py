@@ -102,6 +102,8 @@ class LastCheckpoint(Checkpoint):
             print(f"nothing could be saved ({sentence(error)})", file=sys.stderr)
         else:
             print(f"step {trainer.global_step} is in {self.path}: --resume goes on from there", file=sys.stderr)
+        if self.signals.told is not None:  # it reached the workers as well, whose end is the exception
+            raise SystemExit(128 + self.signals.told) from exception
 
     def _leave(self, trainer: L.Trainer) -> None:
         number = self.signals.told or signal.SIGTERM

@@ -49,7 +49,9 @@ def vocoded_without_torch(graph, mels, folder):
         return list(waves.values())
 
 
-@pytest.fixture(scope="module", params=["unconditional", "priorgrad", "bddm", "whitened", "source_filter"])
+@pytest.fixture(
+    scope="module", params=["unconditional", "priorgrad", "bddm", "whitened", "source_filter", "diffwave_source"]
+)
 def exported(request, tmp_path_factory):
     """A voice, and the graph of its whole sampler."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -113,7 +115,7 @@ def test_graphs_that_give_nonsense_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["spectral", "local", "whitened", "source_filter", "lmnt"])
+@pytest.mark.parametrize("name", ["spectral", "local", "whitened", "source_filter", "diffwave_source", "lmnt"])
 def test_the_network_alone(name, tmp_path):
     bundle = VOICES[name](tmp_path)
     export_network(tmp_path / "network.onnx", bundle)

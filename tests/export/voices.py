@@ -5,7 +5,7 @@ import torch
 from audiodiff.bundle.constructors import build, canonical
 from audiodiff.bundle.format import Bundle
 from audiodiff.convert import convert
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, Whitening
+from audiodiff.networks import DiffWave, KeepToMel, LocalSpectralNetwork, Whitening
 from audiodiff.priors import MelInversion, NnlsMagnitudes
 from tests.convert import foreign
 from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
@@ -31,7 +31,7 @@ def local(_folder):
 
 
 def whitened(_folder):
-    """A whitening DiffWave on an inversion by least squares, as diffwave-ljspeech."""
+    """A whitening DiffWave on an inversion by least squares."""
     bundle = spectral(_folder)
     mel = bundle.model.mel
     network = DiffWave(
@@ -40,6 +40,26 @@ def whitened(_folder):
     torch.nn.init.normal_(network.output.weight, std=0.05)
     bundle.model.denoiser.network = network
     bundle.model.prior = MelInversion(mel=mel, magnitudes=NnlsMagnitudes(mel=mel), iterations=4).eval()
+    return bundle
+
+
+def diffwave_source(_folder):
+    """A DiffWave over patches that keeps to the mel, on pulses through a filter, as diffwave-ljspeech."""
+    bundle = source_filter(_folder)
+    mel = bundle.model.mel
+    network = DiffWave(
+        n_mels=mel.n_mels,
+        hop_length=mel.hop_length,
+        channels=4,
+        layers=3,
+        dilation_cycle=3,
+        sees_mean=True,
+        whitening=Whitening(mel=mel),
+        constraint=KeepToMel(mel),
+        patch=4,
+    ).eval()
+    torch.nn.init.normal_(network.output.weight, std=0.05)
+    bundle.model.denoiser.network = network
     return bundle
 
 
@@ -53,6 +73,12 @@ def converted(write):
     return lambda folder: convert(write(folder)).bundle()
 
 
-VOICES = {"spectral": spectral, "local": local, "whitened": whitened, "source_filter": source_filter}
+VOICES = {
+    "spectral": spectral,
+    "local": local,
+    "whitened": whitened,
+    "source_filter": source_filter,
+    "diffwave_source": diffwave_source,
+}
 VOICES |= {"unconditional": converted(foreign.unconditional)}
 VOICES |= {name: converted(write) for name, write in foreign.WRITERS.items()}

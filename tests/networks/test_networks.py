@@ -14,6 +14,7 @@ from audiodiff.mel import convention
 from audiodiff.mel.fine import fine_stft
 from audiodiff.networks import (
     DiffWave,
+    KeepToMel,
     LocalSpectralNetwork,
     MagnitudeNetwork,
     SpectralDiffWave,
@@ -40,6 +41,18 @@ NETWORKS = {
         dilation_cycle=3,
         sees_mean=True,
         whitening=Whitening(mel=MEL),
+    ),
+    "diffwave_patches": lambda: DiffWave(n_mels=80, hop_length=256, channels=8, layers=4, dilation_cycle=3, patch=4),
+    "diffwave_kept": lambda: DiffWave(
+        n_mels=80,
+        hop_length=256,
+        channels=8,
+        layers=4,
+        dilation_cycle=3,
+        sees_mean=True,
+        whitening=Whitening(mel=MEL),
+        constraint=KeepToMel(MEL),
+        patch=4,
     ),
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
     "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
@@ -121,7 +134,7 @@ def test_every_input_matters(name):
     assert all((other - plain).abs().max() > 1e-4 * plain.abs().max() for other in others)
 
 
-@pytest.mark.parametrize("name", ["spectral", "local", "gains", "diffwave_mean"])
+@pytest.mark.parametrize("name", ["spectral", "local", "gains", "diffwave_mean", "diffwave_kept"])
 def test_network_sees_the_mean(name):
     network = made(name)
     x_t, cond = batch(1, 12)
@@ -146,7 +159,7 @@ def test_radius_is_exact(name):
         (gradient,) = torch.autograd.grad(out[n], x_t, retain_graph=True)
         distances += (gradient[0].nonzero().squeeze(1) - n).tolist()
     plain = isinstance(network, DiffWave) and network.whitening is None
-    expected = network.block_radius if plain else network.radius
+    expected = (network.block_radius + 1) * network.patch - 1 if plain else network.radius
     assert (min(distances), max(distances)) == (-expected, expected)
 
 
@@ -176,7 +189,7 @@ def test_nothing_is_heard_in_frames_beyond_the_radius(name, changed):
     plain = network(x_t, t, cond)
     touched = network(other.pop("x_t"), t, Conditioning(**other)) - plain
     frames = (touched.abs() > 1e-9)[0].nonzero().squeeze(1) // 256
-    seen = {"mean": name != "diffwave", "scale": "gains" in name}.get(changed, True)
+    seen = {"mean": name not in ("diffwave", "diffwave_patches"), "scale": "gains" in name}.get(changed, True)
     assert bool(frames.numel()) == seen
     assert ((frames - 20).abs() <= ceil(network.radius / 256)).all()
 

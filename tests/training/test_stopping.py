@@ -89,6 +89,22 @@ def test_a_signal_ends_the_run_after_the_step_under_way(tmp_path, capsys, number
     goes_on(tmp_path, whole, first)
 
 
+def test_a_signal_that_ends_the_workers_too_is_still_a_signal(tmp_path, capsys):
+    """Sent to the whole process group, SIGTERM kills loading workers, which the run notices as an error."""
+
+    def told_and_failed():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated.")
+
+    whole, first = Record(), Record()
+    run(tmp_path / "whole", whole, steps=14)
+    with pytest.raises(SystemExit) as stopped:
+        run(tmp_path / "first", first, rarely(tmp_path), At(6, told_and_failed, "start"), steps=14)
+    assert stopped.value.code == 143
+    assert str(tmp_path / "last.ckpt") in capsys.readouterr().err
+    goes_on(tmp_path, whole, first)
+
+
 def test_the_average_is_not_left_in_the_weights_by_a_validation_that_fails(tmp_path):
     whole, first = Record(), Record()
     run(tmp_path / "whole", whole, steps=14)

@@ -62,7 +62,7 @@ class FastDiffWave(nn.Module):
 
     @property
     def tiles(self) -> bool:
-        """Check whether `in_tiles` works here and now, and the network neither whitens nor reflects."""
+        """Check whether `in_tiles` works here and now, for this network."""
         return self._dtype() is not None and supports(self.network, "tiles") is None
 
     def in_tiles(self, calls: int) -> CallsInTiles:
@@ -81,13 +81,14 @@ class FastDiffWave(nn.Module):
 
     def _output(self, dtype: torch.dtype, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
         network, weights = self.network, self._weights(dtype)
-        out = waves.new_empty(len(waves), network.output.out_channels, waves.shape[-1])
+        rows = waves.unflatten(-1, (-1, network.patch)).movedim(2, 1).flatten(2)  # a row of samples for every place
+        out = waves.new_empty(len(waves), network.output.out_channels, rows.shape[1])
         workspace = Workspace(network, weights, tile_length())
-        items = zip(waves.mT, self._mels(cond, waves, dtype), out, steps_of(network, t, cond), strict=True)
+        items = zip(rows, self._mels(cond, waves, dtype), out, steps_of(network, t, cond), strict=True)
         for wave, mel, item, step in items:
             shown = None if mel is None else StretchedMel(mel, weights)
             TilePass(network, weights, workspace, step).run(wave, shown, item)
-        return out.squeeze(1)
+        return network.samples(out)
 
     def _mels(self, cond: Conditioning, waves: Inputs, dtype: torch.dtype) -> Iterable[MelRows | None]:
         """The mel of every item; kept for the other steps of the same condition where that is not much memory."""
@@ -97,7 +98,8 @@ class FastDiffWave(nn.Module):
         mels = cond.need_mel()
         if isinstance(upsampler, BlockUpsamplers):
             blocks = len(network.blocks)
-            return [MelPerBlock(upsampler, mel, network.hop_length, blocks, dtype) for mel in mels]
+            hop = network.hop_length // network.patch
+            return [MelPerBlock(upsampler, mel, hop, blocks, dtype) for mel in mels]
         if len(waves) * waves.shape[-1] > _KEPT:
             return (SharedMel(upsampler, mel, dtype) for mel in mels)
         state = (dtype, state_of(upsampler))

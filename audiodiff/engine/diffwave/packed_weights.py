@@ -81,7 +81,7 @@ def packed(network: DiffWave, dtype: torch.dtype) -> PackedWeights:
     share = 1 / sqrt(len(blocks))
     skip = share * _matrix(network.skip)
     return PackedWeights(
-        input=_matrix(network.input),
+        input=network.input.weight.flatten(1).T.contiguous(),
         input_bias=_bias(network.input),
         blocks=blocks,
         skip=skip.contiguous(),

@@ -6,7 +6,7 @@ import torch
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.mel import convention
-from audiodiff.networks import ClipEmbedding, DiffWave, Whitening
+from audiodiff.networks import ClipEmbedding, DiffWave, KeepToMel, Whitening
 from audiodiff.networks.embeddings import FallingSinusoids, RoundedSinusoids, StepEmbedding
 from audiodiff.networks.upsampling import BlockUpsamplers
 
@@ -23,6 +23,13 @@ KINDS = {
     "rounded": lambda: {"embedding": StepEmbedding(n_steps=50, sinusoids=RoundedSinusoids())},
     "falling": lambda: {"embedding": StepEmbedding(n_steps=200, channels=64, sinusoids=FallingSinusoids())},
     "whitened": lambda: {"sees_mean": True, "whitening": Whitening(mel=MEL)},
+    "patches": lambda: {"patch": 2},
+    "patches_white": lambda: {
+        "patch": 3,
+        "sees_mean": True,
+        "whitening": Whitening(mel=MEL),
+        "constraint": KeepToMel(MEL),
+    },
     "wide_steps": lambda: {"dilation_cycle": 1},
     "two_cycles": lambda: {"dilation_cycle": 2, "layers": 7},
 }
