@@ -174,7 +174,7 @@ class DiffWave(nn.Module):
             total = total + skip
         return self.samples(self.output(F.relu(self.skip(total / sqrt(len(self.blocks))))))
 
-    def samples(self, places: Float[Tensor, "batch outputs*patch places"]) -> Outputs:
+    def samples(self, places: Float[Tensor, "batch values places"]) -> Outputs:
         """The samples that share the places of the convolutions, one after the other."""
         return places.unflatten(1, (-1, self.patch)).mT.flatten(2).squeeze(1)
 

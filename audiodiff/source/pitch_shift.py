@@ -5,11 +5,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from audiodiff.source.glottis import LONGEST
+from audiodiff.source.pulses import Instants
 from audiodiff.types import Hertz
-
-Instants = Float[Tensor, " pulses"]
-LONGEST = 1.6
-"""Distance of neighbouring closures, in periods, from which the voice breaks between them."""
 
 
 def shift_pitch(
