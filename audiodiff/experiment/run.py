@@ -37,7 +37,7 @@ def run_training(overrides: list[str]) -> None:
         return
     bundle = train(config)
     say = rank_zero_only(Console().print)
-    say(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT")
+    say(f"The bundle is in {bundle}; try it: audiodiff vocode MEL --model {bundle} -o OUT", soft_wrap=True)
 
 
 def composed(overrides: list[str]) -> DictConfig:
