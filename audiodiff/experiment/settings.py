@@ -15,6 +15,7 @@ _UNKNOWN_CHOICE = re.compile(
     r"Could not find '([^']+)'.*Available options in '[^']*':\s*(.*?)(?:Config search path|$)", re.S
 )
 _UNKNOWN_ARGUMENT = re.compile(r"(?:(\w+)(?:\.__init__)?\(\) )?got an unexpected keyword argument '(\w+)'")
+_UNKNOWN_REFERENCE = re.compile(r"Interpolation key '([^']+)' not found\s+full_key: (\S+)")
 _UNEXPECTED = re.compile(r"Error in call to target '(?:[\w.]+\.)?(\w+)'")
 
 
@@ -52,6 +53,9 @@ def explained(error: Exception, known: DictConfig | None = None) -> str:
             whole = key.split("/")[0]
             return f"the {whole} that is chosen has no {key}: choose another {whole}="
         return f"there is no setting {key}{meant(key, keys_of(known))}"
+    if found := _UNKNOWN_REFERENCE.search(text):
+        part = found[1].split(".")[0]
+        return f"{found[2]} is taken from {found[1]}, which the {part} that is chosen has not: choose another {part}="
     place = f"{found[1]}: " if (found := _UNEXPECTED.search(text)) else ""
     root = error
     while root.__cause__ is not None and isinstance(root.__cause__, Exception):

@@ -40,6 +40,8 @@ def test_every_combination_runs_or_is_refused():
         (["experiment=ljspeech_fast", "features=glottal"], "leave out features="),
         (["experiment=ljspeech_fast", "features=clips"], "DiffusionModel"),
         (["experiment=ljspeech_diffwave", "+network.constrained=true"], "no setting constrained"),
+        (["experiment=fsdd_digits", "network=whitened_diffwave"], "network that is chosen has not"),
+        (["experiment=vctk_fast", "grid=explicit"], "explicit has no setting n_steps"),
     ],
 )
 def test_what_does_not_fit_is_said_in_the_words_of_the_settings(overrides, said):
