@@ -9,26 +9,28 @@ through torch.compile, and the fused blocks, step by step and recorded as a grap
 compiled `Vocoder`, noise of the seed included. Rows take turns; medians, with the GPU's work finished at both ends,
 after two runs that do not count. The differences are from lmnt's waveform. "of bandwidth" and "of products" are what
 the fused blocks must move and compute at least, over what the card copied and multiplied here in the same precision.
-`training`: the rows of `train_speed.py`. Without a CUDA GPU there is nothing to measure: exit code 1.
+`training`: the rows of `train_speed.py`. Without a CUDA GPU there is nothing to measure: exit code 1; `--tiny` runs two
+narrow blocks on whatever device there is, and its numbers mean nothing.
 
 Convolutions of torch take 10-bit products (TF32) unless told otherwise; "exact" rows are told so, as float32 of the
 fused blocks always is.
 """
 
 import copy
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from statistics import median
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from unittest import mock
 
 import torch
 import typer
 from laps import Laps, Run, console, kept, lap
 from rich.table import Table
 from speed import HOP, SAMPLE_RATE, difference, flop_per_sample, mel_of, network_of, pair
-from torch import Tensor
-from train_speed import Size, alone
+from torch import Tensor, nn
+from train_speed import Size, alone, tiny_rows
 from train_speed import rows as training_rows
 
 from audiodiff.bundle.constructors import build
@@ -208,7 +210,17 @@ def table(
     return made
 
 
-def training(size: Size) -> Table:
+@contextmanager
+def two_blocks() -> Iterator[None]:
+    """Make BASE a network of two narrow blocks, which torch does not compile."""
+    from diffwave.params import params
+
+    small = {"residual_layers": 2, "residual_channels": 16}
+    with mock.patch.dict(params, small), mock.patch.object(nn.Module, "compile", return_value=None):
+        yield
+
+
+def training(size: Size, training_rows: Callable[[Size], dict[str, Any]] = training_rows) -> Table:
     """Steps per second beside lmnt's learner, each row in a process of its own."""
     made = Table("", "steps/s", "MiB", title=f"training, {size.batch} x {size.frames} frames")
     for label, (work, arguments) in training_rows(size).items():
@@ -225,8 +237,15 @@ def main(
     batch: int = 16,
     frames: int = 62,
     steps: int = 20,
+    tiny: bool = False,
 ) -> None:
     """Measure one part on the GPU of this machine."""
+    if tiny:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        with two_blocks():
+            small = sampling(device, 0.04, 2, 1, Ceilings.of(device, size=64)) if part == "sampling" else None
+            console.print(small or training(Size(1, 4, 1), tiny_rows))
+        return
     if not torch.cuda.is_available():
         console.print("no CUDA GPU here: nothing was measured")
         raise typer.Exit(1)

@@ -3,8 +3,9 @@
     pip install --no-deps diffwave
     python benchmarks/train_speed.py [--batch 16] [--frames 62] [--steps 20] [--audio FOLDER_OF_22050_HZ_FILES]
 
-Both train the same network on the same batch in memory: audiodiff through `Training` and Lightning's trainer, lmnt
-through its learner's `train_step`, with the NaN check of its loop. Every row has a process of its own; the first
+Both train the same network on the same batch in memory: audiodiff through `Training` and Lightning's trainer, with the
+average of the weights, the guard against NaN and the progress bar of a run, lmnt through its learner's `train_step`,
+with the NaN check of its loop. Every row has a process of its own; the first
 `WARM_UP` steps do not count. Memory is the peak that torch allocated on a GPU, on a CPU the growth of the process.
 Seconds are those of the clock on a GPU; on a CPU, and for loaders, those that the process computed (one thread), so
 that a busy machine does not matter. What one worker delivers per second is what a loader without workers computes.
@@ -88,17 +89,16 @@ def ours(size: Size, experiment: str, precision: str, *overrides: str) -> float:
     wave, mel = torch.randn(size.batch, size.frames * 256) / 10, torch.rand(size.batch, 80, size.frames)
     batch = {"wave": wave, "mel": mel} | ({} if experiment == BASE else {"mean": wave / 2, "target": wave * 0.9})
     loader = DataLoader([batch] * (WARM_UP + size.steps), batch_size=None)
-    clock = Clock()
+    clock, average = Clock(), build(config.callbacks.ema)
     trainer = L.Trainer(
         accelerator=DEVICE,
         devices=1,
         max_steps=WARM_UP + size.steps,
         precision=precision,  # pyright: ignore[reportArgumentType] (one of Lightning's words)
         gradient_clip_val=1.0,
-        callbacks=[clock],
+        callbacks=[clock, average],
         logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
         enable_model_summary=False,
     )
     trainer.fit(module, loader)
@@ -129,6 +129,12 @@ def theirs(size: Size, half: bool) -> float:
             if torch.isnan(learner.train_step(features)).any():
                 raise RuntimeError("lmnt's loss is NaN")
         return size.steps / (now() - begun)
+
+
+def tiny_rows(size: Size) -> dict[str, tuple[Callable[..., float], tuple[Any, ...]]]:
+    """Both in float32, ours of two narrow blocks."""
+    small = ("network.layers=2", "network.channels=16")
+    return {"lmnt fp32": (theirs, (size, False)), "DiffWave fp32": (ours, (size, BASE, "32-true", *small))}
 
 
 def rows(size: Size) -> dict[str, tuple[Callable[..., float], tuple[Any, ...]]]:

@@ -34,6 +34,8 @@ class Stft(nn.Module):
         margin = mel.n_fft - mel.win_length
         window = F.pad(torch.hann_window(mel.win_length), (margin // 2, margin - margin // 2))
         self.register_buffer("window", window, persistent=False)
+        self.noise_magnitude = window.square().sum().sqrt().item()
+        """Root mean square magnitude of a bin when the input is standard normal noise."""
 
     @property
     def bins(self) -> int:
@@ -55,11 +57,6 @@ class Stft(nn.Module):
         frames begins at a whole hop.
         """
         return (self.radius + inner) // self.hop_length * self.hop_length + self.radius
-
-    @property
-    def noise_magnitude(self) -> float:
-        """Root mean square magnitude of a bin when the input is standard normal noise."""
-        return self.window.square().sum().sqrt().item()
 
     def forward(self, wave: Wave) -> Spectrum:
         """Transform; the number of samples must be a multiple of `hop_length`."""

@@ -23,6 +23,7 @@ class DiscreteBetas:
         _check_betas(self.betas)
         clean = torch.ones(1, dtype=torch.float64)
         self.alphas = torch.cat([clean, (1 - self.betas).cumprod(0).sqrt()])
+        self._copies = {self.alphas.device: self.alphas}
 
     def __repr__(self) -> str:
         first, last = self.betas[0].item(), self.betas[-1].item()
@@ -44,14 +45,20 @@ class DiscreteBetas:
 
     def time_of_alpha(self, alpha: Time) -> Time:
         """Invert `alpha` in float64, clamped to the training steps: the result lies in [1/T, 1]."""
-        rising = self.alphas.flip(0).to(alpha.device)
+        rising = self._alphas_on(alpha.device).flip(0)
         alpha = alpha.double().clamp(rising[0], rising[-2])
         right = torch.searchsorted(rising, alpha).clamp(1, self.n_steps - 1)
         share = (alpha - rising[right - 1]) / (rising[right] - rising[right - 1])
         return 1 - (right - 1 + share) / self.n_steps
 
+    def _alphas_on(self, device: torch.device) -> Tensor:
+        """The table on a device; copied once, since a GPU that waits for a copy at every step stands still."""
+        if device not in self._copies:
+            self._copies[device] = self.alphas.to(device)
+        return self._copies[device]
+
     def _alpha(self, t: Time) -> Tensor:
-        table = self.alphas.to(t.device)
+        table = self._alphas_on(t.device)
         position = t.double().clamp(0, 1) * self.n_steps
         left = position.long().clamp(max=self.n_steps - 1)
         return torch.lerp(table[left], table[left + 1], position - left)

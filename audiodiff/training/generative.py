@@ -78,7 +78,7 @@ class Generative(nn.Module):
         cond = Conditioning(label=label, speaker=speaker, embedding=embedding).dropped(self.model.p_uncond)
         x_0 = self.model.encode(wave)
         eps = torch.randn_like(x_0)
-        t = self.times(denoiser.schedule, len(wave)).to(wave)
+        t = self.times(denoiser.schedule, len(wave)).to(wave, non_blocking=True)
         output = denoiser.output(diffuse(x_0, eps, t, denoiser.schedule), t, cond)
         target = denoiser.prediction.target(x_0, eps, t, denoiser.schedule)
         losses = self.weight(denoiser.schedule, denoiser.prediction, t) * self.distance(output, target)

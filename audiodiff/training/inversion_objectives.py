@@ -62,7 +62,7 @@ class Endpoint(nn.Module):
     def state(self, x_0: Wave, eps: Wave, cond: Conditioning) -> tuple[Wave, Time]:
         """A state on the way from the target to noise, and its time, drawn uniformly."""
         schedule = self.model.denoiser.schedule
-        t = uniform_times(schedule, len(x_0)).to(x_0)
+        t = uniform_times(schedule, len(x_0)).to(x_0, non_blocking=True)
         return diffuse(x_0, eps, t, schedule), t
 
     def _distance(self, error: Wave, kept: _Kept, cond: Conditioning) -> Float[Tensor, ""]:
@@ -92,7 +92,7 @@ class Rollout(Endpoint):
         with torch.no_grad():
             steps = ddim(denoiser.bind(cond), denoiser.schedule, eps, self.times, torch.randn_like)
             *_, x_t = eps, *islice(steps, done)
-        return x_t, self.times[done].to(x_0).expand(len(x_0))
+        return x_t, self.times[done].to(x_0, non_blocking=True).expand(len(x_0))
 
 
 class MagnitudeMatch(nn.Module):

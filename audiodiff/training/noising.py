@@ -35,7 +35,7 @@ def add_noise(model: DiffusionModel, wave: Wave, mel: Mel, times: DrawTimes) -> 
 def noised(model: DiffusionModel, x_0: Wave, cond: Conditioning, times: DrawTimes) -> Noisy:
     """Draw a time for every item and take x_0, in the units of the prior, there."""
     eps = model.prior.shape(torch.randn_like(x_0), cond)
-    t = times(model.denoiser.schedule, len(x_0)).to(x_0)
+    t = times(model.denoiser.schedule, len(x_0)).to(x_0, non_blocking=True)
     return Noisy(x_0=x_0, eps=eps, x_t=diffuse(x_0, eps, t, model.denoiser.schedule), t=t, cond=cond)
 
 

@@ -73,4 +73,4 @@ class Refinement(nn.Module):
         with torch.no_grad():
             steps = ddim(denoiser.bind(cond), denoiser.schedule, eps, self.times, torch.randn_like)
             *_, x_t = eps, *islice(steps, done)
-        return x_t, self.times[done].to(eps).expand(len(eps))
+        return x_t, self.times[done].to(eps, non_blocking=True).expand(len(eps))

@@ -78,6 +78,6 @@ class Unrolled(nn.Module):
         for index in range(last):
             t, s = times[index], times[index + 1]
             with torch.set_grad_enabled(torch.is_grad_enabled() and index >= last - GRADIENT_CALLS):
-                estimate = denoiser(x, t.to(x).expand(len(x)), cond)
+                estimate = denoiser(x, t.to(x, non_blocking=True).expand(len(x)), cond)
                 x = Transition.between(denoiser.schedule, s, t).backward(x, estimate)
         return x
