@@ -1,0 +1,83 @@
+"""What an objective asks of a GPU, told by one that is pretended: tensors that claim cuda:0 and hold nothing.
+
+`.item()` and everything else that a host would have to wait for raises there, as do mixed devices.
+"""
+
+from inspect import signature
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from audiodiff.experiment.config import compose_config
+from audiodiff.experiment.dry_run import build_objective
+from audiodiff.experiment.run import build_model
+
+SMALL = {
+    "ljspeech_diffwave": ["network.layers=2", "network.channels=8"],
+    "ljspeech_residual": ["init_from=null"],
+}
+FRAMES = 32
+
+
+class Copies(TorchDispatchMode):
+    """Launches of a forward pass, and copies between host and device for which the host waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches, self.waited = 0, []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        self.launches += 1
+        if func is torch.ops.aten._to_copy.default:
+            crossed = {args[0].device.type, result.device.type} == {"cpu", "cuda"}
+            if crossed and not (kwargs or {}).get("non_blocking"):
+                self.waited.append(tuple(result.shape))
+        return result
+
+
+def moved(module: nn.Module) -> nn.Module:
+    """The module with parameters and buffers of the pretended GPU."""
+    for part in module.modules():
+        for name, parameter in list(part._parameters.items()):
+            if parameter is not None:
+                part._parameters[name] = nn.Parameter(torch.empty_like(parameter, device="cuda"))
+        for name, buffer in list(part._buffers.items()):
+            if buffer is not None:
+                part._buffers[name] = torch.empty_like(buffer, device="cuda")
+    return module
+
+
+@pytest.mark.parametrize("experiment", SMALL)
+def test_no_objective_waits_for_the_gpu_in_the_steady_state(experiment):
+    """The first pass may copy tables; none of the later ones waits. Draws on the host itself are no wait."""
+    config = compose_config("train", [f"experiment={experiment}", *SMALL[experiment]])
+    objective = build_objective(config, build_model(config))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        objective = moved(objective)
+        batch = {
+            "wave": torch.empty(2, FRAMES * 256, device="cuda"),
+            "mel": torch.empty(2, 80, FRAMES, device="cuda"),
+        }
+        if "mean" in signature(objective.forward).parameters:
+            batch["mean"] = torch.empty_like(batch["wave"])
+        objective(**batch)
+        with Copies() as copies:
+            loss = objective(**batch)["loss"]
+    assert loss.device.type == "cuda"
+    assert copies.launches > 20
+    assert not copies.waited
+
+
+def test_a_wait_is_noticed():
+    with FakeTensorMode():
+        there = torch.empty(3, device="cuda")
+        with Copies() as copies:
+            torch.empty(3).to("cuda", non_blocking=True)
+            there.cpu()
+        assert copies.waited == [(3,)]
+        with pytest.raises(torch._subclasses.fake_tensor.DataDependentOutputException):
+            there.sum().item()
