@@ -16,7 +16,7 @@ from audiodiff.data import Utterance, write_manifest
 from tests.conftest import ROOT
 
 SMALL = [
-    *("network.layers=2", "network.channels=8", "data.batch_size=1", "data.segment=8", "data.num_workers=0"),
+    *("network.layers=2", "network.channels=8", "data.batch_size=1", "data.segment=8", "data.workers=0"),
     *("trainer.max_steps=2", "trainer.val_check_interval=2", "callbacks=no_preview"),
 ]
 NO_NETWORK = """
