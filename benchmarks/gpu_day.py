@@ -5,17 +5,19 @@
 
 `tests`: those of the GPU's engine. `sampling`: `gpu_speed.py sampling`, 1 x 10 s and 16 x 10 s. `training`: steps a
 second (`gpu_speed.py training`), a profile of some steps, and with two GPUs some steps of `trainer=ddp`. `train`: the
-experiment, until its minutes are over; it goes on from `first.ckpt` beside this folder (`gpu_pack.py --checkpoint`) or
+experiment, until its minutes are over; it goes on from `first.ckpt` in this folder (`gpu_pack.py --checkpoint`) or
 from a day before that left its run here. Overrides are those of `audiodiff train`, for `train` alone.
 
 OUT gets few files, since not every machine hands many back: `day.json` with the exit code and the seconds of every
-command, `day.txt` with all that they print, and `train.tar` in parts below 14 MiB (`parts.py join`): the last
-checkpoint, the bundle, the metrics and three clips. With `--average-only` the checkpoint holds the averaged weights
-alone, to begin from with `init_from=`. Both files are written anew after every command. Exit code 1 if one failed.
+command, `day.txt` with all that they print, `speed-gpu.json` with every lap of `sampling`, and `train.tar` in parts
+below 14 MiB (`parts.py join`): the last checkpoint, the bundle, the metrics and three clips. With `--average-only` the
+checkpoint holds the averaged weights alone, to begin from with `init_from=`. The first three are written anew after
+every command. Exit code 1 if one failed.
 """
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +86,9 @@ def measure(day: Day, stage: str, seconds: float, *, tiny: bool) -> None:
         day.run(stage, [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests], seconds)
     else:
         day.run(stage, [*python, "benchmarks/gpu_speed.py", stage, *small], seconds)
+    laps = ROOT / "benchmarks/results/speed-gpu.json"
+    if laps.exists():
+        shutil.copyfile(laps, day.out / laps.name)
 
 
 def trained(day: Day, runs: Path, name: str, overrides: list[str], seconds: float, *, average_only: bool) -> None:

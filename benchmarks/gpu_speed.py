@@ -26,7 +26,8 @@ from unittest import mock
 
 import torch
 import typer
-from laps import Laps, Run, console, kept, lap
+from laps import Laps, Run, kept, lap
+from rich.console import Console
 from rich.table import Table
 from speed import HOP, SAMPLE_RATE, difference, flop_per_sample, mel_of, network_of, pair
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.vocoder import Vocoder
 
+console = Console(highlight=False, width=160)
 STEPS = 6
 WARM_UPS = 2
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -76,6 +76,8 @@ def test_the_stages_that_measure(packed, tmp_path):
     assert [outcome["stage"] for outcome in report["commands"]] == ["tests", "sampling", "training", "training"]
     for row in ("lmnt, exact", "fused, one graph, float32", "steps/s", "passed"):
         assert row in log
+    (laps,) = json.loads((tmp_path / "speed-gpu.json").read_text())
+    assert len(laps["medians"]) == 12
 
 
 def test_a_training_goes_on_where_the_day_before_left_it(packed, tmp_path):
