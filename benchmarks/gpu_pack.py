@@ -39,6 +39,8 @@ WHEELS = (
     "wadler-lindig",
 )
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+ROW = 512
+"""Bytes that a manifest may take for a recording."""
 CHECKPOINT = "first.ckpt"
 """Name of the checkpoint that a run goes on from, in the packed folder."""
 
@@ -63,12 +65,13 @@ def pack_code(folder: Path, bundles: list[str]) -> None:
 def pack_wheels(folder: Path, python: str) -> None:
     """Fetch wheels for another Python on Linux; what has none is built, if it is pure Python."""
     pip = [sys.executable, "-m", "pip"]
-    where = ["--no-deps", "--only-binary=:all:", "--python-version", python, "--implementation", "cp"]
+    pins = ["-c", str(ROOT / "constraints.txt")]
+    where = [*pins, "--no-deps", "--only-binary=:all:", "--python-version", python, "--implementation", "cp"]
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     for name in WHEELS:
         fetched = subprocess.run([*pip, "download", "-q", *where, *platforms, "-d", folder, name], check=False)
         if fetched.returncode:
-            subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", folder, name], check=True)
+            subprocess.run([*pip, "wheel", "-q", *pins, "--no-deps", "-w", folder, name], check=True)
     compiled = [
         wheel.name for wheel in folder.glob("*linux*.whl") if "abi3" not in wheel.name and "py3" not in wheel.name
     ]
@@ -84,7 +87,8 @@ def pack_data(folder: Path, data: Path, room: float) -> dict[str, int]:
         rows = []
         for utterance in sorted(read_manifest(data / f"{split}.jsonl"), key=lambda utterance: utterance.id):
             copy = as_flac(utterance, folder / "clips")
-            if (room := room - copy.stat().st_size) < 0:
+            room -= copy.stat().st_size + ROW
+            if room < 0:
                 copy.unlink()
                 break
             rows.append(replace(utterance, path=copy.relative_to(folder), mel=None))
