@@ -22,6 +22,8 @@ REASONS = {
     "upsamplers": "stretches the mel for itself",
     "whitened": "whitens the signal",
     "told": "labels, speakers or embeddings",
+    "patches": "share a place",
+    "patches_white": "share a place",
 }
 
 
