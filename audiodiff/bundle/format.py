@@ -17,6 +17,7 @@ from torch import Tensor
 
 from audiodiff.audio.atomic import folder_written_whole, written_whole
 from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
+from audiodiff.bundle.shared_prior import BUNDLES, PRIOR, digest, prior_weights, with_shared_prior
 from audiodiff.diffusion import SAMPLERS, Sampler, Schedule, Times, explicit, uniform
 from audiodiff.errors import AudiodiffError, BundleError, ConfigError, OutputError
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -25,8 +26,8 @@ from audiodiff.version import __version__
 
 _FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-HEADER = ("format", "audiodiff", "name")
-"""The keys of config.json that say what wrote it, beside the trees of constructors."""
+HEADER = ("format", "audiodiff", "name", "prior_of")
+"""The keys of config.json beside the trees of constructors: what wrote it, and whose prior it shares."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """A bundle's name becomes part of file names, so it may hold no path, and not more than they do."""
 _LARGEST_CONFIG = 1 << 20
@@ -80,9 +81,19 @@ class Bundle:
 
 
 def save_bundle(
-    folder: Path, name: str, config: Tree, model: AnyModel, card: str, dtype: torch.dtype = torch.float16
+    folder: Path,
+    name: str,
+    config: Tree,
+    model: AnyModel,
+    card: str,
+    dtype: torch.dtype = torch.float16,
+    *,
+    prior_of: str | None = None,
 ) -> Path:
     """Write a bundle; weights are kept as `dtype`, by default in half precision.
+
+    With `prior_of`, the name of a voice that ships, the prior's weights are left out and taken from that voice, which must
+    have the same.
 
     `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
     or not at all, and replaces a bundle of the same name at one instant. Raises `OutputError` where it cannot be
@@ -90,9 +101,14 @@ def save_bundle(
     """
     check_name(name)
     check_place(folder)
-    header = {"format": _FORMAT, "audiodiff": __version__, "name": name}
-    text = json.dumps(header | canonical(config), indent=1) + "\n"
+    header: Tree = {"format": _FORMAT, "audiodiff": __version__, "name": name}
     weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
+    if prior_of is not None:
+        shared = {"voice": prior_of, "sha256": digest(prior_weights(weights))}
+        with_shared_prior({}, shared, _weights_of_voice)
+        header["prior_of"] = shared
+        weights = {key: tensor for key, tensor in weights.items() if not key.startswith(PRIOR)}
+    text = json.dumps(header | canonical(config), indent=1) + "\n"
     with folder_written_whole(folder) as scratch:
         (scratch / CONFIG).write_text(text, encoding="utf-8")
         try:
@@ -112,7 +128,8 @@ def check_place(folder: Path) -> None:
 def load_bundle(folder: Path) -> Bundle:
     """Read a bundle on the CPU in float32; raises `BundleError` for one that is missing, damaged or newer."""
     config = read_config(folder)
-    weights, dtype = _read_weights(folder / WEIGHTS)
+    own, dtype = _read_weights(folder / WEIGHTS)
+    weights = with_shared_prior(own, config.get("prior_of"), _weights_of_voice)
     try:
         with Allowance(sum(tensor.numel() for tensor in weights.values())):
             model = build(config["model"])
@@ -187,6 +204,10 @@ def _tuned_grids(config: Tree, schedule: Schedule, path: Path) -> dict[int, Time
     if wrong := [n_steps for n_steps, times in grids.items() if len(times) != n_steps + 1]:
         raise BundleError(f"{path} has grids of another length than their number of steps {wrong}")
     return grids
+
+
+def _weights_of_voice(name: str) -> dict[str, Tensor]:
+    return _read_weights(BUNDLES / name / WEIGHTS)[0]
 
 
 def _read_weights(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from audiodiff.bundle.format import CONFIG
 from audiodiff.bundle.hub import PREFIX, fetch_bundle
+from audiodiff.bundle.shared_prior import BUNDLES
 from audiodiff.errors import BundleError, ConfigError
 
-BUNDLES = Path(__file__).parents[1] / "bundles"
 DEFAULT_VOICE = "ljspeech-fast"
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w./-]+)?")
 """`user/repo` of the hub."""

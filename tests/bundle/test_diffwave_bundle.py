@@ -19,14 +19,16 @@ NAME = "diffwave-ljspeech"
 
 def test_it_ships_small_and_is_a_diffwave():
     assert NAME in shipped()
-    assert sum(path.stat().st_size for path in (BUNDLES / NAME).iterdir()) <= 2e6
+    assert (
+        sum(path.stat().st_size for path in (BUNDLES / NAME).iterdir()) <= 4e6
+    )  # its prior is that of ljspeech-fast and lies there
     vocoder = Vocoder.from_pretrained(NAME)
     assert isinstance(vocoder.model.denoiser.network, DiffWave)
     assert vocoder.name == NAME
     assert vocoder.mel_spec == convention("hifigan_22k")
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4, 6])
+@pytest.mark.parametrize("steps", [2, 4, 6])
 def test_what_it_says_has_the_mel_that_it_was_given(steps, clip):
     vocoder = Vocoder.from_pretrained(NAME)
     mel = MelSpectrogram(vocoder.mel_spec)(clip[: 256 * 60].unsqueeze(0))[0]
@@ -36,6 +38,17 @@ def test_what_it_says_has_the_mel_that_it_was_given(steps, clip):
     assert (again - mel).abs().mean() < 0.25
     level = 20 * torch.log10(wave.square().mean().sqrt() / clip[: 256 * 60].square().mean().sqrt())
     assert abs(level.item()) < 1.5
+
+
+def test_steps_bring_it_nearer_to_the_mel(clip):
+    """A diffusion from noise at its full level, whose steps earn their time."""
+    vocoder = Vocoder.from_pretrained(NAME)
+    mel = MelSpectrogram(vocoder.mel_spec)(clip[: 256 * 60].unsqueeze(0))[0]
+    errors = []
+    for steps in (1, 2, 6):
+        wave = vocoder(mel, spec=vocoder.mel_spec, n_steps=steps)
+        errors.append((MelSpectrogram(vocoder.mel_spec)(wave.unsqueeze(0))[0] - mel).abs().mean().item())
+    assert errors[0] > errors[1] > errors[2]
 
 
 def test_the_command_speaks_with_it(tmp_path, monkeypatch):
