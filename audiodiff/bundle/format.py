@@ -17,7 +17,7 @@ from torch import Tensor
 
 from audiodiff.audio.atomic import folder_written_whole, written_whole
 from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
-from audiodiff.bundle.shared_prior import BUNDLES, PRIOR, digest, prior_weights, with_shared_prior
+from audiodiff.bundle.shared_prior import BUNDLES, PRIOR, prior_weights, weights_digest, with_shared_prior
 from audiodiff.diffusion import SAMPLERS, Sampler, Schedule, Times, explicit, uniform
 from audiodiff.errors import AudiodiffError, BundleError, ConfigError, OutputError
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -92,8 +92,7 @@ def save_bundle(
 ) -> Path:
     """Write a bundle; weights are kept as `dtype`, by default in half precision.
 
-    With `prior_of`, the name of a voice that ships, the prior's weights are left out and taken from that voice, which must
-    have the same.
+    With `prior_of`, the name of a voice that ships and has the same prior, its weights are left out.
 
     `config` has the keys `model`, `sampler` and `grid`, each a tree of constructors. The folder appears whole
     or not at all, and replaces a bundle of the same name at one instant. Raises `OutputError` where it cannot be
@@ -104,7 +103,7 @@ def save_bundle(
     header: Tree = {"format": _FORMAT, "audiodiff": __version__, "name": name}
     weights = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in model.state_dict().items()}
     if prior_of is not None:
-        shared = {"voice": prior_of, "sha256": digest(prior_weights(weights))}
+        shared = {"voice": prior_of, "sha256": weights_digest(prior_weights(weights))}
         with_shared_prior({}, shared, _weights_of_voice)
         header["prior_of"] = shared
         weights = {key: tensor for key, tensor in weights.items() if not key.startswith(PRIOR)}

@@ -11,11 +11,11 @@ from audiodiff.errors import BundleError
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 PRIOR = "prior."
-"""Where a model's weights keep those of its prior."""
-Weights = dict[str, Tensor]
+"""The beginning of the names of a prior's weights in those of its model."""
+_Weights = dict[str, Tensor]
 
 
-def with_shared_prior(weights: Weights, shared: Any, read: Callable[[str], Weights]) -> Weights:  # noqa: ANN401 (JSON)
+def with_shared_prior(weights: _Weights, shared: Any, read: Callable[[str], _Weights]) -> _Weights:  # noqa: ANN401 (JSON)
     """The weights, and those of the prior of the voice that `shared` names; `read` gives all weights of a voice.
 
     `shared` is what config.json has as `prior_of`: {"voice": name, "sha256": digest}, or None. Raises `BundleError` for
@@ -27,19 +27,19 @@ def with_shared_prior(weights: Weights, shared: Any, read: Callable[[str], Weigh
     if not isinstance(shared, Mapping) or shared.get("voice") not in names:
         raise BundleError(f"prior_of {shared!r}: expected the name of a voice that ships, and the digest of its prior")
     prior = prior_weights(read(shared["voice"]))
-    if digest(prior) != shared.get("sha256"):
+    if weights_digest(prior) != shared.get("sha256"):
         raise BundleError(
             f"this bundle goes with another release's prior of {shared['voice']}: take the bundle of this release"
         )
     return prior | weights
 
 
-def prior_weights(weights: Weights) -> Weights:
+def prior_weights(weights: _Weights) -> _Weights:
     """The weights of the prior alone."""
     return {name: tensor for name, tensor in weights.items() if name.startswith(PRIOR)}
 
 
-def digest(weights: Weights) -> str:
+def weights_digest(weights: _Weights) -> str:
     """SHA-256 of names and values, as float32."""
     found = hashlib.sha256()
     for name, tensor in sorted(weights.items()):

@@ -57,6 +57,14 @@ Inputs = Float[Tensor, "batch inputs samples"]
 Core = Callable[[Inputs, Time, Conditioning], Outputs]
 
 
+def _check(hop_length: Samples, patch: Samples, n_mels: int | None, outputs: int, **shaped: object) -> None:
+    if patch < 1 or hop_length % patch:
+        raise ConfigError(f"patch={patch} does not divide hop_length={hop_length}")
+    kinds = " and ".join(name for name, part in shaped.items() if part is not None)
+    if kinds and (outputs != 1 or not n_mels):
+        raise ConfigError(f"{kinds} needs a mel and is for one output: got n_mels={n_mels}, outputs={outputs}")
+
+
 class DiffWave(nn.Module):
     """A stack of gated dilated convolutions over the waveform; the dilation doubles and starts anew every cycle.
 
@@ -89,14 +97,8 @@ class DiffWave(nn.Module):
         patch: Samples = 1,
     ) -> None:
         super().__init__()
-        if hop_length % patch:
-            raise ConfigError(f"patch={patch} does not divide hop_length={hop_length}")
-        if (whitening or constraint) and (outputs != 1 or not n_mels):
-            raise ConfigError(
-                f"whitening and constraint need a mel and are for one output: got n_mels={n_mels}, outputs={outputs}"
-            )
-        self.hop_length = hop_length
-        self.sees_mean = sees_mean
+        _check(hop_length, patch, n_mels, outputs, whitening=whitening, constraint=constraint)
+        self.hop_length, self.sees_mean = hop_length, sees_mean
         self.patch, self.outputs = patch, outputs
         self.reflects = padding_mode == "reflect"
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, patch, stride=patch)
@@ -118,8 +120,8 @@ class DiffWave(nn.Module):
         self.output = nn.Conv1d(channels, outputs * patch, 1)
         self.block_radius: Samples = sum(dilations)
         self.widest: Samples = max(dilations)
-        nn.init.kaiming_normal_(self.input.weight)
-        nn.init.kaiming_normal_(self.skip.weight)
+        for convolution in (self.input, self.skip):
+            nn.init.kaiming_normal_(convolution.weight)
         nn.init.zeros_(self.output.weight)
 
     @property
