@@ -98,8 +98,7 @@ class DiffWave(nn.Module):
     ) -> None:
         super().__init__()
         _check(hop_length, patch, n_mels, outputs, whitening=whitening, constraint=constraint)
-        self.hop_length, self.sees_mean = hop_length, sees_mean
-        self.patch, self.outputs = patch, outputs
+        self.hop_length, self.patch, self.outputs, self.sees_mean = hop_length, patch, outputs, sees_mean
         self.reflects = padding_mode == "reflect"
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, patch, stride=patch)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
@@ -118,8 +117,7 @@ class DiffWave(nn.Module):
         )
         self.skip = nn.Conv1d(channels, channels, 1)
         self.output = nn.Conv1d(channels, outputs * patch, 1)
-        self.block_radius: Samples = sum(dilations)
-        self.widest: Samples = max(dilations)
+        self.block_radius, self.widest = sum(dilations), max(dilations)
         for convolution in (self.input, self.skip):
             nn.init.kaiming_normal_(convolution.weight)
         nn.init.zeros_(self.output.weight)
