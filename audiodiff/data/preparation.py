@@ -25,7 +25,7 @@ def compute_all(store: FeatureStore, utterances: Sequence[Utterance], *, process
     A recording that fails is passed over here: whoever opens it is told why.
     """
     missing = [utterance for utterance in utterances if lacks(store, utterance)]
-    wanted = min(_MOST, len(os.sched_getaffinity(0))) if processes is None else processes
+    wanted = min(_MOST, os.cpu_count() or 1) if processes is None else processes
     processes = 1 if len(missing) <= _FEW else min(wanted, len(missing))
     if not missing:
         return
