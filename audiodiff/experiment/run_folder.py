@@ -11,7 +11,7 @@ from audiodiff.bundle.format import CONFIG
 from audiodiff.errors import OutputError
 
 CHECKPOINTS, BUNDLE = "checkpoints", "bundle"
-_LEFT = (f"{CHECKPOINTS}/*.ckpt", f"{BUNDLE}/*", "csv/*", "nan/*", "train.log", "mlflow.db", "events.out.tfevents.*")
+_LEFT = (f"{CHECKPOINTS}/*.ckpt", f"{BUNDLE}/*", "csv/*", "nan/*", "train.log", "events.out.tfevents.*")
 """Files that a run leaves in its folder; others are somebody else's."""
 
 
