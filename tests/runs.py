@@ -28,7 +28,7 @@ SMALL = {
     },
     "features.iterations": 2,
     "data.batch_size": 2,
-    "data.segment": 16,
+    "data.segment": 20,
     "data.workers": 0,
     "data.valid_frames": 32,
 }

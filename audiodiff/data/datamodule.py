@@ -46,7 +46,7 @@ class VocoderData(L.LightningDataModule):
             raise ConfigError("features in a cache cannot be augmented: set data.cache=null or data/augment=none")
         self.folder, self.features = Path(folder), features
         self.train_source = source(cache, features, shortest=segment, augment=augment)
-        self.valid_source = source(cache, features, shortest=1, augment=None)
+        self.valid_source = source(cache, features, shortest=segment, augment=None)
         self.batch_size = batch_size
         self.segment = segment
         self.balance = balance

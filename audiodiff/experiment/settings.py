@@ -66,6 +66,11 @@ def explained(error: Exception, known: DictConfig | None = None) -> str:
             f"{owner} has no setting {found[2]}, which the experiment sets for what it had chosen: choose that, "
             f"or take the setting away with ~GROUP.{found[2]}"
         )
+    if place and isinstance(root, TypeError):
+        owner = place.removesuffix(": ")
+        return (
+            f"{owner} cannot take the settings that the experiment makes for what it had chosen ({root}): choose that"
+        )
     return f"{place}{words_of(root)}"
 
 

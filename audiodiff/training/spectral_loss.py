@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from audiodiff.errors import ConfigError
 from audiodiff.types import Wave
 
 LOUDNESS = 0.3
@@ -47,6 +48,11 @@ class MultiResolutionStft(nn.Module):
         return distance
 
     def _magnitude(self, wave: Wave, window: Tensor, hop: int) -> Float[Tensor, "batch bins frames"]:
+        if wave.shape[-1] <= len(window) // 2:
+            raise ConfigError(
+                f"{wave.shape[-1]} samples are compared, too few for windows of {len(window)}: raise data.segment, "
+                "of which some frames at either end do not count"
+            )
         spectrum = torch.stft(wave, len(window), hop, window=window, return_complex=True)
         power = spectrum.real.square() + spectrum.imag.square()
         return power.clamp_min(self.floor**2).sqrt()

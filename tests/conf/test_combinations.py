@@ -42,6 +42,8 @@ def test_every_combination_runs_or_is_refused():
         (["experiment=ljspeech_diffwave", "+network.constrained=true"], "no setting constrained"),
         (["experiment=fsdd_digits", "network=whitened_diffwave"], "network that is chosen has not"),
         (["experiment=vctk_fast", "grid=explicit"], "explicit has no setting n_steps"),
+        (["experiment=fsdd_fast", "data.segment=12"], "raise data.segment"),
+        (["experiment=sc09_diffwave_unconditional", "network=mel_generator"], "MelGenerator cannot take the settings"),
     ],
 )
 def test_what_does_not_fit_is_said_in_the_words_of_the_settings(overrides, said):

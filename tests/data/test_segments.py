@@ -6,6 +6,7 @@ from random import Random
 
 import lightning as L
 import pytest
+import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -279,3 +280,13 @@ def test_validation_clips_are_spread_and_unchanged(data):
     (batch,) = module.val_dataloader()
     expected = LiveFeatures(module.train_source.features).crop(CLIPS[0], 0, 50)
     assert_close(batch["wave"][0], expected["wave"])
+
+
+def test_a_validation_clip_is_at_least_a_segment_long(tmp_path, data):
+    """Losses look at a segment, and words may last less."""
+    soundfile.write(tmp_path / "short.wav", 0.1 * torch.randn(1000).numpy(), 22050)
+    made = data()
+    short = replace(CLIPS[0], id="short", path=tmp_path / "short.wav", duration=1000 / 22050)
+    write_manifest(tmp_path / "valid.jsonl", [short])
+    made.setup("fit")
+    assert made.valid_set[0]["mel"].shape[-1] == SEGMENT
