@@ -34,9 +34,9 @@ Batch = tuple[Tensor, Tensor]
 
 def learner(folder: Path, **changes: int) -> Any:  # noqa: ANN401 (a package that need not be there)
     """Their learner with an untrained network, whose checkpoint is written to `folder`."""
-    from diffwave.learner import DiffWaveLearner
-    from diffwave.model import DiffWave
-    from diffwave.params import AttrDict, params
+    from diffwave.learner import DiffWaveLearner  # pyright: ignore[reportMissingImports]
+    from diffwave.model import DiffWave  # pyright: ignore[reportMissingImports]
+    from diffwave.params import AttrDict, params  # pyright: ignore[reportMissingImports]
 
     params = AttrDict(dict(params) | changes)
     network = DiffWave(params)

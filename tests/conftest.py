@@ -13,6 +13,8 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
 from audiodiff.priors import MelInversion
 
+os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # or commands would take as many as are idle
+
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "tests" / "clips" / "LJ001-0002.flac"
 """1.9 s of LJSpeech, public domain; one of the utterances that are never trained on."""

@@ -24,28 +24,35 @@ def export(
     ] = "sampler",
     sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; else the model's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network steps; else the model's own number.")] = None,
-    weights: Annotated[Weights, typer.Option(help="int8 halves an ONNX file by rounding its weights.")] = "exact",
+    weights: Annotated[Weights, typer.Option(help="Of an ONNX file; fp16 and int8 round them.")] = "exact",
+    mel: Annotated[str | None, typer.Option("--as", help="The convention, of a voice for every mel.")] = None,
+    frames: Annotated[int | None, typer.Option(min=2, help="Only mels of so many, one at a time; else any.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
+    from audiodiff.bundle.for_mel import bundle_for
     from audiodiff.bundle.format import load_bundle
     from audiodiff.bundle.location import bundle_folder
     from audiodiff.errors import ConfigError, OutputError
     from audiodiff.export.onnx import export_network, export_sampler
     from audiodiff.export.torch_program import export_program
+    from audiodiff.mel import convention
     from audiodiff.vocoder import Vocoder
 
     bundle = load_bundle(bundle_folder(model))
+    bundle = bundle if mel is None else bundle_for(bundle, convention(mel))
     vocoder = Vocoder(bundle)
     path = out or Path(vocoder.name + SUFFIX[to])
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already: pass --overwrite to replace it")
     if to != "onnx" and (part != "sampler" or weights != "exact"):
-        raise ConfigError("--part network and --weights int8 are for ONNX: leave them out, or --to")
+        raise ConfigError("--part network and --weights are for ONNX: leave them out, or --to")
+    if part == "network" and frames is not None:
+        raise ConfigError("--frames is for the whole model: leave it out, or --part")
     if part == "network":
         export_network(path, bundle, weights)
     elif to == "onnx":
-        export_sampler(path, bundle, vocoder.sampler(sampler), vocoder.times(steps), weights)
+        export_sampler(path, bundle, vocoder.sampler(sampler), vocoder.times(steps), weights, frames)
     else:
-        export_program(path, bundle, vocoder.sampler(sampler), vocoder.times(steps))
+        export_program(path, bundle, vocoder.sampler(sampler), vocoder.times(steps), frames)
     typer.echo(f"{vocoder.name} -> {path} ({path.stat().st_size / 1e6:.1f} MB)")

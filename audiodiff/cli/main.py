@@ -16,7 +16,7 @@ from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
-from audiodiff.cli.threads import set_threads
+from audiodiff.cli.threads import idle_cores, set_threads
 from audiodiff.cli.tune import tune
 from audiodiff.errors.sentences import boundary, in_flags
 from audiodiff.version import __version__
@@ -90,7 +90,7 @@ def vocode(
     steps: Annotated[int | None, typer.Option(min=1, help="Network steps; without it the model's own number.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it torch's own choice.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it as many as cores idle.")] = None,
     precision: Precisions = "fp32",
     compiled: Compiled = False,
     as_name: _As = None,
@@ -107,7 +107,7 @@ def vocode(
     from audiodiff.bulk import find_jobs, model_mark
     from audiodiff.bulk.vocoding import Request, declared_spec, vocode_all
 
-    set_threads(threads)
+    set_threads(threads or idle_cores())
     vocoder, folder = _loaded(model, precision, compiled=compiled)
     request = Request(
         jobs=find_jobs(inputs, out),

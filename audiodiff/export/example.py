@@ -34,9 +34,10 @@ class Example:
         return [times if axis in axes and axes[axis] is not BATCH else 1 for axis in range(self.inputs[name].ndim)]
 
 
-def sampler_example(bundle: Bundle, model: UnrolledSampler) -> Example:
-    """For a whole model: mel and noise, and the turns of a `MelInversion` prior."""
-    (batch, frames), spec, prior = SHORT, bundle.model.mel, bundle.model.prior
+def sampler_example(bundle: Bundle, model: UnrolledSampler, n_frames: int | None = None) -> Example:
+    """For a whole model: mel and noise, and the turns of a `MelInversion` prior; for one mel of `n_frames`, or any."""
+    spec, prior = bundle.model.mel, bundle.model.prior
+    batch, frames = SHORT if n_frames is None else (1, n_frames)
     inputs = {
         "mel": torch.zeros(batch, spec.n_mels, frames),
         "noise": torch.zeros(model.n_draws, batch, frames * spec.hop_length),
@@ -44,7 +45,7 @@ def sampler_example(bundle: Bundle, model: UnrolledSampler) -> Example:
     axes: dict[str, Axes] = {"mel": {0: BATCH, 2: FRAMES}, "noise": {1: BATCH, 2: spec.hop_length * FRAMES}}
     if isinstance(prior, MelInversion):
         inputs["turns"], axes["turns"] = torch.zeros(frames, prior.stft.bins), {0: FRAMES}
-    return Example(inputs, axes)
+    return Example(inputs, axes if n_frames is None else {name: {} for name in axes})
 
 
 def network_example(bundle: Bundle) -> Example:

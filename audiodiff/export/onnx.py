@@ -31,17 +31,24 @@ TRIED_LENGTH = 6
 
 
 def export_sampler(
-    path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times, weights: Weights = "exact"
+    path: str | os.PathLike[str],
+    bundle: Bundle,
+    sampler: Sampler,
+    times: Times,
+    weights: Weights = "exact",
+    frames: int | None = None,
 ) -> None:
-    """Write the whole model with its sampler unrolled: mel and noise in, waveform out, for any batch and length.
+    """Write the whole model with its sampler unrolled: mel and noise in, waveform out.
+
+    For any batch and length, or for one mel of so many `frames`, with every shape a constant.
 
     Inputs are `mel` [batch, n_mels, frames], `noise` [draws, batch, samples], standard normal, and for a
     `MelInversion` prior `turns` [frames, bins], uniform in 0 … 1. Raises `ConfigError` for a sampler that
     cannot be unrolled or where onnx is not installed, `OutputError` when writing fails.
     """
     model = UnrolledSampler(bundle, sampler, times).eval()
-    example = sampler_example(bundle, model)
-    facts = {"part": "sampler", "draws": model.n_draws, "network_calls": model.n_calls}
+    example = sampler_example(bundle, model, frames)
+    facts = {"part": "sampler", "draws": model.n_draws, "network_calls": model.n_calls, "frames": frames or 0}
     write_graph(path, model, example, "wave", described(bundle) | facts, weights)
 
 
@@ -73,7 +80,17 @@ def write_graph(
     weights: Weights,
 ) -> None:
     """Trace a module and write it as one self-contained file."""
-    onnx = require_onnx()
+    graph = graph_of(model, example, output)
+    pack_weights(graph.graph, weights, {name for name, _ in model.named_parameters()})
+    graph.metadata_props.add(key=METADATA, value=json.dumps(facts))
+    with written_whole(path) as scratch:
+        require_onnx().save(graph, scratch)
+        check_runs(scratch, example)
+
+
+def graph_of(model: nn.Module, example: Example, output: str) -> Any:  # noqa: ANN401 (an onnx.ModelProto)
+    """A module as a graph, its constants in full."""
+    require_onnx()
     with _quietly():
         program = torch.onnx.export(
             traced(model, example),
@@ -86,11 +103,7 @@ def write_graph(
     assert program is not None  # the exporter that traces with dynamo always returns one
     graph = program.model_proto
     forget_sources(graph.graph)
-    pack_weights(graph.graph, weights, {name for name, _ in model.named_parameters()})
-    graph.metadata_props.add(key=METADATA, value=json.dumps(facts))
-    with written_whole(path) as scratch:
-        onnx.save(graph, scratch)
-        check_runs(scratch, example)
+    return graph
 
 
 def check_runs(path: Path, example: Example) -> None:

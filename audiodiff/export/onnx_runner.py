@@ -25,9 +25,10 @@ class OnnxVocoder:
 
     def __call__(self, mel: np.ndarray, seed: int = 0) -> np.ndarray:
         """Map one mel [n_mels, frames] to float32 [hop_length * frames]; raises ValueError for anything else."""
-        mel, n_mels = np.asarray(mel, np.float32), self.facts["mel"]["n_mels"]
-        if mel.ndim != 2 or len(mel) != n_mels or not mel.size or not np.isfinite(mel).all():
-            raise ValueError(f"got a mel of shape {mel.shape}: expected [{n_mels}, frames] of finite numbers")
+        mel, n_mels, length = np.asarray(mel, np.float32), self.facts["mel"]["n_mels"], self.facts["frames"]
+        usual = mel.ndim == 2 and len(mel) == n_mels and mel.shape[1] > 0 and length in (0, mel.shape[1])
+        if not usual or not np.isfinite(mel).all():
+            raise ValueError(f"got a mel of shape {mel.shape}: expected [{n_mels}, {length or 'frames'}], all finite")
         frames, draws = mel.shape[1], range(self.facts["draws"])
         noise = np.stack([gaussian(seed, draw, frames * self.facts["hop_length"]) for draw in draws])
         feeds = {"mel": mel[None], "noise": noise[:, None]}

@@ -1,6 +1,7 @@
 """A source-filter prior without complex numbers and without loops, its decisions in float64."""
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,8 +13,11 @@ from audiodiff.errors import ConfigError
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import FilterNetwork, SourceNetwork
 from audiodiff.networks.gated import GatedBlock, GatedStack
+from audiodiff.networks.hertz_filter import HertzFilter
+from audiodiff.networks.source import HertzSource
 from audiodiff.priors import SourceFilter
-from audiodiff.source.pulses import HALF
+from audiodiff.priors.any_mel import AnyMelSourceFilter
+from audiodiff.source.pulses import HALF, PulseGenerator
 from audiodiff.types import F0, Mel, Wave
 
 _Rows = Float[Tensor, "batch frames channels"]
@@ -65,9 +69,10 @@ class WholePulses(nn.Module):
     less than a sample earlier, and adds to `HALF` samples before it and nearly as many behind.
     """
 
-    def __init__(self, prior: SourceFilter) -> None:
+    def __init__(self, generator: PulseGenerator) -> None:
         super().__init__()
-        self.sample_rate, self.hop_length, self.centre = prior.spec.sample_rate, prior.spec.hop_length, prior.centre
+        self.sample_rate, self.hop_length = generator.sample_rate, generator.hop_length
+        self.centre = generator.centre
 
     def forward(self, f0: F0) -> Wave:
         """Pulses of the power of white noise."""
@@ -111,28 +116,50 @@ class WholePulses(nn.Module):
         return wave
 
 
+Parts = tuple[Tensor, Tensor]
+"""Real and imaginary parts."""
+
+
 class RealSourceFilter(nn.Module):
     """A `SourceFilter` with the same parameters, on real and imaginary parts."""
 
     def __init__(self, prior: SourceFilter) -> None:
         super().__init__()
-        if not isinstance(prior.source, SourceNetwork) or not isinstance(prior.filter, FilterNetwork):
-            kinds = f"{type(prior.source).__name__} and {type(prior.filter).__name__}"
-            raise ConfigError(f"only a SourceFilter of a SourceNetwork and a FilterNetwork is exported, got {kinds}")
-        self.source, self.filter, self.spread = prior.source, prior.filter, prior.spread
-        self.exact, self.pulses = ExactStack(prior.source.stack), WholePulses(prior)
+        self.filter, self.source = self.parts_of(prior)
+        self.spread, self.exact = prior.spread, ExactStack(self.source.stack)
+        self.pulses = WholePulses(prior.generator())
         self.stft, self.fine = ConvolutionStft(prior.stft), ConvolutionStft(prior.fine)
         self.unit, self.fine_unit = prior.stft.noise_magnitude, prior.fine.noise_magnitude
 
+    def parts_of(self, prior: SourceFilter) -> tuple[Any, SourceNetwork]:
+        """The filter and the source; `ConfigError` for any but those that are known here."""
+        if not isinstance(prior.source, SourceNetwork) or not isinstance(prior.filter, FilterNetwork):
+            kinds = f"{type(prior.source).__name__} and {type(prior.filter).__name__}"
+            raise ConfigError(f"only a SourceFilter of a SourceNetwork and a FilterNetwork is exported, got {kinds}")
+        return prior.filter, prior.source
+
     def condition(self, mel: Mel) -> Conditioning:
         """Let pulses at the mel's f0 pass the filter."""
-        f0 = self.source.decided(self.exact(self.source.view(mel.double())))
-        said = self.filter.stack(self.filter.seen(mel, f0.float()))
+        f0 = self.source.decided(self.exact(self.source.view(self.heard(mel).double())))
+        a, b = self.gains(mel, f0.float())
         real, imaginary = self.stft.usual(self.stft(self.pulses(f0))).chunk(2, dim=1)
-        a, b = (part * self.filter.envelope(mel) / self.unit for part in said.chunk(2, dim=1))
         spectrum = self.stft.folded(torch.cat([real * a - imaginary * b, real * b + imaginary * a], dim=1))
         mean = self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
-        return Conditioning(mel=mel, mean=mean, scale=self.spread(mel))
+        return Conditioning(mel=mel, mean=mean, scale=self.spread(self.seen(mel)))
+
+    def heard(self, mel: Mel) -> Tensor:
+        """The input of the source network, rounded as its prior rounds it."""
+        return mel
+
+    def seen(self, mel: Mel) -> Tensor:
+        """The input of the filter and of the spread."""
+        return mel
+
+    def gains(self, mel: Mel, f0: F0) -> Parts:
+        """The filter, over that of white noise."""
+        real, imaginary = self.filter.stack(self.filter.seen(mel, f0)).chunk(2, dim=1)
+        envelope = self.filter.envelope(mel) / self.unit
+        return real * envelope, imaginary * envelope
 
     def decode(self, r: Wave, cond: Conditioning) -> Wave:
         """From a difference from the mean to the waveform."""
@@ -142,3 +169,34 @@ class RealSourceFilter(nn.Module):
         """Give white noise the spread of recordings."""
         spectrum = self.fine(white) * self.fine.spread(cond.need_scale() / self.fine_unit)
         return self.fine.inverse(spectrum, self.fine.window_sum(torch.ones_like(spectrum[:1, :1])))
+
+
+class RealAnyMelSourceFilter(RealSourceFilter):
+    """An `AnyMelSourceFilter` with the same parameters, for the one convention that it was built for."""
+
+    def __init__(self, prior: AnyMelSourceFilter) -> None:
+        super().__init__(prior)
+        self.bands = prior.bands
+
+    def parts_of(self, prior: SourceFilter) -> tuple[Any, SourceNetwork]:
+        """The filter and the source; `ConfigError` for any but those that are known here."""
+        if not isinstance(prior.source, HertzSource) or not isinstance(prior.filter, HertzFilter):
+            kinds = f"{type(prior.source).__name__} and {type(prior.filter).__name__}"
+            raise ConfigError(f"only an AnyMelSourceFilter of HertzSource and HertzFilter is exported, got {kinds}")
+        return prior.filter, prior.source
+
+    def heard(self, mel: Mel) -> Tensor:
+        """The bands at fine frames, computed in float64."""
+        return self.bands(mel.double()).to(mel.dtype)
+
+    def seen(self, mel: Mel) -> Tensor:
+        """The bands at fine frames."""
+        return self.bands(mel)
+
+    def gains(self, mel: Mel, f0: F0) -> Parts:
+        """The filter at the fine STFT's bins."""
+        bands = self.seen(mel)
+        said = self.filter.stack(self.filter.seen(bands, f0)).chunk(2, dim=1)
+        envelope = self.filter.bands.envelope(bands) / self.unit
+        real, imaginary = (envelope * (self.filter.at_bins @ part) for part in said)
+        return real, imaginary

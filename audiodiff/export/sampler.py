@@ -14,11 +14,12 @@ from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealDiffWave, RealMelInversion, RealSpectralDiffWave, Turns
 from audiodiff.export.real_gains import RealSpectralGainNetwork
 from audiodiff.export.real_local import RealLocalSpectralNetwork
-from audiodiff.export.real_source import RealSourceFilter
+from audiodiff.export.real_source import RealAnyMelSourceFilter, RealSourceFilter
 from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
 from audiodiff.models.diffusion_model import Prior
 from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave, SpectralGainNetwork
 from audiodiff.priors import MelInversion, SourceFilter
+from audiodiff.priors.any_mel import AnyMelSourceFilter
 from audiodiff.types import Mel, Time, Wave
 
 
@@ -85,6 +86,8 @@ def real(network: nn.Module) -> nn.Module:
 
 def real_prior(prior: Prior) -> Any:  # noqa: ANN401 (a Prior, or one that is told phases)
     """The prior itself, or its twin without complex numbers."""
+    if isinstance(prior, AnyMelSourceFilter):
+        return RealAnyMelSourceFilter(prior)
     if isinstance(prior, SourceFilter):
         return RealSourceFilter(prior)
     return RealMelInversion(prior) if isinstance(prior, MelInversion) else prior

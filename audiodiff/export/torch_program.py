@@ -12,14 +12,16 @@ from audiodiff.export.example import sampler_example, traced
 from audiodiff.export.sampler import UnrolledSampler
 
 
-def export_program(path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times) -> None:
+def export_program(
+    path: str | os.PathLike[str], bundle: Bundle, sampler: Sampler, times: Times, frames: int | None = None
+) -> None:
     """Write the whole model with its sampler unrolled, with the inputs of `export.onnx.export_sampler`.
 
-    Run it as `torch.export.load(path).module()(mel=…, noise=…)`, with at least two frames.
+    Run it as `torch.export.load(path).module()(mel=…, noise=…)`, with at least two frames, or with `frames`.
     Raises `ConfigError` for a sampler that cannot be unrolled, `OutputError` when writing fails.
     """
     model = UnrolledSampler(bundle, sampler, times).eval()
-    program = traced(model, sampler_example(bundle, model))
+    program = traced(model, sampler_example(bundle, model, frames))
     forget_sources(program.graph_module)
     with written_whole(path) as scratch:
         torch.export.save(program, scratch)

@@ -119,7 +119,7 @@ class HertzView(nn.Module):
     def forward(self, bands: LogBands) -> Float[Tensor, "batch planes fine_frames"]:
         """The levels, brought to about -2 … 2, and the facts."""
         levels = (self.weights.to(bands) @ bands + 5 * self.covered.to(bands)) / 3
-        return torch.cat([levels, self.facts.to(bands).expand(len(bands), -1, bands.shape[-1])], dim=1)
+        return torch.cat([levels, self.facts.to(bands).expand(bands.shape[0], -1, bands.shape[-1])], dim=1)
 
 
 def _rising(centres: Float[Tensor, " n_mels"]) -> Tensor:

@@ -47,7 +47,8 @@ class WeightAverage(WeightAveraging):
         """Move the average towards the weights after optimizer step number `step`."""
         assert self._average_model is not None
         averages = [parameter.data for parameter in self._average_model.module.parameters()]
-        torch._foreach_lerp_(averages, [parameter.data for parameter in module.parameters()], 1 - self.decay_at(step))
+        weights, share = [parameter.data for parameter in module.parameters()], 1 - self.decay_at(step)
+        torch._foreach_lerp_(averages, weights, share)  # pyright: ignore[reportPrivateImportUsage] (the optimizers' own)
         self._average_model.n_averaged += 1
         self._latest_update_step = step
 

@@ -7,6 +7,7 @@ import pytest
 
 from audiodiff.cli.main import main
 from audiodiff.convert import convert
+from audiodiff.mel import convention
 from tests.convert import foreign
 
 
@@ -61,16 +62,24 @@ def test_each_kind_has_its_exporter(options, exporter, suffix, voice, calls, exp
 
 
 def test_choices_are_passed_on(voice, calls, export, tmp_path):
-    export(voice, "-o", tmp_path / "x.onnx", "--steps", 3, "--sampler", "ddim", "--weights", "int8")
-    _, bundle, sampler, times, weights = calls["sampler"]
-    assert (bundle.name, weights) == ("lmnt-diffwave", "int8")
+    export(voice, "-o", tmp_path / "x.onnx", "--steps", 3, "--sampler", "ddim", "--weights", "int8", "--frames", 9)
+    _, bundle, sampler, times, weights, frames = calls["sampler"]
+    assert (bundle.name, weights, frames) == ("lmnt-diffwave", "int8", 9)
     assert sampler.__name__ == "ddim"
     assert len(times) == 4
+
+
+def test_a_voice_for_every_mel_is_told_a_convention(calls, export, tmp_path):
+    code, said = export("universal", "--as", "vocos_24k", "-o", tmp_path / "x.onnx")
+    assert code == 0, said.err
+    assert calls["sampler"][1].model.mel == convention("vocos_24k")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--as", "vocos_24k"), "take the voice universal"),
+        (("--part", "network", "--frames", "9"), "for the whole model"),
         (("--part", "network", "--to", "torch-export"), "are for ONNX"),
         (("--weights", "int8", "--to", "torch-export"), "are for ONNX"),
         (("--sampler", "magic"), "no sampler 'magic'"),

@@ -31,6 +31,9 @@ def graph_of(matrix):
         (WIDE, "int8", {"weight"}, 8),
         (HALF, "int8", {"weight"}, 8),
         (WIDE, "int8", set(), 32),
+        (WIDE, "fp16", {"weight"}, 16),
+        (WIDE, "fp16", set(), 32),
+        (np.full((64, 32), 1e6, dtype=np.float32), "fp16", {"weight"}, 32),
     ],
 )
 def test_graphs_compute_with_what_was_kept(matrix, weights, parameters, bits):
@@ -41,7 +44,7 @@ def test_graphs_compute_with_what_was_kept(matrix, weights, parameters, bits):
     x = np.ones(64, dtype=np.float32)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     whole, scale = rounded(matrix)
-    kept = whole * scale if bits == 8 else matrix
+    kept = whole * scale if bits == 8 else matrix.astype(np.float16 if bits == 16 else np.float32)
     np.testing.assert_allclose(session.run(None, {"x": x})[0], x @ kept, rtol=1e-5, atol=1e-4)
 
 
