@@ -18,7 +18,7 @@ SOURCES = "".join(
     file.read_text() for part in ("mel", "streaming", "vocoder") for file in (ROOT / "audiodiff" / part).rglob("*.py")
 )
 """The library that a vocoder runs through, without the commands."""
-LIMIT = 35 << 20
+LIMIT = 35_000_000
 """Bytes of a wheel."""
 DISTRIBUTIONS = {"hydra": "hydra-core", "omegaconf": "hydra-core", "pytorch_lightning": "lightning"}
 """What brings a module of another name."""

@@ -48,7 +48,7 @@ class WeightAverage(WeightAveraging):
         assert self._average_model is not None
         averages = [parameter.data for parameter in self._average_model.module.parameters()]
         weights, share = [parameter.data for parameter in module.parameters()], 1 - self.decay_at(step)
-        torch._foreach_lerp_(averages, weights, share)  # pyright: ignore[reportPrivateImportUsage] (the optimizers' own)
+        torch._foreach_lerp_(averages, weights, share)  # pyright: ignore[reportPrivateImportUsage]
         self._average_model.n_averaged += 1
         self._latest_update_step = step
 

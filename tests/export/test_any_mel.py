@@ -1,6 +1,7 @@
 """A voice for every mel convention is exported for one of them, for any length or for one."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def voice(spec):
     for output in (network.output, network.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
     denoiser = Denoiser(network=network.eval(), schedule=StraightPath(), prediction=X0Prediction())
-    return Bundle("any", DiffusionModel(mel=spec, denoiser=denoiser, prior=prior).eval(), ddim, uniform)
+    return Bundle("any", DiffusionModel(mel=spec, denoiser=denoiser, prior=prior).eval(), ddim, partial(uniform, n_steps=2))
 
 
 @pytest.mark.parametrize(("name", "frames"), [("hifigan_22k", None), ("vocos_24k", 31)])
@@ -35,19 +36,19 @@ def test_a_graph_for_one_convention(name, frames, tmp_path):
     spec = convention(name)
     bundle, path = voice(spec), tmp_path / "voice.onnx"
     vocoder = Vocoder(bundle)
-    export_sampler(path, bundle, vocoder.sampler("ddim"), vocoder.times(2), frames=frames)
+    export_sampler(path, bundle, vocoder.sampler(), vocoder.times(), frames=frames)
     runner = OnnxVocoder(str(path))
     assert (runner.facts["mel"], runner.facts["frames"]) == (spec.to_dict(), frames or 0)
     for length in (31,) if frames else (1, 31, 64):
         mel = bands_of(spec, length)
-        expected = vocoder(mel, seed=5, n_steps=2, sampler="ddim", spec=spec).numpy()
+        expected = vocoder(mel, seed=5, spec=spec).numpy()
         np.testing.assert_allclose(runner(mel.numpy(), seed=5), expected, rtol=0, atol=1e-4)
 
 
 def test_a_graph_of_one_length_has_constant_shapes(tmp_path):
     bundle = voice(convention("hifigan_22k"))
     vocoder = Vocoder(bundle)
-    export_sampler(tmp_path / "voice.onnx", bundle, vocoder.sampler("ddim"), vocoder.times(1), frames=9)
+    export_sampler(tmp_path / "voice.onnx", bundle, vocoder.sampler(), vocoder.times(1), frames=9)
     graph = onnx.shape_inference.infer_shapes(onnx.load(tmp_path / "voice.onnx")).graph
     shapes = {
         value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
