@@ -1,11 +1,13 @@
 """A voice as ONNX in fewer bits: sizes, differences from PyTorch, and recordings for `audiodiff evaluate` to score.
 
     pip install 'audiodiff[onnx]'
-    python benchmarks/export_quality.py RECORDING... -o FOLDER [--model ljspeech-fast] [--mel CONVENTION]
+    audiodiff export ljspeech-fast -o voice.onnx
+    python benchmarks/export_quality.py voice.onnx RECORDING... -o FOLDER
     audiodiff evaluate FOLDER/exact FOLDER/recording --against FOLDER/int8 ... -o report
 
-Every way gets a folder of wavs. `exact` and `int8` are what `audiodiff export --weights` writes; `fp16 arithmetic` and
-`int8 arithmetic` are that graph after onnxruntime's own converters, which `audiodiff export` does not offer.
+Every way gets a folder of wavs. `exact` is the graph itself, `int8` what `audiodiff export --weights int8` stores;
+`fp16-arithmetic` and `int8-arithmetic` are the graph after onnxruntime's own converters, which `audiodiff export` does
+not offer. The graph is that of a voice that ships, with its own steps.
 """
 
 import copy
@@ -16,31 +18,39 @@ from typing import Annotated, Any
 
 import numpy as np
 import onnx
-import onnxruntime
+import torch
 import typer
 
+from audiodiff import MelSpec, Vocoder
 from audiodiff.audio import load_audio, save_audio
-from audiodiff.bundle.for_mel import bundle_for
-from audiodiff.bundle.format import Bundle, load_bundle
-from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
-from audiodiff.export.example import sampler_example
-from audiodiff.export.onnx import described, graph_of
-from audiodiff.export.onnx_runner import gaussian, uniform
-from audiodiff.export.sampler import UnrolledSampler
-from audiodiff.export.weight_storage import Weights, pack_weights
-from audiodiff.mel import MelSpectrogram, convention
-from audiodiff.vocoder import Vocoder
+from audiodiff.export.onnx_runner import OnnxVocoder
+from audiodiff.export.weight_storage import pack_weights
+from audiodiff.mel import MelSpectrogram
 
 warnings.filterwarnings("ignore")
 SEED = 0
-KEPT = ["Range", "CumSum", "Floor", "Cast", "Conv1d"]
+KEPT = ["Range", "CumSum", "Floor", "Cast"]
 """Operators that count or decide, which 16 bits are not enough for."""
 
 
-def packed(graph: Any, parameters: set[str], weights: Weights) -> Any:  # noqa: ANN401 (an onnx.ModelProto)
-    """The graph as `audiodiff export` stores it."""
+def unpacked(graph: Any) -> tuple[Any, set[str]]:  # noqa: ANN401 (an onnx.ModelProto)
+    """The graph with its weights as constants of 32 bits, and the names of those that 16 bits were enough for."""
+    whole = copy.deepcopy(graph)
+    halves = {tensor.name: tensor for tensor in whole.graph.initializer if tensor.name.endswith("_half")}
+    widening = [node for node in whole.graph.node if node.op_type == "Cast" and node.input[0] in halves]
+    for node in widening:
+        values = onnx.numpy_helper.to_array(halves[node.input[0]]).astype(np.float32)
+        whole.graph.initializer.append(onnx.numpy_helper.from_array(values, node.output[0]))
+        whole.graph.node.remove(node)
+    for tensor in halves.values():
+        whole.graph.initializer.remove(tensor)
+    return whole, {node.output[0] for node in widening}
+
+
+def rounded_weights(graph: Any, weights: set[str]) -> Any:  # noqa: ANN401
+    """The graph with weights of 8 bits."""
     graph = copy.deepcopy(graph)
-    pack_weights(graph.graph, weights, parameters)
+    pack_weights(graph.graph, "int8", weights)
     return graph
 
 
@@ -62,36 +72,20 @@ def in_bytes(graph: Any, folder: Path) -> Any:  # noqa: ANN401
     return onnx.load(folder / "bytes.onnx")
 
 
-def runner(path: Path, draws: int, bins: int, hop_length: int) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from mels to waveforms."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-
-    def vocode(mel: np.ndarray) -> np.ndarray:
-        frames = mel.shape[1]
-        noise = np.stack([gaussian(SEED, draw, frames * hop_length) for draw in range(draws)])
-        feeds = {"mel": mel[None], "noise": noise[:, None]}
-        feeds |= {"turns": uniform(0, frames * bins).reshape(frames, bins)} if bins else {}
-        return np.asarray(session.run(None, feeds)[0])[0]
-
-    return vocode
-
-
-def ways(bundle: Bundle, vocoder: Vocoder, folder: Path) -> dict[str, Path]:
+def ways(graph: Any, folder: Path) -> dict[str, Path]:  # noqa: ANN401
     """The graphs, by name; one that a converter fails on is named on the screen."""
-    model = UnrolledSampler(bundle, vocoder.sampler(), vocoder.times()).eval()
-    graph = graph_of(model, sampler_example(bundle, model), "wave")
-    parameters = {name for name, _ in model.named_parameters()}
+    whole, weights = unpacked(graph)
     makers: dict[str, Callable[[], Any]] = {
-        "exact": lambda: packed(graph, parameters, "exact"),
-        "int8": lambda: packed(graph, parameters, "int8"),
-        "fp16-arithmetic": lambda: in_half(graph),
-        "int8-arithmetic": lambda: in_bytes(graph, folder),
+        "exact": lambda: graph,
+        "int8": lambda: rounded_weights(whole, weights),
+        "fp16-arithmetic": lambda: in_half(whole),
+        "int8-arithmetic": lambda: in_bytes(whole, folder),
     }
     paths = {}
     for name, make in makers.items():
         try:
             onnx.save(make(), folder / f"{name}.onnx")
-            onnxruntime.InferenceSession(folder / f"{name}.onnx", providers=["CPUExecutionProvider"])
+            OnnxVocoder(str(folder / f"{name}.onnx"))
         except Exception as error:  # whatever a converter or a runtime says is the result here
             print(f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
             continue
@@ -99,36 +93,28 @@ def ways(bundle: Bundle, vocoder: Vocoder, folder: Path) -> dict[str, Path]:
     return paths
 
 
-def main(
-    recordings: list[Path],
-    out: Annotated[Path, typer.Option("--out", "-o")],
-    model: str = DEFAULT_VOICE,
-    mel: Annotated[str | None, typer.Option(help="The convention of a voice for every mel.")] = None,
-) -> None:
+def main(graph: Path, recordings: list[Path], out: Annotated[Path, typer.Option("--out", "-o")]) -> None:
     """Print sizes and differences, and write the recordings."""
-    bundle = load_bundle(bundle_folder(model))
-    bundle = bundle if mel is None else bundle_for(bundle, convention(mel))
-    vocoder = Vocoder(bundle)
-    spec, rate, bins = vocoder.mel_spec, vocoder.sample_rate, described(bundle)["turns"]
+    torch.set_num_threads(1)
+    facts = OnnxVocoder(str(graph)).facts
+    vocoder = Vocoder.from_pretrained(facts["name"])
+    spec = MelSpec(**facts["mel"])
+    vocoder = vocoder.for_mel(spec) if spec != vocoder.mel_spec else vocoder
     out.mkdir(parents=True)
-    draws = UnrolledSampler(bundle, vocoder.sampler(), vocoder.times()).n_draws
-    paths = ways(bundle, vocoder, out)
-    runs = {name: (path, runner(path, draws, bins, spec.hop_length)) for name, path in paths.items()}
-    largest = dict.fromkeys(runs, 0.0)
+    paths = ways(onnx.load(graph), out)
+    runners, largest = {name: OnnxVocoder(str(path)) for name, path in paths.items()}, dict.fromkeys(paths, 0.0)
     for recording in recordings:
-        wave = load_audio(recording, rate)
-        heard = MelSpectrogram(spec)(wave[None])[0]
-        ours = vocoder(heard, seed=SEED, spec=spec)
-        found = {"recording": wave, "pytorch": ours}
-        for name, (_, vocode) in runs.items():
-            samples = vocode(heard.numpy())
-            largest[name] = max(largest[name], float(np.abs(samples - ours.numpy()).max()))
-            found[name] = ours.new_tensor(samples)
+        wave = load_audio(recording, vocoder.sample_rate)
+        mel = MelSpectrogram(spec)(wave[None])[0]
+        found = {"recording": wave, "pytorch": vocoder(mel, seed=SEED, spec=spec)}
+        for name, runner in runners.items():
+            found[name] = torch.from_numpy(runner(mel.numpy(), SEED))
+            largest[name] = max(largest[name], (found[name] - found["pytorch"]).abs().max().item())
         for name, samples in found.items():
             (out / name).mkdir(exist_ok=True)
-            save_audio(out / name / f"{recording.stem}.wav", samples, rate)
+            save_audio(out / name / f"{recording.stem}.wav", samples, vocoder.sample_rate)
     print("| way | MB | largest difference from PyTorch |\n|---|---|---|")
-    for name, (path, _) in runs.items():
+    for name, path in paths.items():
         print(f"| {name} | {path.stat().st_size / 1e6:.1f} | {largest[name]:.1e} |")
 
 

@@ -28,7 +28,8 @@ def voice(spec):
     for output in (network.output, network.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
     denoiser = Denoiser(network=network.eval(), schedule=StraightPath(), prediction=X0Prediction())
-    return Bundle("any", DiffusionModel(mel=spec, denoiser=denoiser, prior=prior).eval(), ddim, partial(uniform, n_steps=2))
+    model = DiffusionModel(mel=spec, denoiser=denoiser, prior=prior).eval()
+    return Bundle("any", model, ddim, partial(uniform, n_steps=2))
 
 
 @pytest.mark.parametrize(("name", "frames"), [("hifigan_22k", None), ("vocos_24k", 31)])
