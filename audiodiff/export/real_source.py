@@ -116,7 +116,7 @@ class WholePulses(nn.Module):
         return wave
 
 
-Parts = tuple[Tensor, Tensor]
+_GainParts = tuple[Tensor, Tensor]
 """Real and imaginary parts."""
 
 
@@ -155,7 +155,7 @@ class RealSourceFilter(nn.Module):
         """The input of the filter and of the spread."""
         return mel
 
-    def gains(self, mel: Mel, f0: F0) -> Parts:
+    def gains(self, mel: Mel, f0: F0) -> _GainParts:
         """The filter, over that of white noise."""
         real, imaginary = self.filter.stack(self.filter.seen(mel, f0)).chunk(2, dim=1)
         envelope = self.filter.envelope(mel) / self.unit
@@ -193,7 +193,7 @@ class RealAnyMelSourceFilter(RealSourceFilter):
         """The bands at fine frames."""
         return self.bands(mel)
 
-    def gains(self, mel: Mel, f0: F0) -> Parts:
+    def gains(self, mel: Mel, f0: F0) -> _GainParts:
         """The filter at the fine STFT's bins."""
         bands = self.seen(mel)
         said = self.filter.stack(self.filter.seen(bands, f0)).chunk(2, dim=1)

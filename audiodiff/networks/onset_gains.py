@@ -50,12 +50,12 @@ class OnsetGains(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        return wave * self.gains(mel, wave.shape[-1])
+        return wave * self.gains(mel)[:, : wave.shape[-1]]
 
-    def gains(self, mel: Mel, n_samples: Samples) -> Float[Tensor, "batch samples"]:
-        """One gain for every sample."""
+    def gains(self, mel: Mel) -> Float[Tensor, "batch samples"]:
+        """One gain for every sample of the mel's frames."""
         said = self.stack(self.view(self.bands(mel))).to(self.at_samples).mT
         nepers = LARGEST_NEPERS * torch.tanh(said / LARGEST_NEPERS)
         before = torch.cat([nepers[:, :1, :1], nepers[:, :-1, -1:]], dim=1)
         after = torch.cat([nepers[:, 1:, :1], nepers[:, -1:, -1:]], dim=1)
-        return (torch.cat([before, nepers, after], dim=2) @ self.at_samples).flatten(1)[:, :n_samples].exp()
+        return (torch.cat([before, nepers, after], dim=2) @ self.at_samples).flatten(1).exp()
