@@ -1,11 +1,14 @@
 """`audiodiff export`: a bundle becomes a file that other runtimes run."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from audiodiff.export.weight_storage import Weights
+
+if TYPE_CHECKING:
+    from audiodiff.bundle.format import Bundle
 
 ExportFormat = Literal["onnx", "torch-export"]
 GraphPart = Literal["sampler", "network"]
@@ -30,25 +33,17 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a model, its sampler unrolled, as an ONNX graph or a torch.export program, for mels of any length."""
-    from audiodiff.bundle.for_mel import bundle_for
-    from audiodiff.bundle.format import load_bundle
-    from audiodiff.bundle.location import bundle_folder
-    from audiodiff.errors import ConfigError, OutputError
+    from audiodiff.errors import OutputError
     from audiodiff.export.onnx import export_network, export_sampler
     from audiodiff.export.torch_program import export_program
-    from audiodiff.mel import convention
     from audiodiff.vocoder import Vocoder
 
-    bundle = load_bundle(bundle_folder(model))
-    bundle = bundle if mel is None else bundle_for(bundle, convention(mel))
+    bundle = _bundle(model, mel)
     vocoder = Vocoder(bundle)
     path = out or Path(vocoder.name + SUFFIX[to])
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already: pass --overwrite to replace it")
-    if to != "onnx" and (part != "sampler" or weights != "exact"):
-        raise ConfigError("--part network and --weights are for ONNX: leave them out, or --to")
-    if part == "network" and frames is not None:
-        raise ConfigError("--frames is for the whole model: leave it out, or --part")
+    _check_options(to, part, weights, frames)
     if part == "network":
         export_network(path, bundle, weights)
     elif to == "onnx":
@@ -56,3 +51,24 @@ def export(
     else:
         export_program(path, bundle, vocoder.sampler(sampler), vocoder.times(steps), frames)
     typer.echo(f"{vocoder.name} -> {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def _bundle(model: str, mel: str | None) -> "Bundle":
+    """The model, for a convention if one is named."""
+    from audiodiff.bundle.for_mel import bundle_for
+    from audiodiff.bundle.format import load_bundle
+    from audiodiff.bundle.location import bundle_folder
+    from audiodiff.mel import convention
+
+    bundle = load_bundle(bundle_folder(model))
+    return bundle if mel is None else bundle_for(bundle, convention(mel))
+
+
+def _check_options(to: ExportFormat, part: GraphPart, weights: Weights, frames: int | None) -> None:
+    """Raise `ConfigError` for options that do not go together."""
+    from audiodiff.errors import ConfigError
+
+    if to != "onnx" and (part != "sampler" or weights != "exact"):
+        raise ConfigError("--part network and --weights are for ONNX: leave them out, or --to")
+    if part == "network" and frames is not None:
+        raise ConfigError("--frames is for the whole model: leave it out, or --part")
