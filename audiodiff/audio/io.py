@@ -28,15 +28,20 @@ def load_audio(path: str | os.PathLike[str], sample_rate: Hertz | None = None) -
     """
     samples, native_rate = decode(path)
     wave = torch.from_numpy(samples.mean(axis=1, dtype=np.float32))
-    if not wave.isfinite().all():
-        raise AudioError(f"{path} holds {int((~wave.isfinite()).sum())} samples that are NaN or infinite")
-    check_level(wave, path)
+    check_wave(wave, path)
     return wave if sample_rate in (None, native_rate) else resample(wave, native_rate, sample_rate)
 
 
 def audio_sample_rate(path: str | os.PathLike[str]) -> Hertz:
     """The rate at which a file was recorded, from its header; raises `AudioError` as `load_audio` does."""
     return audio_header(path).sample_rate
+
+
+def check_wave(wave: Float[Tensor, " samples"], path: str | os.PathLike[str]) -> None:
+    """Raise `AudioError` for samples that are not finite or far beyond full scale."""
+    if not wave.isfinite().all():
+        raise AudioError(f"{path} holds {int((~wave.isfinite()).sum())} samples that are NaN or infinite")
+    check_level(wave, path)
 
 
 def check_level(wave: Float[Tensor, " samples"], path: str | os.PathLike[str]) -> None:

@@ -1,14 +1,19 @@
-"""Mels of any length, read, vocoded and written piece by piece."""
+"""Mels and recordings of any length, read, vocoded and written piece by piece."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 
+from audiodiff.audio.blocks import audio_blocks, audio_length
+from audiodiff.audio.decoding import audio_header
 from audiodiff.audio.io import audio_written
 from audiodiff.mel import MelFile, MelSpec
+from audiodiff.mel.extraction_stream import mel_blocks, whole_frames
 from audiodiff.streaming import LONG
 from audiodiff.streaming.inputs import VocodeOptions, checked_track, contract_of, seeds_for
 from audiodiff.types import OneMel, Samples
@@ -20,21 +25,42 @@ PIECE = 512
 
 @dataclass(frozen=True, eq=False)
 class LongMel:
-    """A mel of `frames` frames, of which any piece can be had; `spec` is what it is said to be in."""
+    """A mel of `frames` frames in pieces of `PIECE`, as often as wanted; `spec` is what it is said to be in."""
 
     frames: int
-    piece: Callable[[int, int], OneMel]
+    pieces: Callable[[], Iterator[OneMel]]
     spec: MelSpec | None
 
-    def pieces(self) -> Iterator[OneMel]:
-        """All of it, `PIECE` frames at a time."""
-        return (self.piece(start, min(start + PIECE, self.frames)) for start in range(0, self.frames, PIECE))
+    @classmethod
+    def of(cls, frames: int, piece: Callable[[int, int], OneMel], spec: MelSpec | None) -> Self:
+        """One of which any piece can be had."""
+        starts = range(0, frames, PIECE)
+        return cls(frames, lambda: (piece(start, min(start + PIECE, frames)) for start in starts), spec)
+
+    def beginning(self) -> OneMel:
+        """The first `LONG` frames."""
+        return torch.cat(list(islice(self.pieces(), LONG // PIECE)), dim=1)
 
 
 def in_pieces(file: MelFile) -> MelFile | LongMel:
     """A mel that was read, made ready for pieces if it is long."""
     frames = file.mel.shape[1]
-    return LongMel(frames, lambda start, end: file.mel[:, start:end], file.spec) if frames > LONG else file
+    return LongMel.of(frames, lambda start, end: file.mel[:, start:end], file.spec) if frames > LONG else file
+
+
+def open_recording(path: Path, spec: MelSpec) -> LongMel | None:
+    """The mel of a long recording, which is decoded, resampled and analysed while it is read; None for a short one.
+
+    It is decoded twice, the first time to learn that it is whole and how long it is. Raises `AudioError` as
+    `load_audio` does.
+    """
+    header, longest = audio_header(path), LONG * spec.hop_length
+    if header.frames is not None and header.frames * spec.sample_rate <= longest * header.sample_rate:
+        return None
+    frames = whole_frames(spec, audio_length(path, spec.sample_rate))
+    if frames <= LONG:
+        return None
+    return LongMel(frames, lambda: mel_blocks(spec, audio_blocks(path, spec.sample_rate), PIECE), spec)
 
 
 def open_long(path: Path, spec: MelSpec | None, n_mels: int, *, transposed: bool) -> LongMel | None:
@@ -51,7 +77,7 @@ def open_long(path: Path, spec: MelSpec | None, n_mels: int, *, transposed: bool
     mel = mel.T if transposed else mel
     if mel.ndim != 2 or mel.shape[0] != n_mels or mel.shape[1] <= LONG or mel.dtype.kind != "f":
         return None
-    return LongMel(mel.shape[1], piece_reader(path, mel, stored.offset), spec)
+    return LongMel.of(mel.shape[1], piece_reader(path, mel, stored.offset), spec)
 
 
 def piece_reader(path: Path, mel: np.ndarray, offset: int) -> Callable[[int, int], OneMel]:
@@ -85,7 +111,7 @@ def vocode_long(
     """
     want, convert = vocoder.mel_spec, options.get("convert", "exact")
     if mel.spec is None:
-        contract_of(None, want, convert).mel(mel.piece(0, LONG))
+        contract_of(None, want, convert).mel(mel.beginning())
     f0 = options.get("f0")
     track = None if f0 is None else checked_track(f0, mel.frames, vocoder.sample_rate)
     stream = vocoder.stream(

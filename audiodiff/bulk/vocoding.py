@@ -12,7 +12,7 @@ from audiodiff.audio import audio_sample_rate, load_audio, save_audio
 from audiodiff.audio.scratch import sweep
 from audiodiff.bulk import Job, is_done, mark_of
 from audiodiff.bulk.f0_files import read_f0
-from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, vocode_long
+from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, open_recording, vocode_long
 from audiodiff.bulk.marks import digest_of
 from audiodiff.bulk.voice_choice import voice_for
 from audiodiff.engine import Precision
@@ -173,19 +173,20 @@ def check_source(path: Path) -> None:
 
 def find_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile | LongMel:
     """The mel of a file, in pieces where it is long."""
+    if path.suffix not in READERS:
+        return analysed(path, vocoder.mel_spec, resample=request.resample)
     n_mels = (request.spec or vocoder.mel_spec).n_mels
     mel = open_long(path, request.spec, n_mels, transposed=request.transposed)
-    return in_pieces(load_mel(path, vocoder, request)) if mel is None else mel
+    return in_pieces(read_mel(path, request.spec, transposed=request.transposed)) if mel is None else mel
 
 
-def load_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile:
-    """Read a mel file, or compute the mel of an audio file (copy-synthesis)."""
-    spec = vocoder.mel_spec
-    if path.suffix in READERS:
-        return read_mel(path, request.spec, transposed=request.transposed)
+def analysed(path: Path, spec: MelSpec, *, resample: bool) -> MelFile | LongMel:
+    """The mel of a recording, for copy-synthesis, in pieces where it is long."""
     rate = audio_sample_rate(path)
-    if rate != spec.sample_rate and not request.resample:
+    if rate != spec.sample_rate and not resample:
         raise AudioError(f"recorded at {rate} Hz, the model speaks {spec.sample_rate} Hz; pass --resample to convert")
+    if (long := open_recording(path, spec)) is not None:
+        return long
     wave = load_audio(path, spec.sample_rate)
     frames = len(wave) // spec.hop_length
     if frames == 0:

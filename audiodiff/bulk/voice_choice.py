@@ -7,7 +7,6 @@ from audiodiff.mel import MelFile, convention
 from audiodiff.mel.compatibility import SURE
 from audiodiff.mel.guesser import guess
 from audiodiff.mel.spec import MelSpec
-from audiodiff.streaming import LONG
 from audiodiff.types import OneMel
 from audiodiff.vocoder import Vocoder
 
@@ -21,7 +20,7 @@ def voice_for(vocoder: Vocoder, mel: MelFile | LongMel) -> Vocoder:
         return vocoder
     if mel.spec is not None:
         return vocoder.for_mel(mel.spec)
-    return vocoder.for_mel(guessed(mel.mel if isinstance(mel, MelFile) else mel.piece(0, LONG)))
+    return vocoder.for_mel(guessed(mel.mel if isinstance(mel, MelFile) else mel.beginning()))
 
 
 def guessed(mel: OneMel) -> MelSpec:
