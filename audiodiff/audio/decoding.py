@@ -121,10 +121,15 @@ def decode(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], Hertz]:
                 f"{path} holds {declared} samples, {MOST_SAMPLES} can be read at a time: cut it into parts"
             )
         samples = np.asarray(file.read(declared // header.channels, dtype="float32", always_2d=True), np.float32)
-        missing = 0 if header.frames is None else header.frames - len(samples)
-        if missing > (header.frames or 0) // 10 * (file.format == "MP3"):  # whose length is an estimate
-            raise AudioError(f"{path} is cut short: {len(samples)} of {header.frames} samples are there")
+        check_complete(header, len(samples), file, path)
         return samples.copy() if header.frames is None else samples, header.sample_rate
+
+
+def check_complete(header: AudioHeader, found: Samples, file: "SoundFile", path: str | os.PathLike[str]) -> None:
+    """Raise `AudioError` where fewer samples were found than declared; the length of an MP3 is an estimate."""
+    missing = 0 if header.frames is None else header.frames - found
+    if missing > (header.frames or 0) // 10 * (file.format == "MP3"):
+        raise AudioError(f"{path} is cut short: {found} of {header.frames} samples are there")
 
 
 def files_below(folder: Path, suffixes: frozenset[str]) -> list[Path]:
@@ -138,3 +143,8 @@ def files_below(folder: Path, suffixes: frozenset[str]) -> list[Path]:
         seen.add((stat.st_dev, stat.st_ino))
         found += [Path(root, name) for name in names if not name.startswith(".")]
     return sorted(path for path in found if path.suffix.lower() in suffixes)
+
+
+def real_path(path: Path) -> Path:
+    """The path that links lead to; a link to itself, at which `Path.resolve` fails, leads to what is no file."""
+    return Path(os.path.realpath(path))

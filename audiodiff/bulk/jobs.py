@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiodiff.audio.atomic import file_name
-from audiodiff.audio.decoding import AUDIO_SUFFIXES, files_below
+from audiodiff.audio.decoding import AUDIO_SUFFIXES, files_below, real_path
 from audiodiff.data.manifest import read_manifest
 from audiodiff.errors import InputError, OutputError
 from audiodiff.mel.formats import READERS
@@ -26,9 +26,16 @@ class Job:
     target: Path
     rivals: int = 0
     """Number of other jobs that have the same target."""
+    problem: str = ""
+    """A reason why there is nothing to be done, such as a folder that holds no recording."""
 
     def claim(self) -> None:
-        """Make the folder of the target; raises `OutputError` where that fails, or where the target is not unique."""
+        """Make the folder of the target; raises `OutputError` where that fails, or where the target is not unique.
+
+        Raises `InputError` for a job that has a `problem`.
+        """
+        if self.problem:
+            raise InputError(self.problem)
         if self.rivals:
             raise OutputError(
                 f"{self.rivals + 1} inputs would be written to {self.target}: rename them or use two folders"
@@ -43,17 +50,28 @@ def find_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
     """The jobs of a call: OUT is one audio file for one input, or the folder for all results.
 
     A file becomes OUT/name.wav, a file somewhere in a folder OUT/somewhere/name.wav, an utterance of a manifest
-    (.jsonl) OUT/id.wav. Raises `InputError` for a folder without mels and audio and for an unreadable manifest,
-    `OutputError` where OUT is one of the inputs' folders, or one file for several results.
+    (.jsonl) OUT/id.wav. A folder without mels and audio and an unreadable manifest are jobs with a `problem` beside
+    other inputs, and an `InputError` alone. Raises `OutputError` where OUT is one of the inputs' folders, one file for
+    several results, or of another format.
     """
-    found = [pair for given in inputs for pair in _found(given, out)]
+    if out.suffix.lower() in AUDIO_SUFFIXES - RESULTS and not out.is_dir():
+        raise OutputError(f"{out} cannot be written: results are {' and '.join(sorted(RESULTS))} files, or a folder")
+    found, idle = [], []
+    for given in inputs:
+        try:
+            found += _found(given, out)
+        except InputError as error:
+            if len(inputs) == 1:
+                raise
+            idle.append(Job(given, out / f"{given.stem}.wav", problem=str(error)))
     if out.suffix.lower() in RESULTS:
-        if len(found) > 1:
-            raise OutputError(f"{out} is one file, but there are {len(found)} inputs: give a folder")
+        if len(found) + len(idle) > 1:
+            raise OutputError(f"{out} is one file, but there are {len(found) + len(idle)} inputs: give a folder")
         return [Job(source, out) for source, _ in found]
     targets = [out / f"{name}.wav" for _, name in found]
     counts = Counter(targets)
-    return [Job(source, target, counts[target] - 1) for (source, _), target in zip(found, targets, strict=True)]
+    jobs = [Job(source, target, counts[target] - 1) for (source, _), target in zip(found, targets, strict=True)]
+    return jobs + idle
 
 
 def _found(given: Path, out: Path) -> Iterator[tuple[Path, str]]:
@@ -68,10 +86,10 @@ def _found(given: Path, out: Path) -> Iterator[tuple[Path, str]]:
 
 def _in_folder(folder: Path, out: Path) -> Iterator[tuple[Path, str]]:
     """All mels and recordings below a folder, without hidden ones and without the results of an earlier run."""
-    results = out.resolve()
-    if results == folder.resolve():
+    results = real_path(out)
+    if results == real_path(folder):
         raise OutputError(f"the results would be written between the inputs in {folder}: give another folder")
-    paths = [path for path in files_below(folder, SOURCES) if results not in path.resolve().parents]
+    paths = [path for path in files_below(folder, SOURCES) if results not in real_path(path).parents]
     if not paths:
         raise InputError(f"{folder} holds no mels and no audio; looked for {', '.join(sorted(SOURCES))}")
     yield from ((path, str(path.relative_to(folder).with_suffix(""))) for path in paths)

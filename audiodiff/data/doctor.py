@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from audiodiff.audio.decoding import real_path
 from audiodiff.data.manifest import Utterance, read_manifest
 from audiodiff.data.measurement import Measurement, measure
 from audiodiff.data.recipe import audio_files
@@ -129,8 +130,8 @@ def cleaned(findings: list[Finding]) -> list[Utterance]:
     kept = [
         replace(
             found.utterance,
-            path=found.utterance.path.resolve(),
-            mel=found.utterance.mel and found.utterance.mel.resolve(),
+            path=real_path(found.utterance.path),
+            mel=found.utterance.mel and real_path(found.utterance.mel),
             duration=found.measurement.duration,
             sample_rate=found.measurement.sample_rate,
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audiodiff.audio.decoding import AUDIO_SUFFIXES, audio_frames, audio_header, files_below
+from audiodiff.audio.decoding import AUDIO_SUFFIXES, audio_frames, audio_header, files_below, real_path
 from audiodiff.data.manifest import Utterance, read_manifest, write_manifest
 from audiodiff.data.splits import SPLITS, Split, place_of
 from audiodiff.errors import InputError, OutputError
@@ -93,10 +93,10 @@ def with_former_splits(recordings: list[CorpusRecording], out: Path) -> tuple[li
 def check_same_corpus(recordings: Iterable[CorpusRecording], out: Path) -> None:
     """Raise `OutputError` if manifests that are in `out` list recordings that are not among these."""
     manifests = [path for path in (out / f"{split}.jsonl" for split in SPLITS) if path.exists()]
-    mine = {recording.path.resolve() for recording in recordings} if manifests else set()
+    mine = {real_path(recording.path) for recording in recordings} if manifests else set()
     for manifest in manifests:
         try:
-            others = [row.path for row in read_manifest(manifest) if row.path.resolve() not in mine]
+            others = [row.path for row in read_manifest(manifest) if real_path(row.path) not in mine]
         except InputError as error:
             raise OutputError(f"{error}; --overwrite replaces it, --out FOLDER leaves it alone") from error
         if others:
@@ -124,7 +124,7 @@ def describe(recording: CorpusRecording) -> Utterance:
         text = text.read_text(encoding="utf-8-sig").strip()
     return Utterance(
         id=recording.id,
-        path=recording.path.resolve(),
+        path=real_path(recording.path),
         duration=round(audio_frames(recording.path) / rate, 4),
         sample_rate=rate,
         speaker=recording.speaker,

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from audiodiff.audio.decoding import real_path
 from audiodiff.data.perturbation import Perturbation
 from audiodiff.errors import ConfigError, OutputError
 from audiodiff.evaluation.copy_synthesis import Synthesis, read_mels, synthesize
@@ -166,7 +167,6 @@ def present(
     console = Console(highlight=False)
     print_systems(record, console)
     if output.folder is not None:
-        output.folder.mkdir(parents=True, exist_ok=True)
         write_record(output.folder / "report.json", record)
         write_report(output.folder / "report.html", record, systems, rules, examples=output.examples)
         console.print(f"The report is {output.folder / 'report.html'}", soft_wrap=True)
@@ -191,6 +191,11 @@ def check_ready(output: Output) -> None:
         raise ConfigError(f"evaluating needs {', '.join(missing)}: install audiodiff[eval]")
     if output.folder is not None and (output.folder / "report.json").exists() and not output.overwrite:
         raise OutputError(f"{output.folder} holds a report already: pass --overwrite to replace it")
+    if output.folder is not None:
+        try:
+            output.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {output.folder}: {error.strerror}") from error
 
 
 def check_distinct(names: Iterable[str]) -> None:
@@ -202,7 +207,7 @@ def check_distinct(names: Iterable[str]) -> None:
 
 def distinct_names(sources: Sequence[Path]) -> list[str]:
     """The last part of every path, or the whole path where two end alike."""
-    names = [source.resolve().name for source in sources]
+    names = [real_path(source).name for source in sources]
     return [name if names.count(name) == 1 else str(source) for name, source in zip(names, sources, strict=True)]
 
 

@@ -49,6 +49,13 @@ def test_one_file_may_be_named(mels):
         find_jobs([mels], Path("named.wav"))
 
 
+def test_a_file_of_a_format_that_is_not_written_is_no_folder(mels, tmp_path):
+    with pytest.raises(OutputError, match=r"\.flac and \.wav"):
+        find_jobs([mels], tmp_path / "named.mp3")
+    (tmp_path / "named.mp3").mkdir()
+    assert len(find_jobs([mels], tmp_path / "named.mp3")) == 3
+
+
 def test_results_are_never_taken_for_inputs(mels):
     out = mels / "spoken"
     out.mkdir()
@@ -75,6 +82,22 @@ def test_unwritable_folders_and_empty_ones_are_refused(tmp_path):
         find_jobs([tmp_path / "empty"], OUT)
     with pytest.raises(InputError, match="manifest"):
         find_jobs([tmp_path / "missing.jsonl"], OUT)
+
+
+def test_an_empty_folder_and_a_bad_manifest_end_nothing_beside_other_inputs(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.jsonl").write_text("{")
+    good, *bad = find_jobs([tmp_path / "empty", tmp_path / "a.npy", tmp_path / "bad.jsonl"], tmp_path / "out")
+    good.claim()
+    assert [job.source.name for job in bad] == ["empty", "bad.jsonl"]
+    for job in bad:
+        with pytest.raises(InputError, match=r"no mels and no audio|not an utterance"):
+            job.claim()
+
+
+def test_a_link_to_itself_is_no_file_and_no_traceback(mels):
+    (mels / "loop.wav").symlink_to(mels / "loop.wav")
+    assert "loop.wav" in results([mels])
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", "a/b", "a\\b", "x" * 300, "长" * 100])

@@ -59,7 +59,7 @@ def odd_name(chance: Random) -> bytes:
             ("长" * 80).encode(),
             b"a\nb",
             "🔔 e\u0301".encode(),
-            b"[red]a[/red]",
+            b"[red]a[bold]",
             b" ",
             b"a%s{}",
             b"-",
