@@ -12,11 +12,14 @@ Bytes = int
 class Limits:
     """Bounds on what is uploaded, asked for and kept; together they bound the memory of the server.
 
-    `upload` holds for a file and for what it unpacks to. `waiting` is the length of the queue, `sessions` the number of
+    `upload` holds for a file and for what it unpacks to, `uploads` for all files that the server holds, `form` for the
+    body of every other request. `waiting` is the length of the queue, `sessions` the number of
     visitors whose results are kept, the oldest are forgotten first.
     """
 
     upload: Bytes = 32 << 20
+    uploads: Bytes = 512 << 20
+    form: Bytes = 64 << 10
     duration: Seconds = 20.0
     sample_rate: Hertz = 192_000
     channels: int = 8

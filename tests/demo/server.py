@@ -14,10 +14,10 @@ PATIENCE = 180
 
 
 class Server:
-    """The process, and the address of its page."""
+    """The process, the address of its page, and the file that it writes what it says to."""
 
-    def __init__(self, process, address):
-        self.process, self.address = process, address
+    def __init__(self, process, address, log):
+        self.process, self.address, self.log = process, address, log
 
     @property
     def resident(self):
@@ -50,7 +50,7 @@ def serving(folder, *arguments):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < limit, "the page was not served in time"
             time.sleep(0.1)
-        yield Server(process, f"http://127.0.0.1:{port}/")
+        yield Server(process, f"http://127.0.0.1:{port}/", log)
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE)

@@ -1,5 +1,6 @@
 """Parts that several tabs share: fields, the box that files are dropped in, and how a refusal reaches the page."""
 
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -39,11 +40,17 @@ def upload_box(label: str, elem_id: str) -> gr.File:
 
 @contextmanager
 def refusals_shown() -> Iterator[None]:
-    """Let what audiodiff refuses on purpose appear in the page, as text, until it is closed."""
+    """Let what is refused appear in the page, as text, until it is closed; what nobody foresaw by its kind alone."""
     try:
         yield
-    except AudiodiffError as error:
-        text = escape(str(error), quote=False)
+    except gr.Error:
+        raise
+    except Exception as error:
+        known = isinstance(error, AudiodiffError)
+        text = str(error) if known else f"unforeseen {type(error).__name__}: please report it, with the file if you may"
+        if not known:
+            traceback.print_tb(error.__traceback__)  # without its message, which may hold what was sent
+        text = escape(text, quote=False)
         raise gr.Error(text, duration=None, title="Not possible", print_exception=False) from error
 
 

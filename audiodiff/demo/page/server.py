@@ -1,11 +1,15 @@
 """The page as a whole, and the server that serves it and nothing else."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import gradio as gr
 from gradio.themes import Default
+from starlette.middleware import Middleware
 
 from audiodiff.demo.limits import Limits
+from audiodiff.demo.page.bounds import BoundedRequests
 from audiodiff.demo.page.compare_tab import CompareTab
 from audiodiff.demo.page.generate_tab import GenerateTab
 from audiodiff.demo.page.speak_tab import SpeakTab
@@ -41,6 +45,7 @@ def make_page(
 def serve(page: gr.Blocks, host: str, port: int | None, limits: Limits) -> str:
     """Start serving in the background, and return the address; without `port` the first free one from 7860."""
     page.queue(max_size=limits.waiting, api_open=False)
+    bounds = Middleware(BoundedRequests, folder=Path(os.environ["GRADIO_TEMP_DIR"]), limits=limits)
     _, address, _ = page.launch(
         server_name=host,
         server_port=port,
@@ -50,6 +55,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, limits: Limits) -> str:
         prevent_thread_lock=True,
         show_error=False,
         max_file_size=limits.upload,
+        app_kwargs={"middleware": [bounds]},
         state_session_capacity=limits.sessions,
         run_history=False,
         enable_monitoring=False,
