@@ -48,4 +48,4 @@ def seed_of(*parts: int) -> int:
 
 def _block(seed: int, draw: int, index: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed_of(seed, draw, index))
-    return torch.randn(NOISE_BLOCK, generator=generator)
+    return torch.randn(NOISE_BLOCK, generator=generator, dtype=torch.float32)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "audiodiff"
 
 LAYERS = [
-    {"errors", "types", "version"},
+    {"defaults", "errors", "types", "version"},
     {"conditioning", "noise", "audio"},
     {"mel", "diffusion", "source"},
     {"phase", "data", "models"},

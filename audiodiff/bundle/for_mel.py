@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from audiodiff.bundle.constructors import build
 from audiodiff.bundle.format import Bundle
+from audiodiff.defaults import usual_defaults
 from audiodiff.errors import ConfigError
 from audiodiff.mel.compatibility import name_of
 from audiodiff.mel.invertible import check_invertible
@@ -17,6 +18,7 @@ def speaks_any_mel(model: object) -> bool:
     return isinstance(model, DiffusionModel) and getattr(model.prior, "any_mel", False)
 
 
+@usual_defaults()
 def bundle_for(bundle: Bundle, spec: MelSpec) -> Bundle:
     """The same voice for mels of this convention; all weights are shared.
 

@@ -15,9 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audiodiff.audio.atomic import folder_written_whole, written_whole
+from audiodiff.audio.atomic import folder_written_whole, library_writes, written_whole
 from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
+from audiodiff.bundle.forking import compute_after_forks
 from audiodiff.bundle.shared_prior import BUNDLES, PRIOR, prior_weights, weights_digest, with_shared_prior
+from audiodiff.defaults import usual_defaults
 from audiodiff.diffusion import SAMPLERS, Sampler, Schedule, Times, explicit, uniform
 from audiodiff.errors import AudiodiffError, BundleError, ConfigError, OutputError
 from audiodiff.models.diffusion_model import DiffusionModel
@@ -110,10 +112,8 @@ def save_bundle(
     text = json.dumps(header | canonical(config), indent=1) + "\n"
     with folder_written_whole(folder) as scratch:
         (scratch / CONFIG).write_text(text, encoding="utf-8")
-        try:
+        with library_writes(folder / WEIGHTS):
             save_file(weights, scratch / WEIGHTS)
-        except SafetensorError as error:  # which is how it reports a full disk
-            raise OutputError(f"cannot write {folder / WEIGHTS}: {error}") from error
         (scratch / CARD).write_text(card, encoding="utf-8")
     return folder
 
@@ -124,8 +124,10 @@ def check_place(folder: Path) -> None:
         raise OutputError(f"{folder} is there already and is no bundle: give another folder")
 
 
+@usual_defaults()
 def load_bundle(folder: Path) -> Bundle:
     """Read a bundle on the CPU in float32; raises `BundleError` for one that is missing, damaged or newer."""
+    compute_after_forks()
     config = read_config(folder)
     own, dtype = _read_weights(folder / WEIGHTS)
     weights = with_shared_prior(own, config.get("prior_of"), _weights_of_voice)

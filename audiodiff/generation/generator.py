@@ -10,6 +10,7 @@ from torch import Tensor
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.conditioning import Conditioning
+from audiodiff.defaults import on_processor
 from audiodiff.diffusion import Denoise, classifier, classifier_free
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.generation.requests import Choice, ConditionRequest, chosen, embeddings, how_many
@@ -68,6 +69,7 @@ class Generator:
         """Number of steps that the sampler takes unless the caller says otherwise."""
         return self._bundle.n_steps
 
+    @on_processor()
     @torch.no_grad()
     def __call__(
         self,
@@ -97,6 +99,7 @@ class Generator:
         cond = self.condition(request, seeds)
         return self.waves(self.denoise(cond, guidance, guide), seeds, n_steps=n_steps, sampler=sampler)
 
+    @on_processor()
     @torch.no_grad()
     def waves(
         self, denoise: Denoise, seeds: Sequence[int], *, n_steps: int | None = None, sampler: str | None = None
@@ -107,6 +110,7 @@ class Generator:
         )
         return self.model.decode(state)
 
+    @on_processor()
     def condition(self, request: ConditionRequest, seeds: Sequence[int]) -> Conditioning:
         """Condition of one clip for each seed; raises `ConfigError` as a call does."""
         model = self.model

@@ -86,4 +86,4 @@ class MelCompression(nn.Module):
 
 def per_band(value: float | tuple[float, ...]) -> Tensor:
     """A number or one number per band, shaped to broadcast over [batch, n_mels, frames]."""
-    return torch.tensor(value, dtype=torch.float32).reshape(-1, 1)
+    return torch.tensor(value, dtype=torch.float32, device="cpu").reshape(-1, 1)

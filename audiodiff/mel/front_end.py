@@ -93,7 +93,7 @@ class MelSpectrogram(nn.Module):
 
 def analysis_window(spec: MelSpec) -> Float[Tensor, " win_length"]:
     """The Hann window, already divided by the root of its energy where the convention asks for it."""
-    window = torch.hann_window(spec.win_length, periodic=spec.periodic, dtype=torch.float64)
+    window = torch.hann_window(spec.win_length, periodic=spec.periodic, dtype=torch.float64, device="cpu")
     if spec.stft_norm == "window":
         window = window / window.square().sum().sqrt()
     return window.float()

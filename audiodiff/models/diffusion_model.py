@@ -117,7 +117,7 @@ class DiffusionModel(nn.Module):
         def shaped(x: Tensor) -> Tensor:
             return self.prior.shape(noise(x), cond)
 
-        like = torch.empty(len(mel), mel.shape[-1] * self.mel.hop_length, device=mel.device)
+        like = torch.empty(len(mel), mel.shape[-1] * self.mel.hop_length, device=mel.device, dtype=mel.dtype)
         x = self.start_scale(times) * shaped(like)
         for state in sampler(self.denoiser.bind(cond), self.denoiser.schedule, x, times, shaped):
             yield self.prior.decode(state, cond)

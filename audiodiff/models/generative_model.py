@@ -72,7 +72,7 @@ class GenerativeModel(nn.Module):
 
     def steps(self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Tensor]:
         """SamplingPlan the grid from pure noise with `denoise`, guided or not; yield the state after every step."""
-        like = torch.empty(batch, self.size, device=next(self.parameters()).device)
+        like = next(self.parameters()).new_empty(batch, self.size)
         schedule = self.denoiser.schedule
         x = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0])) * noise(like)
         return sampler(denoise, schedule, x, times, noise)

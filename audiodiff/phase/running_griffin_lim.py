@@ -89,7 +89,7 @@ class RunningGriffinLim:
         new, self.waiting = self.waiting[:n_frames], self.waiting[n_frames:]
         bands, self.waiting_bands = self.waiting_bands[:n_frames], self.waiting_bands[n_frames:]
         # Random phases come from one generator in the order of the frames, so that pieces give what the whole gives.
-        turns = torch.rand(new.shape, generator=self.generator).to(new.device)
+        turns = torch.rand(new.shape, generator=self.generator, dtype=torch.float32).to(new.device)
         self.magnitudes, self.bands = torch.cat([self.magnitudes, new]), torch.cat([self.bands, bands])
         self.spectrum = torch.cat([self.spectrum, torch.polar(new, 2 * math.pi * turns)])
         self.trust = torch.cat([self.trust, new.new_full((n_frames, 1), 0.5)])
@@ -99,7 +99,7 @@ class RunningGriffinLim:
         n_frames, share = len(self.magnitudes), 1 / (self.n_iterations * (1 + LOOK_AHEAD / ADVANCE))
         if self.iteration.n_frames != n_frames:  # only while the window fills up and empties
             self.iteration = GriffinLimIterations(self.stft, self.constraint, n_frames)
-        done = torch.arange(1, self.n_iterations + 1, device=self.trust.device).view(-1, 1, 1)
+        done = torch.arange(1, self.n_iterations + 1).to(self.trust).view(-1, 1, 1)
         trusts = (self.trust + done * (share / 2)).clamp_max_(1)
         window = self.spectrum, self.consistent, self.magnitudes, self.bands
         self.spectrum, self.consistent = self.iteration(*window, trusts.unbind(), MOMENTUM, self.past, self._gain())

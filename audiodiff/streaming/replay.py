@@ -95,7 +95,7 @@ class SamplerReplay:
 
     def _count(self) -> tuple[int, int]:
         """The numbers of calls and of states, found by a run over no samples at all."""
-        nothing = torch.empty(1, 0)
+        nothing = torch.empty(1, 0, dtype=torch.float32)
         output = nothing.new_empty(1, 2, 0) if isinstance(self.denoiser.prediction, LearnedVariance) else nothing
         outputs: list[Tensor] = []
         while True:

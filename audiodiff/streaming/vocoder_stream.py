@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from audiodiff.defaults import on_processor
 from audiodiff.errors import StreamError
 from audiodiff.streaming.foreign_arrays import AnyArray, ArrayKind, Form
 from audiodiff.streaming.given_pitch import GivenPitch, source_filter_of
@@ -44,6 +45,7 @@ class VocoderStream:
         """Distance by which the mel must have been fed ahead of the samples that are returned, at most."""
         return self._stream.lag * self._stream.model.mel.hop_length
 
+    @on_processor()
     def feed(self, mel: ArrayKind, f0: AnyArray | None = None) -> ArrayKind:
         """Take the next frames, return the samples that are finished by then: none at first.
 
@@ -75,6 +77,7 @@ class VocoderStream:
         if tracks is not None:
             self._pitch.give(*tracks)
 
+    @on_processor()
     def flush(self) -> Any:  # noqa: ANN401 (of the kind that was fed)
         """Return the rest of the waveform, in the kind that was fed; raises `StreamError` if there is none."""
         if self._over or not self._stream.mel.end:

@@ -8,6 +8,7 @@ from typing import Any, SupportsIndex, Unpack, overload
 import torch
 from torch import Tensor
 
+from audiodiff.defaults import on_processor
 from audiodiff.diffusion import Times
 from audiodiff.errors import AudioError, ConfigError
 from audiodiff.mel.contract import Convert
@@ -70,6 +71,7 @@ class Vocoder(LoadedVocoder):
         self, mel: Sequence[NumpyArray], lengths: None = None, **options: Unpack[VocodeOptions]
     ) -> list[NumpyWave]: ...
 
+    @on_processor()
     def __call__(
         self,
         mel: AnyArray | Sequence[AnyArray],
@@ -103,8 +105,7 @@ class Vocoder(LoadedVocoder):
         form = Form.of(mel, 2)
         if lengths is not None:
             return form.restore(self._unpadded(tensor_of(mel, "a mel"), lengths, call))
-        (wave,) = self._waves(mel, call, every_step=False)
-        return form.restore(wave)
+        return form.restore(*self._waves(mel, call, every_step=False))
 
     decode = __call__
 
@@ -130,6 +131,7 @@ class Vocoder(LoadedVocoder):
         for wave in self._waves(mel, call, every_step=True):
             yield Form.of(mel, 2).restore(wave)
 
+    @on_processor()
     def stream(
         self,
         *,
@@ -186,6 +188,7 @@ class Vocoder(LoadedVocoder):
     @overload
     def pitch(self, mel: NumpyArray, *, spec: SpecOrName | None = None, convert: Convert = "exact") -> NumpyArray: ...
 
+    @on_processor()
     def pitch(
         self, mel: AnyArray | Iterable[AnyArray], *, spec: SpecOrName | None = None, convert: Convert = "exact"
     ) -> Any:
@@ -197,6 +200,7 @@ class Vocoder(LoadedVocoder):
             found = pitch_of(self.model, (self._placed(contract.mel(piece)) for piece in pieces))
         return form.restore(found[None])
 
+    @on_processor()
     def mel(self, wave: ArrayKind, sample_rate: Hertz | None = None) -> ArrayKind:
         """Extract the model's own mel [n_mels, frames] of a waveform [samples], or of a batch of them; whole hops only.
 
@@ -223,22 +227,23 @@ class Vocoder(LoadedVocoder):
 
     @torch.inference_mode()
     def _waves(self, mel: object, call: VocodeCall, *, every_step: bool) -> Iterator[Wave]:
-        batch = self._placed(call.contract.mels(mel))
-        waves = synthesize_at(
-            self._fast,
-            batch,
-            checked_f0(call.f0, batch, self.sample_rate),
-            **call.plan,
-            noise=[SampleNoise([seed]) for seed in seeds_for(call.seed, len(batch))],
-            every_step=every_step,
-            progress=call.progress,
-        )
+        with on_processor():
+            batch = self._placed(call.contract.mels(mel))
+            waves = synthesize_at(
+                self._fast,
+                batch,
+                checked_f0(call.f0, batch, self.sample_rate),
+                **call.plan,
+                noise=[SampleNoise([seed]) for seed in seeds_for(call.seed, len(batch))],
+                every_step=every_step,
+                progress=call.progress,
+            )
         while (wave := self._next(waves)) is not None:
             yield wave
 
     def _next(self, waves: Iterator[Wave]) -> Wave | None:
-        """The next one, or None; the caller's own precision holds again between the steps."""
-        with self._precision():
+        """The next one, or None; the caller's own precision and device hold again between the steps."""
+        with on_processor(), self._precision():
             return next(waves, None)
 
     def _placed(self, mels: Mel) -> Mel:

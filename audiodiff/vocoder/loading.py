@@ -11,6 +11,7 @@ from audiodiff.bundle.for_mel import bundle_for
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.hub import push_bundle, write_bundle
 from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
+from audiodiff.defaults import on_processor
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.diffusion.grids import check_grid
 from audiodiff.engine import accelerated, compiled
@@ -203,12 +204,14 @@ class LoadedVocoder:
         """The sampler of that name, or the model's own; raises `ConfigError` for an unknown one."""
         return self._bundle.sampler_named(name)
 
+    @on_processor()
     def times(self, n_steps: int | None = None) -> Times:
         """The grid for a number of network steps: one tuned for it, else the model's own or a uniform one."""
         if n_steps is not None and (n_steps := whole_number(given := n_steps)) is None:
             raise ConfigError(f"got n_steps={given!r:.60}: expected a whole number; a grid is given as times")
         return self._bundle.times(n_steps)
 
+    @on_processor()
     def _plan(self, n_steps: int | None, times: Times | None, sampler: str | None) -> SamplingPlan:
         if times is None:
             return {"sampler": self.sampler(sampler), "times": self.times(n_steps)}
