@@ -88,14 +88,15 @@ def _claim(target: Path, make: Callable[[Path], None]) -> tuple[Path, int]:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             continue
-        if _held(handle) and path.exists():
+        if held(handle) and path.exists():
             return path, handle
         os.close(handle)
 
 
-def _held(handle: int) -> bool:
-    """Take the lock, False where somebody else has it; on a disk that knows no locks, where no sweep removes anything,
-    everybody has it.
+def held(handle: int) -> bool:
+    """Take the lock of an open file or folder until all who have it open close it; False where somebody else has it.
+
+    On a disk that knows no locks, where no sweep removes anything, everybody has it.
     """
     try:
         _lock(handle)

@@ -18,7 +18,7 @@ from audiodiff.experiment.config import build, compose_config
 from audiodiff.experiment.dry_run import build_data, build_features, build_objective, try_run
 from audiodiff.experiment.first_weights import load_first
 from audiodiff.experiment.resuming import Resumed, announced, checkpoint_to_resume, keep_beginning
-from audiodiff.experiment.run_folder import RunFolder, check_free
+from audiodiff.experiment.run_folder import RunFolder, check_free, claimed
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.guard import replay
@@ -78,10 +78,14 @@ def fit(config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
     """
     check_settings(config)
     L.seed_everything(config.seed, workers=True, verbose=False)
-    run = Path(config.paths.run)
+    with claimed(run := Path(config.paths.run)):
+        return fit_in(run, config, *callbacks)
+
+
+def fit_in(run: Path, config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
+    """Do so in a folder that is this run's own."""
     resumed = checkpoint_to_resume(config, run)
     check_free(run, resumed and resumed.path, overwrite=config.overwrite)
-
     with settings_in_words(lambda: config):
         model = build_model(config)
         notes = begin(model, config, resumed)

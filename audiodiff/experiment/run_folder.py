@@ -1,5 +1,10 @@
 """The folder of a run: never taken from an earlier run unless somebody says so."""
 
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import lightning as L
@@ -7,12 +12,39 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.scratch import held
 from audiodiff.bundle.format import CONFIG
 from audiodiff.errors import OutputError
+from audiodiff.types import Seconds
 
+PATIENCE: Seconds = 10.0
 CHECKPOINTS, BUNDLE = "checkpoints", "bundle"
 _LEFT = (f"{CHECKPOINTS}/*.ckpt", f"{BUNDLE}/*", "csv/*", "nan/*", "train.log", "events.out.tfevents.*")
 """Files that a run leaves in its folder; others are somebody else's."""
+
+
+@contextmanager
+def claimed(run: Path, patience: Seconds = PATIENCE) -> Iterator[None]:
+    """Keep the folder to this process and those that it starts; raises `OutputError` where another run has it.
+
+    The lock is the system's own and ends with the process, however that ends. What a killed run has started (workers
+    that read data) notices within seconds, so that long is waited.
+    """
+    if rank_zero_only.rank or sys.platform == "win32":
+        yield
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    handle, late = os.open(run, os.O_RDONLY), time.monotonic() + patience
+    try:
+        while not held(handle):
+            if time.monotonic() > late:
+                raise OutputError(f"another run is at work in {run}: wait for its end, or give another name=NAME")
+            time.sleep(0.2)
+        yield
+    finally:
+        os.close(handle)
+        with suppress(OSError):  # unless something is in it
+            run.rmdir()
 
 
 @rank_zero_only

@@ -1,6 +1,9 @@
 """No run is lost to another one, and its log goes on where it goes on."""
 
 import csv
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from audiodiff.bundle.format import load_bundle
 from audiodiff.cli.main import app
 from audiodiff.errors import InputError, OutputError
 from audiodiff.experiment.run import train
+from audiodiff.experiment.run_folder import claimed
 from tests.runs import small
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
@@ -110,3 +114,23 @@ def test_overwrite_is_a_flag_too(finished, tmp_path):
     assert isinstance(result.exception, OutputError)
     result = CliRunner().invoke(app, ["train", *TINY, *paths, "--overwrite", "trainer.accelerator=cpu"])
     assert isinstance(result.exception, InputError), "it gets as far as the manifest, which is not there"
+
+
+def test_two_runs_at_the_same_moment_do_not_share_a_folder(tmp_path, monkeypatch):
+    run = tmp_path / "runs" / "mine"
+    monkeypatch.setattr("audiodiff.experiment.run.claimed", partial(claimed, patience=0.1))
+    with claimed(run), pytest.raises(OutputError, match="another run is at work"):
+        train(small(tmp_path, *TINY, "trainer.max_steps=2"))
+    assert not run.exists()
+
+
+def test_a_folder_is_free_when_its_run_is_killed(tmp_path):
+    holds = "import sys, time; from audiodiff.experiment.run_folder import claimed; from pathlib import Path\n"
+    holds += "with claimed(Path(sys.argv[1])):\n    print('mine', flush=True); time.sleep(100)"
+    with subprocess.Popen([sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"mine\n"
+        with pytest.raises(OutputError, match="another run is at work"), claimed(tmp_path, patience=0):
+            pass
+        process.kill()
+    with claimed(tmp_path):
+        pass
