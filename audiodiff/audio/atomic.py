@@ -9,7 +9,8 @@ from pathlib import Path
 
 from audiodiff.audio.exchange import exchange
 from audiodiff.audio.scratch import LONGEST_NAME, scratch_file, scratch_folder, sweep
-from audiodiff.errors import OutputError
+from audiodiff.errors import AudiodiffError, OutputError
+from audiodiff.errors.sentences import words_of
 
 _SAFE = re.compile(r"[^\W_][\w .+@=,()-]*")
 
@@ -48,6 +49,17 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         sweep([target])
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def library_writes(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let a library write a file: an error of any kind, by which it may report a full disk, is an `OutputError`."""
+    try:
+        yield
+    except AudiodiffError:
+        raise
+    except Exception as error:
+        raise OutputError(f"cannot write {path}: {words_of(error)}") from error
 
 
 def file_name(name: str) -> str:

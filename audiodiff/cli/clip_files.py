@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiodiff.audio import save_audio
+from audiodiff.audio.atomic import library_writes, written_whole
 from audiodiff.conditioning import Conditioning
 from audiodiff.errors import OutputError
 from audiodiff.evaluation.contact_sheet import contact_sheet
@@ -38,4 +39,5 @@ def write_clips(out: Path, names: Sequence[str], waves: Wave, sample_rate: Hertz
     """Write a .wav for every clip, and the contact sheet."""
     for name, wave in zip(names, waves, strict=True):
         save_audio(out / f"{name}.wav", wave, sample_rate)
-    contact_sheet(waves.cpu(), sample_rate, names).savefig(out / SHEET)
+    with written_whole(out / SHEET) as scratch, library_writes(out / SHEET):
+        contact_sheet(waves.cpu(), sample_rate, names).savefig(scratch)

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from audiodiff.data.features import Source
 from audiodiff.data.manifest import Utterance
-from audiodiff.errors import ConfigError, InputError
+from audiodiff.errors import ConfigError, InputError, OutputError
 from audiodiff.errors.sentences import sentence
 
 ATTEMPTS = 10
@@ -20,12 +20,15 @@ ATTEMPTS = 10
 def usable(utterances: list[Utterance], source: Source, *, strict: bool, name: str) -> list[tuple[Utterance, int]]:
     """The recordings that can be used, each with its frames; warns with the number and the list of the others.
 
-    With `strict` the first one that cannot be used is fatal; raises `InputError` also if none is left.
+    With `strict` the first one that cannot be used is fatal; raises `InputError` also if none is left, `OutputError`
+    where features cannot be stored.
     """
     found, broken = [], []
     for utterance in utterances:
         try:
             found.append((utterance, source.frames(utterance)))
+        except OutputError:  # a full disk is no fault of the recording
+            raise
         except Exception as error:  # one odd recording never ends the training on the others
             if strict:
                 raise

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.audio.atomic import file_name, written_whole
+from audiodiff.audio.atomic import file_name, library_writes, written_whole
 from audiodiff.audio.io import load_audio
 from audiodiff.data.augment import Augment
 from audiodiff.data.excerpt import length_of, read_excerpt
@@ -93,7 +93,7 @@ class FeatureStore:
             mel = aligned_mel(utterance, self.features.spec, len(wave))
             tensors = tensors_of(self.features, wave, mel, self.shortest)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(path) as scratch:
+            with written_whole(path) as scratch, library_writes(path):
                 save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, scratch)
         self._computed[utterance] = path
         return path

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.atomic import library_writes, written_whole
 from audiodiff.errors import MelError
 from audiodiff.mel.arrays import MEL_KEYS, SPEC_KEY, Entries, Stored, as_tensor, parse_spec, readable
 from audiodiff.mel.sizes import check_size
@@ -65,7 +65,7 @@ def write_ark(path: Path, stored: Stored) -> None:
     """Write a Kaldi archive of one matrix, whose key is the file's name."""
     import kaldiio
 
-    with written_whole(path) as scratch:
+    with written_whole(path) as scratch, library_writes(path):
         kaldiio.save_ark(str(scratch), {path.stem: stored.array.T.numpy()})
 
 
@@ -73,7 +73,7 @@ def write_hdf5(path: Path, stored: Stored) -> None:
     """Write `feats` as ParallelWaveGAN does, and the spec as an attribute."""
     import h5py
 
-    with written_whole(path) as scratch, h5py.File(scratch, "w", locking=False) as file:
+    with written_whole(path) as scratch, library_writes(path), h5py.File(scratch, "w", locking=False) as file:
         file["feats"] = stored.array.T.numpy()
         if stored.spec is not None:
             file.attrs[SPEC_KEY] = json.dumps(stored.spec.to_dict())

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.atomic import library_writes, written_whole
 from audiodiff.errors import AudiodiffError, MelError
 from audiodiff.errors.sentences import words_of
 from audiodiff.mel.sizes import check_npy, check_npz, check_tensor
@@ -92,20 +92,20 @@ def read_safetensors(path: Path) -> Entries:
 
 def write_npy(path: Path, stored: Stored) -> None:
     """Write the bare array."""
-    with written_whole(path) as scratch:
+    with written_whole(path) as scratch, library_writes(path):
         np.save(scratch, stored.array.numpy())
 
 
 def write_npz(path: Path, stored: Stored) -> None:
     """Write `mel` and `mel_spec`."""
     spec = {} if stored.spec is None else {SPEC_KEY: np.array(json.dumps(stored.spec.to_dict()))}
-    with written_whole(path) as scratch:
+    with written_whole(path) as scratch, library_writes(path):
         np.savez(scratch, allow_pickle=False, mel=stored.array.numpy(), **spec)
 
 
 def write_pt(path: Path, stored: Stored) -> None:
     """Write the bare tensor."""
-    with written_whole(path) as scratch:
+    with written_whole(path) as scratch, library_writes(path):
         torch.save(stored.array, scratch)
 
 
@@ -114,7 +114,7 @@ def write_safetensors(path: Path, stored: Stored) -> None:
     from safetensors.torch import save_file
 
     spec = {} if stored.spec is None else {SPEC_KEY: json.dumps(stored.spec.to_dict())}
-    with written_whole(path) as scratch:
+    with written_whole(path) as scratch, library_writes(path):
         save_file({"mel": stored.array}, scratch, metadata=spec)
 
 

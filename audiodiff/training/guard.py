@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from audiodiff.audio.atomic import written_whole
+from audiodiff.audio.atomic import library_writes, written_whole
 from audiodiff.errors import InputError, TrainingError
 
 
@@ -59,7 +59,7 @@ class Guard:
             "batches": [draw.batch for draw in draws],
             "seeds": [draw.seed for draw in draws],
         }
-        with written_whole(path) as scratch:
+        with written_whole(path) as scratch, library_writes(path):
             torch.save(evidence, scratch)
         return path
 

@@ -11,13 +11,13 @@ from audiodiff.training.checkpoints import WholeCheckpoints
 
 
 @contextmanager
-def full_disk():
-    """No file of this process grows beyond 64 KiB: writing fails as it does when the disk is full.
+def full_disk(room=1 << 16):
+    """No file of this process grows beyond `room` bytes: writing fails as it does when the disk is full.
 
     Only while it lasts: a log that pytest itself writes may be longer.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         yield
     finally:
