@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 from audiodiff.audio.decoding import check_complete, checked_header, opened_audio
 from audiodiff.audio.io import check_wave
 from audiodiff.types import Hertz, Samples
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 BLOCK: Samples = 1 << 16
 """Samples of each channel that are decoded at a time."""
@@ -56,7 +60,7 @@ def resampled_blocks(blocks: Iterable[Block], from_rate: Hertz, to_rate: Hertz) 
     yield torch.from_numpy(np.pad(rest, (0, missing - len(rest))))
 
 
-def _decoded(file, path: str | os.PathLike[str]) -> Iterator[Block]:  # noqa: ANN001 (soundfile is imported late)
+def _decoded(file: "SoundFile", path: str | os.PathLike[str]) -> Iterator[Block]:
     """The samples of an open file, mono and checked."""
     header, taken = checked_header(file, path), 0
     while len(samples := np.asarray(file.read(BLOCK, dtype="float32", always_2d=True), np.float32)):
