@@ -5,7 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +31,7 @@ def demo(
     with own_uploads():  # first, since Gradio looks for its folder when it is imported
         check_gradio()
         limits, voices, generator = Limits(), load_voices(model or [], device), load_generator(device)
+        from audiodiff.demo.page.bounds import ShortLines
         from audiodiff.demo.page.server import make_page, serve
 
         page = make_page(voices, generator, speaker_or_reason(), limits)
@@ -38,7 +39,8 @@ def demo(
             typer.echo(f"Listen at {serve(page, host, port, limits)} (Ctrl-C stops)")
         except OSError as error:
             raise ConfigError(f"cannot serve at {host}, port {port or '7860 to 7959'}: {error}") from error
-        page.block_thread()
+        with redirect_stderr(ShortLines(sys.stderr)):
+            page.block_thread()
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "vocode audio": ["vocode", str(audio), "-o", out, "--model", "ljspeech-tiny", "--steps", "1"],
         "mel extract": ["mel", "extract", str(audio), "-c", "hifigan_22k", "-o", out],
         "mel convert": ["mel", "convert", str(mel), "--to", "coqui_22k", "-o", out, "--approximate"],
-        "generate": ["generate", "--label", "six", "-n", "4", "--steps", "1", "-o", out],
+        "generate": ["generate", "--label", "six", "--n", "2", "--steps", "1", "-o", out],
         "shard": ["data", "shard", str(data / "train.jsonl"), "-o", out],
         "train": ["train", "experiment=ljspeech_diffwave", *paths, *QUICK, *settings],
     }

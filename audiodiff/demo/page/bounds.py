@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from audiodiff.demo.limits import Bytes, Limits
 from audiodiff.types import Seconds
@@ -23,7 +23,7 @@ IN_USE: Seconds = 120.0
 class BoundedRequests:
     """An ASGI application inside bounds: bodies of forms are short, uploads have room in `folder`, or get an answer.
 
-    Bodies are no part of what is logged of an error that the application does not deal with.
+    The message of an error that the application does not deal with may hold the body, so that is not logged.
     """
 
     def __init__(self, app: App, *, folder: Path, limits: Limits) -> None:
@@ -65,6 +65,24 @@ class BoundedRequests:
         if upload and not make_room(self.folder, size, self.limits.uploads):
             return 507, "this page holds all the files that it has room for; try again in some minutes"
         return None
+
+
+class ShortLines:
+    """A text stream in which longer lines than 300 characters, which may hold what was sent, are left out."""
+
+    longest = 300
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the lines of a text."""
+        for line in text.splitlines(keepends=True):
+            self.stream.write(line if len(line) <= self.longest else f"({len(line)} characters left out)\n")
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (of the stream)
+        return getattr(self.stream, name)
 
 
 async def answer(send: Send, status: int, reason: str) -> None:
