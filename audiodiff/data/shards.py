@@ -70,7 +70,7 @@ def write_shards(utterances: list[Utterance], folder: Path, *, seconds: Seconds)
 
 def _write(utterances: list[Utterance], path: Path) -> Shard:
     shard = Shard(path.name)
-    with written_whole(path) as scratch, TarWriter(str(scratch)) as tar:
+    with written_whole(path) as scratch, scratch.open("wb") as file, TarWriter(file) as tar:
         for number, utterance in enumerate(utterances):
             try:
                 n_samples, rate = len(load_audio(utterance.path)), audio_header(utterance.path).sample_rate
