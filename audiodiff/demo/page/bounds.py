@@ -15,7 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 ENVELOPE: Bytes = 64 << 10
-"""What an upload may have around its file."""
+"""Bytes that an upload may have around its file."""
 IN_USE: Seconds = 120.0
 """Age up to which a file is not removed to make room."""
 
