@@ -71,7 +71,7 @@ class GenerativeModel(nn.Module):
         return 2 * radius_of(network) + 1
 
     def steps(self, denoise: Denoise, batch: int, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Tensor]:
-        """SamplingPlan the grid from pure noise with `denoise`, guided or not; yield the state after every step."""
+        """Sample along the grid from pure noise with `denoise`, guided or not; yield the state after every step."""
         like = next(self.parameters()).new_empty(batch, self.size)
         schedule = self.denoiser.schedule
         x = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0])) * noise(like)
