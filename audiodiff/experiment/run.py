@@ -21,6 +21,7 @@ from audiodiff.experiment.resuming import Resumed, announced, checkpoint_to_resu
 from audiodiff.experiment.run_folder import RunFolder, check_free, claimed
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.checkpoints import signals_end_it
 from audiodiff.training.guard import replay
 from audiodiff.training.module import Training
 from audiodiff.training.quiet import quiet_lightning
@@ -104,7 +105,7 @@ def fit_in(run: Path, config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
     for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue] (Lightning adds it)
         if isinstance(callback, Watch):
             callback.notes = notes
-    with quiet_lightning():
+    with quiet_lightning(), signals_end_it(trainer.checkpoint_callbacks):
         trainer.fit(module, data, ckpt_path=resumed and resumed.path)
     return trainer
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +104,6 @@ class LastCheckpoint(Checkpoint):
             print(f"nothing could be saved ({sentence(error)})", file=sys.stderr)
         else:
             print(f"step {trainer.global_step} is in {self.path}: --resume goes on from there", file=sys.stderr)
-        if self.signals.told is not None:  # it reached the workers as well, whose end is the exception
-            raise SystemExit(128 + self.signals.told) from exception
 
     def _leave(self, trainer: L.Trainer) -> None:
         number = self.signals.told or signal.SIGTERM
@@ -115,3 +115,18 @@ class LastCheckpoint(Checkpoint):
         if trainer.global_step != self.saved:
             trainer.save_checkpoint(self.path)
             self.saved = trainer.global_step
+
+
+@contextmanager
+def signals_end_it(callbacks: Iterable[L.Callback]) -> Iterator[None]:
+    """Exit by the signal that a `LastCheckpoint` was told, where what ends the run is an error that came of it.
+
+    Sent to a whole process group, SIGTERM kills the workers that load the data as well, and PyTorch raises an error.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = [one.signals.told for one in callbacks if isinstance(one, LastCheckpoint) and one.signals.told]
+        if not told:
+            raise
+        raise SystemExit(128 + told[0]) from error

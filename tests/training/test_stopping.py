@@ -9,7 +9,7 @@ import lightning as L
 import pytest
 import torch
 
-from audiodiff.training.checkpoints import LastCheckpoint
+from audiodiff.training.checkpoints import LastCheckpoint, signals_end_it
 from tests.conftest import ROOT
 from tests.training.test_resume import assert_same_checkpoints, logged
 from tests.training.toys import Record, run
@@ -98,8 +98,9 @@ def test_a_signal_that_ends_the_workers_too_is_still_a_signal(tmp_path, capsys):
 
     whole, first = Record(), Record()
     run(tmp_path / "whole", whole, steps=14)
-    with pytest.raises(SystemExit) as stopped:
-        run(tmp_path / "first", first, rarely(tmp_path), At(6, told_and_failed, "start"), steps=14)
+    last = rarely(tmp_path)
+    with pytest.raises(SystemExit) as stopped, signals_end_it([last]):
+        run(tmp_path / "first", first, last, At(6, told_and_failed, "start"), steps=14)
     assert stopped.value.code == 143
     assert str(tmp_path / "last.ckpt") in capsys.readouterr().err
     goes_on(tmp_path, whole, first)
