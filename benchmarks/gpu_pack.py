@@ -9,6 +9,7 @@ recordings as FLAC with manifests of relative paths: all of valid.jsonl, then of
 `python benchmarks/gpu_day.py --out OUT`.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -54,10 +55,25 @@ def wanted(file: str, bundles: list[str]) -> bool:
     return file.startswith(CODE) and not file.startswith(LEFT_OUT) and not file.endswith(".png")
 
 
+def own_files() -> list[str]:
+    """The files that git knows; all but what Python leaves behind, in a copy without git."""
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+        return listed.stdout.splitlines()
+    found = [path for name in CODE for path in (ROOT / name, *(ROOT / name).rglob("*"))] + list(ROOT.glob("tests/*.py"))
+    return sorted(str(path.relative_to(ROOT)) for path in found if path.is_file() and "__pycache__" not in path.parts)
+
+
+def with_their_priors(bundles: list[str]) -> list[str]:
+    """The bundles, and those whose prior they share."""
+    configs = [ROOT / "audiodiff/bundles" / bundle / "config.json" for bundle in bundles]
+    shared = [json.loads(config.read_text()).get("prior_of") for config in configs if config.is_file()]
+    return [*bundles, *(prior["voice"] for prior in shared if prior)]
+
+
 def pack_code(folder: Path, bundles: list[str]) -> None:
-    """Copy the files that git knows."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for file in filter(lambda file: wanted(file, bundles), listed.splitlines()):
+    """Copy the files of the project that are wanted there."""
+    for file in filter(lambda file: wanted(file, with_their_priors(bundles)), own_files()):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, folder / file)
 

@@ -35,7 +35,7 @@ def packed(tmp_path_factory):
         clip = ROOT / "tests/clips" / f"{name}.flac"
         row = Utterance(id=name, path=clip, duration=soundfile.info(clip).duration, sample_rate=22050)
         write_manifest(folder / "data" / f"{split}.jsonl", [row])
-    options = ["--data", folder / "data", "--bundles", "diffwave-ljspeech", "--mib", "8", "--no-wheels"]
+    options = ["--data", folder / "data", "--bundles", "ljspeech-tiny", "--mib", "8", "--no-wheels"]
     command = [sys.executable, ROOT / "benchmarks/gpu_pack.py", folder / "day", *options]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(ROOT))
     assert result.returncode == 0, result.stderr
@@ -59,10 +59,18 @@ def day(packed, out, *arguments):
     return json.loads((out / "day.json").read_text()), log
 
 
+def test_a_bundle_travels_with_the_voice_whose_prior_it_shares(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from gpu_pack import with_their_priors
+
+    assert with_their_priors(["diffwave-ljspeech"]) == ["diffwave-ljspeech", "ljspeech-fast"]
+    assert with_their_priors(["ljspeech-tiny", "mine"]) == ["ljspeech-tiny", "mine"]
+
+
 def test_what_is_packed_is_small_and_has_no_machine_in_it(packed):
     files = [path for path in packed.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 8 * 2**20
-    assert {path.parent.name for path in files if path.suffix == ".safetensors"} >= {"diffwave-ljspeech"}
+    assert {path.parent.name for path in files if path.suffix == ".safetensors"} >= {"ljspeech-tiny"}
     assert not (packed / "audiodiff/bundles/universal").exists()
     for manifest in packed.glob("data/**/*.jsonl"):
         (row,) = [json.loads(line) for line in manifest.read_text().splitlines()]
