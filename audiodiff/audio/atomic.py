@@ -58,7 +58,7 @@ def library_writes(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except AudiodiffError:
         raise
-    except Exception as error:
+    except Exception as error:  # libraries report a full disk by errors of their own
         raise OutputError(f"cannot write {path}: {words_of(error)}") from error
 
 

@@ -56,7 +56,7 @@ def attempt(store: FeatureStore, utterance: Utterance) -> bool:
     """Compute the features of one recording; tell whether that worked."""
     try:
         store.compute(utterance)
-    except Exception:  # as above
+    except Exception:  # as above; reading it in training says what is wrong with it
         return False
     return True
 
