@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 
 from audiodiff.errors import ConfigError
+from audiodiff.training.module import Training
 
 
 class WeightAverage(WeightAveraging):
@@ -41,14 +42,20 @@ class WeightAverage(WeightAveraging):
     ) -> None:
         """Move the average after every optimizer step: few launches for all weights, and no wait for a GPU."""
         if trainer.global_step > self._latest_update_step:
-            self.follow(pl_module, trainer.global_step)
+            skipped = pl_module.guard.skipped if isinstance(pl_module, Training) else None
+            self.follow(pl_module, trainer.global_step, skipped)
 
-    def follow(self, module: nn.Module, step: int) -> None:
-        """Move the average towards the weights after optimizer step number `step`."""
+    def follow(self, module: nn.Module, step: int, skipped: Tensor | None = None) -> None:
+        """Move the average towards the weights after optimizer step number `step`, unless `skipped` is 1."""
         assert self._average_model is not None
         averages = [parameter.data for parameter in self._average_model.module.parameters()]
         weights, share = [parameter.data for parameter in module.parameters()], 1 - self.decay_at(step)
-        torch._foreach_lerp_(averages, weights, share)  # pyright: ignore[reportPrivateImportUsage]
+        if skipped is None:
+            torch._foreach_lerp_(averages, weights, share)  # pyright: ignore[reportPrivateImportUsage]
+        else:
+            moves = torch._foreach_sub(weights, averages)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_mul_(moves, share * (1 - skipped))  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_add_(averages, moves)  # pyright: ignore[reportPrivateImportUsage]
         self._average_model.n_averaged += 1
         self._latest_update_step = step
 
@@ -63,9 +70,12 @@ class WeightAverage(WeightAveraging):
         self.swapped = False
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Swap the weights back in where a validation broke off, before they are saved."""
+        """Swap the weights back in where a validation broke off, before they are saved; forget a step that was none."""
         if self.swapped:
             self.on_validation_epoch_end(trainer, pl_module)
+        if self._average_model is not None and self._latest_update_step > trainer.global_step:
+            self._average_model.n_averaged -= 1
+            self._latest_update_step = trainer.global_step
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Leave the raw weights in the module: the last checkpoint holds both, so that the run can be prolonged."""

@@ -45,8 +45,8 @@ class WholeCheckpoints(TorchCheckpointIO):
 class LastCheckpoint(Checkpoint):
     """Keeps the newest state in `path`: every `every_n_train_steps` steps and after the last of `trainer.max_steps`.
 
-    It is written while the epoch is still under way, so that a finished run can be prolonged exactly; Lightning counts
-    the last epoch as whole when it stops. A run that ends otherwise than by its steps is saved after that. SIGTERM and
+    It is written while the epoch is still under way, so that a finished run can be prolonged exactly, also one that
+    `trainer.max_time` ended; Lightning counts the last epoch as whole when it stops. SIGTERM and
     Ctrl-C end a run after the step under way, saved, with exit code 143 or 130; a single process that fails is saved
     as it was after its last step. (Several processes that fail cannot meet to save.)
     """
@@ -55,27 +55,39 @@ class LastCheckpoint(Checkpoint):
         self.path = path
         self.every = every_n_train_steps
         self.saved = 0
-        self.step, self.batches = 0, 0
+        self.step, self.batches, self.batches_before = 0, 0, 0
+        self.stopping = False
         self.signals = Signals()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Do not save again what the run resumes from; listen to signals, which Lightning would lose steps by."""
         self.saved = self.step = trainer.global_step
-        self.batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        self.batches = self.batches_before = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        self.stopping = False
         self.signals.listen()
+        if hasattr(loop := trainer.fit_loop.epoch_loop, "_broadcast_sigterm_tensor"):
+            loop._broadcast_sigterm_tensor = (
+                _nothing  # it waits for the GPU at every batch; `told_to_stop` asks instead
+            )
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count the batches of the epoch anew."""
-        self.batches = 0
+        self.batches = self.batches_before = 0
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Save if this batch completed a step that is due; stop if somebody said so."""
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+        """Save if this batch completed a step that is due; stop if somebody said so.
+
+        A stop of Lightning's (`trainer.max_time`) that comes between accumulated batches is put off until their step.
+        """
+        self.stopping |= trainer.should_stop
+        trainer.should_stop = self.stopping and trainer.global_step != self.step
+        ends = trainer.should_stop or trainer.global_step == trainer.max_steps
+        if trainer.global_step % self.every == 0 or ends:
             self._save(trainer)
         if trainer.global_step != self.step:
-            self.step = trainer.global_step
+            self.step, self.batches_before = trainer.global_step, self.batches
             self.batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
             if told_to_stop(self.signals, trainer):
                 self._save(trainer)
@@ -94,6 +106,8 @@ class LastCheckpoint(Checkpoint):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Save the state after the last whole step, and say where it is; not where a second Ctrl-C wants out."""
         self.signals.forget()
+        if trainer.global_step < self.step:  # taken back, see `Guard`
+            self.step, self.batches = trainer.global_step, self.batches_before
         if trainer.world_size > 1 or isinstance(exception, KeyboardInterrupt) or self.step == 0:
             return
         try:
@@ -115,6 +129,10 @@ class LastCheckpoint(Checkpoint):
         if trainer.global_step != self.saved:
             trainer.save_checkpoint(self.path)
             self.saved = trainer.global_step
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @contextmanager

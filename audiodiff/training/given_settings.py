@@ -28,3 +28,7 @@ def apply_settings(optimizer: Optimizer, given: GroupSettings, schedule: LRSched
         group.update(settings, lr=now)
         if schedule is not None:
             group["initial_lr"] = schedule.base_lrs[number] = rate
+        if group.get("fused"):  # counts its steps on the device, where another optimizer's checkpoint has them not
+            for parameter in group["params"]:
+                state = optimizer.state[parameter]
+                state.update({name: count.to(parameter.device) for name, count in state.items() if name == "step"})

@@ -1,6 +1,8 @@
 """The training loop's wiring, for Lightning."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import lightning as L
 import torch
@@ -28,7 +30,7 @@ class Training(L.LightningModule):
         self,
         *,
         objective: nn.Module,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        optimizer: Callable[[Sequence[nn.Parameter]], Optimizer],
         lr_schedule: Callable[[Optimizer], LRScheduler] | None = None,
         seed: int = 0,
     ) -> None:
@@ -51,14 +53,24 @@ class Training(L.LightningModule):
         torch.manual_seed(seed)
         losses = self.objective(**batch)
         self.guard.remember(CheckedBatch(batch=batch, seed=seed, loss=losses["loss"].detach()))
-        self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
+        self._log_losses(losses)
         return losses["loss"]
+
+    def _log_losses(self, losses: Mapping[str, Tensor]) -> None:
+        """Log them; those of several processes as their mean, which takes a wait, so only where a line is due."""
+        trainer = self.trainer
+        if trainer.world_size > 1:
+            if not trainer._logger_connector.should_update_logs or trainer.fit_loop._should_accumulate():
+                return
+            mean = trainer.strategy.reduce(torch.stack([value.detach() for value in losses.values()]))
+            losses = dict(zip(losses, mean, strict=True))
+        self.log_dict({f"train/{name}": value for name, value in losses.items()})
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the losses on whole clips, with the same noise every time."""
         torch.manual_seed(seed_of(self.seed, batch_idx))
         losses = self.objective(**batch)
-        self.log_dict({f"valid/{name}": value for name, value in losses.items()}, prog_bar=True, sync_dist=True)
+        self.log_dict({f"valid/{name}": value for name, value in losses.items()}, sync_dist=True)
 
     def configure_gradient_clipping(
         self,
@@ -69,7 +81,7 @@ class Training(L.LightningModule):
         """Log the norm of the gradient, stop if it is not finite, and clip."""
         norm = get_total_norm([p.grad for p in self.parameters() if p.grad is not None])
         self.log("train/grad_norm", norm)
-        self.guard.check(self, norm)
+        self.guard.check(self, norm, optimizer)
         plugin = self.trainer.precision_plugin
         if isinstance(plugin, MixedPrecision) and plugin.scaler is None and gradient_clip_val:
             # bfloat16 is not scaled, so a fused optimizer has nothing to undo, which MixedPrecision fears
@@ -78,9 +90,14 @@ class Training(L.LightningModule):
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save nothing that is not known to be finite."""
+        self.guard.settle(self)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimize what is not frozen; the learning rate follows its schedule step by step."""
-        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = optimizer_on_its_device(self.optimizer, parameters, scaled=self.trainer.precision == "16-mixed")
         self.given = settings_of(optimizer)
         if self.lr_schedule is None:
             return {"optimizer": optimizer}
@@ -88,3 +105,14 @@ class Training(L.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.lr_schedule(optimizer), "interval": "step"},
         }
+
+
+def optimizer_on_its_device(
+    make: Callable[[Sequence[nn.Parameter]], Optimizer], parameters: Sequence[nn.Parameter], *, scaled: bool
+) -> Optimizer:
+    """The optimizer; on a GPU a `fused` one where that is left open and gradients are not scaled."""
+    optimizer = make(parameters)
+    left_open = isinstance(make, partial) and "fused" in optimizer.defaults and optimizer.defaults["fused"] is None
+    if left_open and not scaled and all(parameter.device.type == "cuda" for parameter in parameters):
+        return make(parameters, fused=True)
+    return optimizer

@@ -71,7 +71,7 @@ class Preview(L.Callback):
             "valid/log_mel": (compared(wave) - compared(batch["wave"])).abs().mean(),
             "valid/mr_stft": self.distance.to(wave.device)(wave, batch["wave"]),
         }
-        pl_module.log_dict(distances, batch_size=len(wave), prog_bar=True, sync_dist=True)
+        pl_module.log_dict(distances, batch_size=len(wave), sync_dist=True)
         if self.measures is not None:
             pairs = zip(batch["wave"], wave, strict=True)
             self.found += [self.measures(theirs, ours, model.mel.sample_rate) for theirs, ours in pairs]

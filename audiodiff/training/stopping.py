@@ -2,10 +2,13 @@
 
 import signal
 import sys
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 import lightning as L
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from audiodiff.data.order import ResumableLoader
 
@@ -78,3 +81,41 @@ def go_back(trainer: L.Trainer, batches: int) -> None:
     loader = trainer.train_dataloader
     if isinstance(loader, ResumableLoader):
         loader.go_back(begun)
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """The learning rates of an optimizer, and where their schedule is."""
+
+    optimizer: Optimizer
+    rates: list[float]
+    schedule: LRScheduler | None
+    place: dict[str, Any]
+
+    @classmethod
+    def of(cls, optimizer: Optimizer, schedule: LRScheduler | None) -> "Rates":
+        """Those of this moment."""
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return cls(optimizer, rates, schedule, {} if schedule is None else schedule.state_dict())
+
+    def restore(self) -> None:
+        """Put them back."""
+        if self.schedule is not None:
+            self.schedule.load_state_dict(self.place)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate
+
+
+def take_back(trainer: L.Trainer, rates: Rates) -> None:
+    """Take the newest step back from all counts, when neither weights nor moments have seen it.
+
+    `rates` are those that it was to be taken with.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    steps, scheduled = loop.automatic_optimization.optim_progress.optimizer.step, loop.scheduler_progress
+    for progress in (steps, scheduled) if rates.schedule is not None else (steps,):
+        for counts in (progress.current, progress.total):
+            counts.ready, counts.completed = counts.ready - 1, counts.completed - 1
+    batches = loop.batch_progress.current
+    loop._batches_that_stepped -= batches.completed == batches.processed  # else it is not counted yet
+    rates.restore()

@@ -1,16 +1,20 @@
 """Two processes on one CPU, by gloo, as torchrun would start them."""
 
+import csv
 import os
 import signal
 import socket
 import time
+from datetime import timedelta
 from multiprocessing import get_context
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from tests.training.test_resume import Killed
+from audiodiff.noise import seed_of
+from tests.training.test_resume import Killed, logged
+from tests.training.test_stopping import Ages, rarely
 from tests.training.toys import ITEMS, Noisy, Numbers, Record, run
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
@@ -26,7 +30,8 @@ def one_rank(rank: int, port: int, folder, kwargs) -> None:
     record = Record()
     die = [Killed(kwargs.pop("die_at"))] if rank == 1 and "die_at" in kwargs else []
     kwargs.pop("die_at", None)
-    trainer = run(folder, record, *die, devices=2, strategy="ddp", **kwargs)
+    ends = [rarely(folder), Ages(kwargs.pop("ages"))] if "ages" in kwargs else []
+    trainer = run(folder, record, *die, *ends, devices=2, strategy="ddp", **kwargs)
     module = trainer.lightning_module
     average = next(callback for callback in trainer.callbacks if hasattr(callback, "_average_model"))
     found = {
@@ -64,7 +69,7 @@ def both(tmp_path_factory):
     """What the two processes of one job saw."""
     folder = tmp_path_factory.mktemp("ddp")
     assert job(folder, steps=STEPS) == [0, 0]
-    return [torch.load(folder / f"rank{rank}.pt") for rank in range(2)]
+    return [torch.load(folder / f"rank{rank}.pt") | {"folder": folder} for rank in range(2)]
 
 
 def test_ranks_share_every_epoch_out(both):
@@ -84,29 +89,25 @@ def test_ranks_stay_equal(both):
     assert not torch.equal(both[0]["weights"]["layer.weight"], both[0]["average"]["layer.weight"])
 
 
-def test_two_batches_give_the_gradient_of_their_union(tmp_path):
-    assert job(tmp_path, steps=1, noise=0.0) == [0, 0]
-    both = [torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2)]
-    union = [Numbers()[tuple(key)]["wave"] for rank in both for key in rank["keys"][0]]
+def test_the_loss_in_the_log_is_the_mean_over_the_ranks(both):
+    """And its steps are all of them; the norm of the gradient is the same everywhere."""
+    with open(both[0]["folder"] / "log" / "metrics.csv", newline="") as file:
+        found = [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+    assert found == pytest.approx([(both[0]["losses"][step] + both[1]["losses"][step]) / 2 for step in range(STEPS)])
+
+
+def test_the_gradient_is_the_mean_of_the_ranks_own(both):
+    """Each has its batch, and noise that its rank has a part in."""
     torch.manual_seed(0)
-    objective = Noisy(noise=0.0)
-    objective(torch.stack(union), None)["loss"].backward()
+    objective = Noisy()
+    for rank, found in enumerate(both):
+        wave = torch.stack([Numbers()[tuple(key)]["wave"] for key in found["keys"][0]])
+        torch.manual_seed(seed_of(5, 0, 0, rank))
+        loss = objective(wave, None)["loss"]
+        assert found["losses"][0] == pytest.approx(loss.item())
+        (loss / len(both)).backward()
     assert_close(both[0]["gradients"][0], objective.layer.weight.grad)
     assert both[0]["losses"][0] != both[1]["losses"][0]
-
-
-class Same(Numbers):
-    """The same item, whichever is asked for."""
-
-    def __getitem__(self, key):
-        return super().__getitem__((0, 0))
-
-
-def test_ranks_draw_different_noise(tmp_path):
-    """On the same items: the processes' losses differ only by what was drawn."""
-    assert job(tmp_path, steps=2, items=Same()) == [0, 0]
-    losses = [torch.load(tmp_path / f"rank{rank}.pt")["losses"][0] for rank in range(2)]
-    assert losses[0] != losses[1]
 
 
 def test_a_nan_on_one_rank_stops_both(tmp_path, both):
@@ -124,3 +125,14 @@ def test_a_killed_rank_ends_the_job_and_the_run_resumes(tmp_path, both):
     resumed = torch.load(tmp_path / "rank0.pt")
     assert resumed["losses"] == {number: both[0]["losses"][number] for number in (4, 5)}
     assert_close(resumed["average"], both[0]["average"], rtol=0, atol=0)
+
+
+def test_a_job_that_max_time_ends_goes_on_exactly(tmp_path, both):
+    """Both processes stop after the same step, and the epoch in the log is that of a run that was not stopped."""
+    assert job(tmp_path, steps=STEPS, ages=50, max_time=timedelta(seconds=100)) == [0, 0]
+    assert torch.load(tmp_path / "last.ckpt")["global_step"] == 2
+    assert job(tmp_path, steps=STEPS, resume=tmp_path / "last.ckpt") == [0, 0]
+    resumed = torch.load(tmp_path / "rank0.pt")
+    assert resumed["losses"] == {number: both[0]["losses"][number] for number in range(2, STEPS)}
+    assert_close(resumed["average"], both[0]["average"], rtol=0, atol=0)
+    assert logged(tmp_path)[-4:] == logged(both[0]["folder"])[-4:]

@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import Timer
 
 from audiodiff.training.checkpoints import LastCheckpoint, signals_end_it
 from tests.conftest import ROOT
@@ -35,6 +37,17 @@ class At(L.Callback):
 
     def on_validation_batch_start(self, trainer, *_) -> None:
         self._here(trainer, "validation")
+
+
+class Ages(L.Callback):
+    """Every batch takes so many seconds, by the clock that `max_time` looks at."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_train_batch_start(self, trainer, *_) -> None:
+        (timer,) = (callback for callback in trainer.callbacks if isinstance(callback, Timer))
+        timer._offset += self.seconds
 
 
 def fail() -> None:
@@ -87,6 +100,17 @@ def test_a_signal_ends_the_run_after_the_step_under_way(tmp_path, capsys, number
     assert number.name in said
     assert str(tmp_path / "last.ckpt") in said
     goes_on(tmp_path, whole, first)
+
+
+@pytest.mark.parametrize(("seconds", "accumulate", "done"), [(25, 1, 4), (17, 1, 6), (34, 2, 2)])
+def test_a_run_that_max_time_ends_goes_on_exactly(tmp_path, seconds, accumulate, done):
+    """Epochs in the log included: in the middle of one, at its end, and between two accumulated batches."""
+    whole, first = Record(), Record()
+    options = {"steps": 14 // accumulate, "accumulate_grad_batches": accumulate}
+    run(tmp_path / "whole", whole, **options)
+    run(tmp_path / "first", first, rarely(tmp_path), Ages(seconds), max_time=timedelta(seconds=100), **options)
+    assert torch.load(tmp_path / "last.ckpt")["global_step"] == done
+    goes_on(tmp_path, whole, first, accumulate)
 
 
 def test_a_signal_that_ends_the_workers_too_is_still_a_signal(tmp_path, capsys):

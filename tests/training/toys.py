@@ -33,16 +33,14 @@ class Numbers(Dataset):
 
 
 class Noisy(nn.Module):
-    """A loss of the batch and of fresh noise; without `noise` of the batch alone."""
+    """A loss of the batch and of fresh noise."""
 
-    def __init__(self, noise: float = 1.0) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(2, 2)
-        self.noise = noise
 
     def forward(self, wave, key):
-        drawn = self.noise * torch.randn_like(wave)
-        return {"loss": (self.layer(wave / ITEMS) - drawn).square().mean()}
+        return {"loss": (self.layer(wave / ITEMS) - torch.randn_like(wave)).square().mean()}
 
 
 class Data(L.LightningDataModule):
@@ -85,32 +83,32 @@ def run(
     steps: int,
     resume: Path | None = None,
     items: Numbers | None = None,
-    noise: float = 1.0,
     workers: int = 0,
+    keep: int = 1,
+    fused: bool = False,
     **options,
 ) -> L.Trainer:
-    """Train; every step leaves a checkpoint `step=N.ckpt` in `folder`."""
+    """Train; every step, or every `keep`-th, leaves a checkpoint `step=N.ckpt` in `folder`."""
     torch.manual_seed(0)
     module = Training(
-        objective=Noisy(noise),
-        optimizer=lambda weights: torch.optim.Adam(weights, lr=0.01),
+        objective=Noisy(),
+        optimizer=lambda weights: torch.optim.Adam(weights, lr=0.01, fused=fused),
         lr_schedule=lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9),
         seed=5,
     )
-    every = ModelCheckpoint(folder, "{step}", every_n_train_steps=1, save_top_k=-1, enable_version_counter=False)
+    every = ModelCheckpoint(folder, "{step}", every_n_train_steps=keep, save_top_k=-1, enable_version_counter=False)
     trainer = L.Trainer(
         accelerator="cpu",
         max_steps=steps,
         callbacks=[WeightAverage(decay=0.5), every, *callbacks],
         logger=CSVLogger(folder, name="", version="log"),
-        log_every_n_steps=1,
         plugins=[WholeCheckpoints()],
         num_sanity_val_steps=0,
         check_val_every_n_epoch=None,
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
-        **({"devices": 1, "val_check_interval": 4} | options),
+        **({"devices": 1, "val_check_interval": 4, "log_every_n_steps": 1} | options),
     )
     trainer.fit(module, Data(items or Numbers(), workers), ckpt_path=resume)
     return trainer
