@@ -47,7 +47,8 @@ class Simple(nn.Module):
 
     loss = mean of weight(t) · distance(output, target) over times drawn by `times`. The defaults are DDPM's and
     the DiffWave paper's; lmnt's DiffWave takes the `l1` distance. With `prior_weighted` both are measured in units of
-    the prior's standard deviation, Sigma^(-1/2) (output - target), as in PriorGrad (Lee et al. 2022, eq. 6).
+    the prior's standard deviation, Sigma^(-1/2) (output - target), as in PriorGrad (Lee et al. 2022, eq. 6). The prior
+    itself stays as it is: noise that learns is learnt away.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class Simple(nn.Module):
                 f"{type(model.prior).__name__}: choose prior=mel_energy, or leave it out"
             )
         self.model = model
+        if isinstance(model.prior, nn.Module):
+            model.prior.requires_grad_(False)
         self.distance = distance
         self.weight = weight
         self.times = times

@@ -13,6 +13,7 @@ from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic, MelEnergy, MelInversion, NnlsMagnitudes, SpectralEnvelope
 from audiodiff.training.objective import Simple
 from audiodiff.training.whitened import Whitened
+from tests.trees import source_filter_model
 
 SPEC = convention("hifigan_22k")
 FRAMES = 12
@@ -100,3 +101,11 @@ def test_the_spectral_part_hears_the_estimate_of_x_0(batch):
     knowing = DiffusionModel(mel=SPEC, denoiser=denoiser, prior=SpectralEnvelope(mel=SPEC))
     losses = Whitened(model=knowing, spectral=1.0)(**batch)
     assert losses["loss"].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_noise_that_was_learnt_stays_as_it_is(batch):
+    """A prior that could learn would learn its noise away, which lowers the loss of every prediction of noise."""
+    taught = model(source_filter_model().prior)
+    Whitened(model=taught)(**batch, mean=torch.zeros_like(batch["wave"]))["loss"].backward()
+    assert all(p.grad is None for p in taught.prior.parameters())
+    assert any(p.grad is not None for p in taught.denoiser.parameters())
