@@ -119,6 +119,7 @@ def vocode_long(
         n_steps=options.get("n_steps"),
         sampler=options.get("sampler"),
         seed=seeds_for(options.get("seed", 0), 1)[0],
+        temperature=options.get("temperature", 1.0),
         spec=mel.spec,
         convert=convert,
     )

@@ -15,6 +15,7 @@ from audiodiff.bulk.f0_files import read_f0
 from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, open_recording, vocode_long
 from audiodiff.bulk.marks import digest_of
 from audiodiff.bulk.voice_choice import voice_for
+from audiodiff.diffusion import tempered
 from audiodiff.engine import Precision
 from audiodiff.errors import AudioError, ConfigError, InputError
 from audiodiff.errors.sentences import sentence
@@ -44,10 +45,11 @@ class Request:
     overwrite: bool
     f0: Path | None = None
     transpose: float = 0.0
+    temperature: float = 1.0
 
     def check(self, vocoder: Vocoder) -> None:
-        """Raise `ConfigError` or `InputError` for an f0 that is asked for and cannot be had."""
-        vocoder.sampler(self.sampler)
+        """Raise `ConfigError` or `InputError` for an f0, a sampler or a temperature that cannot be had."""
+        tempered(vocoder.sampler(self.sampler), self.temperature)
         if self.f0 is not None or self.transpose:
             source_filter_of(vocoder.model)
         if self.f0 is not None and len(self.jobs) != 1:
@@ -57,24 +59,30 @@ class Request:
 
     def options(self) -> VocodeOptions:
         """Options for the vocoder; the convention is each mel's own."""
-        return {"n_steps": self.steps, "sampler": self.sampler, "seed": self.seed, "convert": self.convert}
+        return {
+            "n_steps": self.steps,
+            "sampler": self.sampler,
+            "seed": self.seed,
+            "temperature": self.temperature,
+            "convert": self.convert,
+        }
 
     def mark(self, source: Path) -> str:
         """The mark of what this request makes of a file."""
-        own = {"jobs", "overwrite", "spec"}
+        own = {"jobs", "overwrite", "spec"} | ({"temperature"} if self.temperature == 1 else set())
         settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in own}
         settings["spec"] = self.spec and self.spec.to_dict()
         settings["f0"] = self.f0 and digest_of(self.f0)
         return mark_of(source, settings)
 
 
-def vocode_all(
-    vocoder: Vocoder, request: Request, console: Console, *, device: str, devices: int, num_nodes: int
-) -> list[str]:
+def vocode_all(vocoder: Vocoder, request: Request, *, device: str, devices: int, num_nodes: int) -> list[str]:
     """Do all jobs, in this process or in one for each device; return a sentence for each one that failed.
 
-    In the processes beside the first one nothing has failed: it speaks for all.
+    In the processes beside the first one nothing has failed: it speaks for all. Raises as `Request.check`.
     """
+    request.check(vocoder)
+    console = Console(highlight=False)
     if devices * num_nodes == 1:
         return vocode_files(vocoder.to(device), request, console)
     from audiodiff.bulk.predict import vocode_everywhere

@@ -89,6 +89,7 @@ def vocode(
     sampler: Annotated[str | None, typer.Option(help="Such as ddim or ancestral; without it the model's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network steps; without it the model's own number.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same waveform.")] = 0,
+    temperature: Annotated[float, typer.Option(min=0, help="Factor on all noise: 1 as trained, 0 for none.")] = 1.0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps …")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; without it as many as cores idle.")] = None,
     precision: Precisions = "fp32",
@@ -123,10 +124,9 @@ def vocode(
         overwrite=overwrite,
         f0=f0,
         transpose=transpose,
+        temperature=temperature,
     )
-    request.check(vocoder)
-    console = Console(highlight=False)
-    give_up(vocode_all(vocoder, request, console, device=device, devices=devices, num_nodes=num_nodes), request.jobs)
+    give_up(vocode_all(vocoder, request, device=device, devices=devices, num_nodes=num_nodes), request.jobs)
 
 
 def _loaded(model: str | None, precision: Literal["auto", "fp32", "bf16"], *, compiled: bool) -> "tuple[Vocoder, Path]":

@@ -36,6 +36,7 @@ from audiodiff.diffusion.samplers import (
     edm_stochastic,
     heun,
     restart,
+    tempered,
     unipc,
 )
 from audiodiff.diffusion.schedules import (
@@ -123,6 +124,7 @@ __all__ = [
     "restart",
     "simple_weight",
     "stratified_times",
+    "tempered",
     "time_of_log_snr",
     "uniform",
     "uniform_times",

@@ -31,7 +31,8 @@ class VocodeOptions(TypedDict, total=False):
 
     `n_steps` is the number of network steps, or `times` the very grid; `sampler` is one of
     `audiodiff.diffusion.SAMPLERS`; None takes the model's own. `seed` is one for all mels or one for each; the same
-    seed gives the same waveform.
+    seed gives the same waveform. `temperature` is the factor on all noise of the sampler: 1 as the model was trained, 0
+    for none, where every seed gives the same.
 
     `spec` is the convention that the mel is in, or its name. It is converted to the model's where a formula does that,
     with a warning, and with `convert="approximate"` also where an estimate is needed. Without `spec` it is guessed from
@@ -47,10 +48,23 @@ class VocodeOptions(TypedDict, total=False):
     times: Times | None
     sampler: str | None
     seed: Seed
+    temperature: float
     spec: SpecOrName | None
     convert: Convert
     f0: GivenF0 | None
     progress: Callable[[float], None]
+
+
+class StreamOptions(TypedDict, total=False):
+    """Those of them that `Vocoder.stream` takes, too; one seed for the one mel."""
+
+    n_steps: int | None
+    times: Times | None
+    sampler: str | None
+    seed: SupportsIndex
+    temperature: float
+    spec: SpecOrName | None
+    convert: Convert
 
 
 @dataclass(frozen=True)

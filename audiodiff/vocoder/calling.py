@@ -30,6 +30,7 @@ from audiodiff.streaming.inputs import (
     Numbers,
     Seed,
     SpecOrName,
+    StreamOptions,
     VocodeCall,
     VocodeOptions,
     checked_f0,
@@ -81,6 +82,7 @@ class Vocoder(LoadedVocoder):
         times: Times | None = None,
         sampler: str | None = None,
         seed: Seed = 0,
+        temperature: float = 1.0,
         spec: SpecOrName | None = None,
         convert: Convert = "exact",
         f0: GivenF0 | None = None,
@@ -95,7 +97,7 @@ class Vocoder(LoadedVocoder):
         Raises `MelMismatchError` for a mel in another convention, `MelError` for one that is empty or not finite,
         `ConfigError` for options, lengths or seeds that do not fit.
         """
-        plan, contract = self._plan(n_steps, times, sampler), contract_of(spec, self.mel_spec, convert)
+        plan, contract = self._plan(n_steps, times, sampler, temperature), contract_of(spec, self.mel_spec, convert)
         call = VocodeCall(plan=plan, contract=contract, seed=seed, f0=f0, progress=progress)
         if not is_array(mel):
             if lengths is not None:
@@ -117,6 +119,7 @@ class Vocoder(LoadedVocoder):
         times: Times | None = None,
         sampler: str | None = None,
         seed: Seed = 0,
+        temperature: float = 1.0,
         spec: SpecOrName | None = None,
         convert: Convert = "exact",
         f0: GivenF0 | None = None,
@@ -126,7 +129,7 @@ class Vocoder(LoadedVocoder):
 
         A network that works tile by tile has all of them at its end, and a mel that is long is treated alike.
         """
-        plan, contract = self._plan(n_steps, times, sampler), contract_of(spec, self.mel_spec, convert)
+        plan, contract = self._plan(n_steps, times, sampler, temperature), contract_of(spec, self.mel_spec, convert)
         call = VocodeCall(plan=plan, contract=contract, seed=seed, f0=f0, progress=progress)
         for wave in self._waves(mel, call, every_step=True):
             yield Form.of(mel, 2).restore(wave)
@@ -140,6 +143,7 @@ class Vocoder(LoadedVocoder):
         times: Times | None = None,
         sampler: str | None = None,
         seed: SupportsIndex = 0,
+        temperature: float = 1.0,
         spec: SpecOrName | None = None,
         convert: Convert = "exact",
     ) -> VocoderStream:
@@ -150,26 +154,17 @@ class Vocoder(LoadedVocoder):
         Raises `ConfigError` for a sampler that cannot run on a part of a signal.
         """
         contract = contract_of(spec or self.mel_spec, self.mel_spec, convert)
-        (seed,) = seeds_for(seed, 1)
         with torch.inference_mode(), self._precision():
             voice, pitch = open_to_pitch(self._fast)
-            plan = self._plan(n_steps, times, sampler)
-            stream = open_stream(voice, **plan, noise=SampleNoise([seed]), live=live)
+            plan = self._plan(n_steps, times, sampler, temperature)
+            stream = open_stream(voice, **plan, noise=SampleNoise(seeds_for(seed, 1)), live=live)
         return VocoderStream(stream, lambda mel: self._placed(contract.mel(mel)), self._precision, pitch)
 
     async def astream(
-        self,
-        mels: AsyncIterable[ArrayKind],
-        *,
-        n_steps: int | None = None,
-        times: Times | None = None,
-        sampler: str | None = None,
-        seed: SupportsIndex = 0,
-        spec: SpecOrName | None = None,
-        convert: Convert = "exact",
+        self, mels: AsyncIterable[ArrayKind], **options: Unpack[StreamOptions]
     ) -> AsyncIterator[ArrayKind]:
         """Yield the waveform of a mel that comes in pieces, as it is finished; the work is done in a thread."""
-        stream = self.stream(n_steps=n_steps, times=times, sampler=sampler, seed=seed, spec=spec, convert=convert)
+        stream = self.stream(**options)
         async for mel in mels:
             wave = await asyncio.to_thread(stream.feed, mel)
             if wave.shape[-1]:

@@ -12,7 +12,7 @@ from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.hub import push_bundle, write_bundle
 from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
 from audiodiff.defaults import on_processor
-from audiodiff.diffusion import Sampler, Times
+from audiodiff.diffusion import Sampler, Times, tempered
 from audiodiff.diffusion.grids import check_grid
 from audiodiff.engine import accelerated, compiled
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
@@ -212,13 +212,16 @@ class LoadedVocoder:
         return self._bundle.times(n_steps)
 
     @on_processor()
-    def _plan(self, n_steps: int | None, times: Times | None, sampler: str | None) -> SamplingPlan:
+    def _plan(
+        self, n_steps: int | None, times: Times | None, sampler: str | None, temperature: float = 1.0
+    ) -> SamplingPlan:
+        chosen = tempered(self.sampler(sampler), temperature)
         if times is None:
-            return {"sampler": self.sampler(sampler), "times": self.times(n_steps)}
+            return {"sampler": chosen, "times": self.times(n_steps)}
         if n_steps is not None:
             raise ConfigError("got n_steps and times: the times are a grid, which has its own number of steps")
         check_grid(self.model.denoiser.schedule, times)
-        return {"sampler": self.sampler(sampler), "times": times}
+        return {"sampler": chosen, "times": times}
 
     @property
     def _fast(self) -> DiffusionModel:

@@ -110,7 +110,7 @@ def test_what_is_done_is_left_alone_and_nothing_else_is_taken_for_it(vocode, mel
     assert result.returncode == 0
     assert result.stdout.count("done already") == result.stdout.count("RTF") == 1
     assert (out / "a.wav").stat().st_mtime_ns == before
-    for change in (("--steps", 3), ("--seed", 1), ("--sampler", "ancestral")):
+    for change in (("--steps", 3), ("--seed", 1), ("--sampler", "ancestral"), ("--temperature", 0.5)):
         result = vocode(tmp_path / "a.npy", "-o", out, *change)
         assert result.returncode == 2
         assert "with other settings" in result.stderr

@@ -9,6 +9,7 @@ from audiodiff.diffusion.samplers.predictor_corrector import unipc
 from audiodiff.diffusion.samplers.second_order import edm_stochastic, heun, restart
 from audiodiff.diffusion.samplers.signature import Sampler
 from audiodiff.diffusion.samplers.singlestep import dpmpp_2s
+from audiodiff.diffusion.samplers.temperature import tempered
 
 SAMPLERS: Mapping[str, Sampler] = {
     "ancestral": ancestral,
@@ -37,5 +38,6 @@ __all__ = [
     "edm_stochastic",
     "heun",
     "restart",
+    "tempered",
     "unipc",
 ]

@@ -19,7 +19,7 @@ from audiodiff.types import Mel, Noise, OneMel, OneWave, Wave
 KEPT, KEPT_SAMPLES = 8, 1 << 23
 """Recordings of a model at a time, and samples of all: of BASE 8 GB. What was not used for longest makes way."""
 
-Key = tuple[Shape, int, tuple[float, ...]]
+Key = tuple[Shape, Sampler, tuple[float, ...]]
 
 
 class RecordedModel(DiffusionModel):
@@ -38,7 +38,7 @@ class RecordedModel(DiffusionModel):
         super().__init__(mel=model.mel, denoiser=fast, prior=model.prior)
         self.fused = fused
         self.eval()
-        self._recordings: OrderedDict[Key, tuple[Sampler, Recording]] = OrderedDict()
+        self._recordings: OrderedDict[Key, Recording] = OrderedDict()
         self._recorded_of: ParameterVersion = []
         self._lock = Lock()
 
@@ -110,14 +110,13 @@ class RecordedModel(DiffusionModel):
         if version != self._recorded_of:
             self._recordings.clear()
             self._recorded_of = version
-        key = shape, id(sampler), tuple(times.tolist())
+        key = shape, sampler, tuple(times.tolist())
         if key not in self._recordings:
-            recording = Recording(self.denoiser, sampler, times, self.start_scale(times), shape)
-            self._recordings[key] = sampler, recording
+            self._recordings[key] = Recording(self.denoiser, sampler, times, self.start_scale(times), shape)
         self._recordings.move_to_end(key)
         while len(self._recordings) > 1 and self._too_many():
             self._recordings.popitem(last=False)
-        return self._recordings[key][1]
+        return self._recordings[key]
 
     def _too_many(self) -> bool:
         samples = sum(shape.batch * shape.frames * shape.hop_length for shape, *_ in self._recordings)
