@@ -51,13 +51,13 @@ class Compiled:
         return REGISTERS // (self.registers * self.warps * 32)
 
 
-def compiled(architecture: int, channels: int, bands: int, dtype: torch.dtype) -> Compiled:
-    """The kernel as `add_block` launches it."""
+def compiled(architecture: int, channels: int, bands: int, dtype: torch.dtype, factors: str = "ieee") -> Compiled:
+    """The kernel as `add_block` launches it; `factors` of float32 are "ieee" or "tf32"."""
     tile = KernelTile.of(channels, dtype)
     mels = -(-bands // MEL_GROUP) * MEL_GROUP
     sizes = {"C": channels, "MELS": mels, "ROWS": tile.rows, "K": tile.k, "MEL_K": MEL_GROUP, "N": tile.n}
     kinds = {name: kind(name, dtype) for name in residual_block.arg_names}
-    source = ASTSource(residual_block, kinds, {**sizes, "WIDE": False}, ALIGNED)
+    source = ASTSource(residual_block, kinds, {**sizes, "WIDE": False, "FACTORS": factors}, ALIGNED)
     options = {"num_warps": tile.warps, "num_stages": 2}
     made = translated(source, target=GPUTarget("cuda", architecture, 32), options=options)
     with tempfile.TemporaryDirectory() as folder:

@@ -29,7 +29,8 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Sources = Annotated[list[Path], typer.Argument(help="Mel files, audio files, folders of them, manifests (.jsonl).")]
 Precisions = Annotated[
-    Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where the device has instructions for it.")
+    Literal["auto", "fp32", "tf32", "bf16"],
+    typer.Option(help="auto: bf16 where the device has instructions for it; tf32: for GPUs."),
 ]
 Compiled = Annotated[
     bool, typer.Option("--compile", help="Have the network compiled, which takes a C or C++ compiler.")
@@ -129,7 +130,7 @@ def vocode(
     give_up(vocode_all(vocoder, request, device=device, devices=devices, num_nodes=num_nodes), request.jobs)
 
 
-def _loaded(model: str | None, precision: Literal["auto", "fp32", "bf16"], *, compiled: bool) -> "tuple[Vocoder, Path]":
+def _loaded(model: str | None, precision: Precisions, *, compiled: bool) -> "tuple[Vocoder, Path]":
     """The vocoder of that name or folder, and its folder."""
     from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
     from audiodiff.vocoder import Vocoder

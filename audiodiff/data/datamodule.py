@@ -98,6 +98,11 @@ class VocoderData(L.LightningDataModule):
         self.position = state_dict.get("position")
 
     @property
+    def pinned(self) -> bool:
+        """Tell whether batches wait in memory from which a GPU copies while the host goes on."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+    @property
     def ranks(self) -> dict[str, int]:
         """Number of processes that train together, and the rank of this one."""
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
@@ -113,6 +118,7 @@ class VocoderData(L.LightningDataModule):
             ),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            pin_memory=self.pinned,
         )
 
     def _usable(self, name: str, place: Source) -> list[tuple[Utterance, int]]:
@@ -187,7 +193,9 @@ class ShardData(VocoderData):
             workers=self.workers,
             **self.ranks,
         )
-        return ResumableLoader(stream, batch_size=self.batch_size, num_workers=self.workers, drop_last=True)
+        return ResumableLoader(
+            stream, batch_size=self.batch_size, num_workers=self.workers, drop_last=True, pin_memory=self.pinned
+        )
 
 
 def source(cache: str | None, features: Features, *, shortest: int, augment: Augment | None) -> Source:

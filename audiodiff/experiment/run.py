@@ -11,6 +11,7 @@ from torch import nn
 
 from audiodiff import networks
 from audiodiff.bundle.format import check_name
+from audiodiff.engine.precision import float32_products
 from audiodiff.errors import ConfigError
 from audiodiff.experiment.best_bundle import BundleAtBest, monitoring, write_bundle
 from audiodiff.experiment.checkpoint_state import StoredConfig
@@ -20,6 +21,7 @@ from audiodiff.experiment.first_weights import load_first
 from audiodiff.experiment.resuming import Resumed, announced, checkpoint_to_resume, keep_beginning
 from audiodiff.experiment.run_folder import RunFolder, check_free, claimed
 from audiodiff.experiment.settings import settings_in_words
+from audiodiff.experiment.trainer_precision import lightning_precision, training_device
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.checkpoints import signals_end_it
 from audiodiff.training.guard import replay
@@ -105,7 +107,8 @@ def fit_in(run: Path, config: DictConfig, *callbacks: L.Callback) -> L.Trainer:
     for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue] (Lightning adds it)
         if isinstance(callback, Watch):
             callback.notes = notes
-    with quiet_lightning(), signals_end_it(trainer.checkpoint_callbacks):
+    factors = float32_products(training_device(config), config.trainer.precision)
+    with quiet_lightning(), factors, signals_end_it(trainer.checkpoint_callbacks):
         trainer.fit(module, data, ckpt_path=resumed and resumed.path)
     return trainer
 
@@ -148,6 +151,7 @@ def build_trainer(config: DictConfig, resumed: Resumed | None, *others: L.Callba
     folder = RunFolder(config, Path(config.paths.run), resumed and resumed.path)
     callbacks += [StoredConfig(config, resumed.changes if resumed else []), BundleAtBest(config), folder]
     own = {"enable_progress_bar": False, "enable_model_summary": False}  # `Watch` does both
+    own["precision"] = lightning_precision(config.trainer.precision, training_device(config))
     loggers = [build(node) for node in (config.get("logger") or {}).values() if node is not None]
     return build(config.trainer, callbacks=[*callbacks, *others], logger=loggers, **own)
 

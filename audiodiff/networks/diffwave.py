@@ -166,12 +166,12 @@ class DiffWave(nn.Module):
 
     def core(self, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
         """Map x_t and the mean, if it is seen, to the output, on the scale that the network works on."""
-        x = F.relu(self.input(waves))
+        x = F.relu(self.input(waves)).to(waves.dtype)  # and so the state is, and the sum, under autocast too
         step = self.embedding(t) if self.clip is None else self.clip(self.embedding(t), cond)
         total = 0.0
         for block, mel in zip(self.blocks, self._mels(cond), strict=True):
             x, skip = block(x, step, mel)
-            total = total + skip
+            total = total + skip.to(x.dtype)
         return self.samples(self.output(F.relu(self.skip(total / sqrt(len(self.blocks))))))
 
     def samples(self, places: Float[Tensor, "batch values places"]) -> Outputs:

@@ -85,7 +85,8 @@ class Guard:
         late = not scaled and norm.device.type in LATE and skips(optimizer) and goes_on(module.trainer)
         if late:
             self.skipped = optimizer.found_inf = (~fine).to(norm)  # pyright: ignore[reportAttributeAccessIssue]
-            self._unread = step, Answer(fine), Rates.of(optimizer, module.lr_schedulers())
+            schedule: Any = module.lr_schedulers()
+            self._unread = step, Answer(fine), Rates.of(optimizer, schedule)
             return
         if skips(optimizer) and not scaled:
             self.skipped = optimizer.found_inf = None  # pyright: ignore[reportAttributeAccessIssue]

@@ -108,7 +108,7 @@ class Training(L.LightningModule):
 
 
 def optimizer_on_its_device(
-    make: Callable[[Sequence[nn.Parameter]], Optimizer], parameters: Sequence[nn.Parameter], *, scaled: bool
+    make: Callable[..., Optimizer], parameters: Sequence[nn.Parameter], *, scaled: bool
 ) -> Optimizer:
     """The optimizer; on a GPU a `fused` one where that is left open and gradients are not scaled."""
     optimizer = make(parameters)

@@ -116,6 +116,6 @@ def take_back(trainer: L.Trainer, rates: Rates) -> None:
     for progress in (steps, scheduled) if rates.schedule is not None else (steps,):
         for counts in (progress.current, progress.total):
             counts.ready, counts.completed = counts.ready - 1, counts.completed - 1
-    batches = loop.batch_progress.current
+    batches: Any = loop.batch_progress.current
     loop._batches_that_stepped -= batches.completed == batches.processed  # else it is not counted yet
     rates.restore()

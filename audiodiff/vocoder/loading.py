@@ -1,6 +1,7 @@
 """A vocoder's model: where it comes from, where it computes and how precisely."""
 
 import os
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
@@ -60,9 +61,9 @@ class LoadedVocoder:
         `revision` is a branch, a tag or a commit of the hub's repository, `token` one that may read it, `cache_dir`
         where its files are kept; all three as in huggingface_hub.
 
-        `precision` is that of the networks' products, see `audiodiff.engine.precision`; "auto" is bf16 where the
-        device has instructions for it, otherwise fp32. Raises `BundleError` for a model that is not there or damaged,
-        `ConfigError` for an unknown device or precision.
+        `precision` is that of the networks' products, see `audiodiff.engine.precision`: "auto" is bf16 where the
+        device has instructions for it, otherwise fp32, and "tf32" is for GPUs. Raises `BundleError` for a model that
+        is not there or damaged, `ConfigError` for an unknown device or precision.
         """
         folder = bundle_folder(model, revision=revision, token=token, cache_dir=cache_dir)
         vocoder = cls(load_bundle(folder)).to(device)
@@ -231,5 +232,5 @@ class LoadedVocoder:
             self._built = (self.device, self._compiled), build(self.model)
         return self._built[1]
 
-    def _precision(self) -> torch.autocast:
+    def _precision(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
@@ -44,6 +45,15 @@ def data(tmp_path, mel_features):
 
 def epoch_of(loader) -> list[torch.Tensor]:
     return [batch["wave"] for batch in loader]
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cuda", True), ("cpu", False)])
+def test_batches_wait_for_a_gpu_in_pinned_memory(data, device, pinned):
+    module = data()
+    place = SimpleNamespace(root_device=torch.device(device))
+    module.trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=place)
+    module.setup("fit")
+    assert module.train_dataloader().pin_memory == pinned
 
 
 def test_there_are_as_many_segments_as_fit(dataset):

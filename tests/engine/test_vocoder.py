@@ -106,8 +106,9 @@ def test_precision_is_chosen_at_the_door(tmp_path, monkeypatch):
     mel = mel_of(20)
     made = {
         name: Vocoder.from_pretrained(folder, precision=name)(mel, spec=HIFIGAN, n_steps=1)
-        for name in ("fp32", "auto", "bf16")
+        for name in ("fp32", "tf32", "auto", "bf16")
     }
+    assert_close(made["tf32"], made["fp32"], rtol=0, atol=0)
     faster = precision.multiplies_bfloat16(torch.device("cpu"))
     assert_close(made["auto"], made["bf16" if faster else "fp32"], rtol=0, atol=0)
     assert 0 < (made["bf16"] - made["fp32"]).norm() < 0.5 * made["fp32"].norm()
@@ -115,5 +116,5 @@ def test_precision_is_chosen_at_the_door(tmp_path, monkeypatch):
     assert chosen_dtype("auto", torch.device("cpu")) == torch.bfloat16
     monkeypatch.setattr(precision, "capabilities", dict)
     assert chosen_dtype("auto", torch.device("cpu")) == torch.float32
-    with pytest.raises(ConfigError, match="'fp8': choose one of auto, fp32, bf16"):
+    with pytest.raises(ConfigError, match="'fp8': choose one of auto, fp32, tf32, bf16"):
         Vocoder.from_pretrained(folder, precision="fp8")  # pyright: ignore[reportArgumentType]

@@ -67,6 +67,7 @@ def add_block(block: FusedBlock, state: BlockBuffers, mel: Tensor, lengths: Tens
         MEL_K=MEL_GROUP,
         N=tile.n,
         WIDE=interpreted(),
+        FACTORS="tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
         num_warps=tile.warps,
         num_stages=2,
     )

@@ -28,6 +28,8 @@ class Shape:
     dtype: torch.dtype
     every_step: bool = False
     """Keeps the states after all steps; otherwise the last one alone."""
+    tf32: bool = False
+    """Products in float32 have factors of 10 bits."""
 
 
 class HostDenoiser(Denoiser):

@@ -14,7 +14,8 @@ a block only adds to x and to the sum of the skips; -sigmoid(a)·tanh(b) is s(a)
 | bias | [2 C] | float32 |
 
 C are the channels, a power of two; MELS the bands, a multiple of MEL_K, 0 without a mel; ROWS the samples of a program.
-A product sums over K channels or MEL_K bands at a time, and makes N channels of the gate. WIDE: see `products`.
+A product sums over K channels or MEL_K bands at a time, and makes N channels of the gate. WIDE, FACTORS: see
+`products`.
 """
 
 # The language of kernels has no types for what lies in memory, and names constants in capitals:
@@ -27,22 +28,23 @@ import triton.language as tl
 
 
 @triton.jit
-def products(left, right, rows, weights_ptr, C: tl.constexpr, WIDE: tl.constexpr):
+def products(left, right, rows, weights_ptr, C: tl.constexpr, WIDE: tl.constexpr, FACTORS: tl.constexpr):
     """Add rows · weights to the sums of both halves, the right one C columns on, in float32.
 
-    WIDE is for Triton's interpreter, which takes the bits of a bfloat16 for an integer and multiplies that.
+    WIDE is for Triton's interpreter, which takes the bits of a bfloat16 for an integer and multiplies that. FACTORS of
+    float32 are "ieee", of 24 bits, or "tf32", of 10.
     """
     to_left, to_right = tl.load(weights_ptr), tl.load(weights_ptr + C)
     if WIDE:
         rows, to_left, to_right = rows.to(tl.float32), to_left.to(tl.float32), to_right.to(tl.float32)
-    left = tl.dot(rows, to_left, left, input_precision="ieee")
-    return left, tl.dot(rows, to_right, right, input_precision="ieee")
+    left = tl.dot(rows, to_left, left, input_precision=FACTORS)
+    return left, tl.dot(rows, to_right, right, input_precision=FACTORS)
 
 
 @triton.jit
 def convolved(
     gate, value, x_ptr, shift_ptr, taps_ptr, rows, part, length, dilation,
-    C: tl.constexpr, K: tl.constexpr, WIDE: tl.constexpr,
+    C: tl.constexpr, K: tl.constexpr, WIDE: tl.constexpr, FACTORS: tl.constexpr,
 ):  # fmt: skip
     """Add the dilated convolution; its zero padding is of the shifted x, so what is outside gets no shift."""
     for tap in tl.static_range(3):
@@ -53,7 +55,7 @@ def convolved(
             x = tl.load(x_ptr + at[:, None] * C + columns[None, :], mask=inside, other=0.0)
             x = tl.where(inside, x + tl.load(shift_ptr + columns)[None, :], 0.0).to(taps_ptr.dtype.element_ty)
             weights = taps_ptr + (tap * C + columns)[:, None] * (2 * C) + part[None, :]
-            gate, value = products(gate, value, x, weights, C, WIDE)
+            gate, value = products(gate, value, x, weights, C, WIDE, FACTORS)
     return gate, value
 
 
@@ -62,6 +64,7 @@ def residual_block(
     x_ptr, total_ptr, out_ptr, mel_ptr, lengths_ptr, shift_ptr, taps_ptr, conditioner_ptr, bias_ptr, output_ptr,
     samples, dilation, C: tl.constexpr, MELS: tl.constexpr, ROWS: tl.constexpr,
     K: tl.constexpr, MEL_K: tl.constexpr, N: tl.constexpr, WIDE: tl.constexpr,
+    FACTORS: tl.constexpr,
 ):  # fmt: skip
     """Grid: (ceil(samples / ROWS), batch). A program whose samples all lie beyond the length does nothing."""
     item = tl.program_id(1).to(tl.int64)
@@ -79,17 +82,17 @@ def residual_block(
         gate = tl.zeros([ROWS, N], dtype=tl.float32) + tl.load(bias_ptr + part)[None, :]
         value = tl.zeros([ROWS, N], dtype=tl.float32) + tl.load(bias_ptr + C + part)[None, :]
         gate, value = convolved(
-            gate, value, x_ptr, shift_ptr + item * C, taps_ptr, rows, part, length, dilation, C, K, WIDE
+            gate, value, x_ptr, shift_ptr + item * C, taps_ptr, rows, part, length, dilation, C, K, WIDE, FACTORS
         )
         for k in range(0, MELS, MEL_K):
             columns = k + tl.arange(0, MEL_K)
             mel = tl.load(mel_ptr + rows[:, None] * MELS + columns[None, :], mask=within, other=0.0)
             weights = conditioner_ptr + columns[:, None] * (2 * C) + part[None, :]
-            gate, value = products(gate, value, mel, weights, C, WIDE)
+            gate, value = products(gate, value, mel, weights, C, WIDE, FACTORS)
         gate = tl.sigmoid(gate)
         gated = (gate - 2 * gate * tl.sigmoid(value)).to(output_ptr.dtype.element_ty)
         weights = output_ptr + part[:, None] * (2 * C) + every[None, :]
-        residual, skip = products(residual, skip, gated, weights, C, WIDE)
+        residual, skip = products(residual, skip, gated, weights, C, WIDE, FACTORS)
     cells = rows[:, None] * C + every[None, :]
     tl.store(out_ptr + item * samples * C + cells, tl.load(x_ptr + cells, mask=within) + residual, mask=within)
     total_ptr += item * samples * C + cells

@@ -36,6 +36,14 @@ def test_the_block_fits_a_gpu(architecture, channels, dtype):
     assert (made.products > 0) == (dtype == torch.bfloat16)
 
 
+def test_tensor_cores_multiply_tf32():
+    from benchmarks.gpu_kernel import compiled
+
+    made = compiled(80, 64, 80, torch.float32, "tf32")
+    assert made.stack == 0
+    assert made.products > 0
+
+
 def test_without_a_mel_the_block_compiles_too():
     from benchmarks.gpu_kernel import compiled
 
