@@ -54,6 +54,8 @@ class RealDiffWave(nn.Module):
             std = self.whitening.std(cond.need_mel())
             white = torch.stack([self.whitening(wave, 1 / std) for wave in waves], dim=1)
             estimate = self.whitening(self.network.core(white, t, cond), std)
+        if self.network.from_v is not None:
+            estimate = self.network.from_v(estimate, x_t, t)
         if self.constraint is None:
             return estimate
         return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()

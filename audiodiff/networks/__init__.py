@@ -3,6 +3,7 @@
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.diffwave import DiffWave
 from audiodiff.networks.filter import FilterNetwork, SpreadNetwork
+from audiodiff.networks.from_v import FromV
 from audiodiff.networks.hertz_filter import HertzFilter, HertzSpread
 from audiodiff.networks.keep_to_mel import KeepToMel
 from audiodiff.networks.local_spectral import LocalSpectralNetwork
@@ -17,6 +18,7 @@ __all__ = [
     "ClipEmbedding",
     "DiffWave",
     "FilterNetwork",
+    "FromV",
     "HertzFilter",
     "HertzSource",
     "HertzSpread",

@@ -14,6 +14,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
 from audiodiff.networks.clip_embedding import ClipEmbedding
 from audiodiff.networks.embeddings import StepEmbedding
+from audiodiff.networks.from_v import FromV
 from audiodiff.networks.keep_to_mel import KeepToMel
 from audiodiff.networks.upsampling import BlockUpsamplers, MelUpsampler, Stretched
 from audiodiff.networks.whitening import Whitening
@@ -72,9 +73,10 @@ class DiffWave(nn.Module):
     embedding counts in; `outputs` is 2 where a variance is learnt too. With `n_mels` None there is no mel, and
     without `clip` as well the network is unconditional. With `sees_mean` it also sees the prior's mean, beside
     x_t, which it needs where the state is the difference from that mean. With `constraint` the output, an estimate of
-    x_0, is scaled on the mel's STFT until mean + x_0 has the given mel. `patch` samples share a place of the
-    convolutions; 1 is the paper's, more is cheaper. Other people's DiffWaves differ in
-    their `embedding`, in their `upsampler`, or in what their convolutions see beyond both ends.
+    x_0, is scaled on the mel's STFT until mean + x_0 has the given mel; with `from_v`, of the denoiser's own schedule,
+    the stack says v, and the output is the x_0 that follows. `patch` samples share a place of the convolutions; 1 is
+    the paper's, more is cheaper. Other people's DiffWaves differ in their `embedding`, in their `upsampler`, or in what
+    their convolutions see beyond both ends.
     """
 
     def __init__(
@@ -94,15 +96,16 @@ class DiffWave(nn.Module):
         clip: ClipEmbedding | None = None,
         whitening: Whitening | None = None,
         constraint: KeepToMel | None = None,
+        from_v: FromV | None = None,
         patch: Samples = 1,
     ) -> None:
         super().__init__()
-        _check(hop_length, patch, n_mels, outputs, whitening=whitening, constraint=constraint)
+        _check(hop_length, patch, n_mels, outputs, whitening=whitening, constraint=constraint, from_v=from_v)
         self.hop_length, self.patch, self.outputs, self.sees_mean = hop_length, patch, outputs, sees_mean
         self.reflects = padding_mode == "reflect"
         self.input = nn.Conv1d(2 if sees_mean else 1, channels, patch, stride=patch)
         self.embedding = embedding or StepEmbedding(n_steps=n_steps)
-        self.clip, self.whitening, self.constraint = clip, whitening, constraint
+        self.clip, self.whitening, self.constraint, self.from_v = clip, whitening, constraint, from_v
         self.upsampler = (upsampler or MelUpsampler(hop_length=hop_length // patch)) if n_mels else None
         dilations = [2 ** (layer % dilation_cycle) for layer in range(layers)]
         self.blocks = nn.ModuleList(
@@ -151,6 +154,8 @@ class DiffWave(nn.Module):
     def call_core(self, core: Core, x_t: Wave, t: Time, cond: Conditioning) -> Outputs:
         """Call `core`, this network's own or another of its weights, on the scale that it works on."""
         estimate = self._call_white(core, x_t, t, cond)
+        if self.from_v is not None:
+            estimate = self.from_v(estimate, x_t, t)
         if self.constraint is None:
             return estimate
         mean = cond.need_mean()

@@ -4,14 +4,15 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from audiodiff.data.clip_datamodule import ClipData
-from audiodiff.diffusion import LearnedVariance
+from audiodiff.diffusion import Denoiser, LearnedVariance, X0Prediction
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MelGenerator, SpectralGainNetwork
+from audiodiff.networks import DiffWave, FromV, LocalSpectralNetwork, MelGenerator, SpectralGainNetwork
 from audiodiff.priors import MelInversion, MelLatent, SourceFilter
 from audiodiff.training.generative import ClipFeatures, Generative
 from audiodiff.training.glottal_features import GlottalFeatures, SourceFilterFeatures
@@ -72,6 +73,18 @@ def check_model(model: Any) -> None:  # noqa: ANN401 (either kind of model)
             f"{type(prediction).__name__} takes {expected} outputs, this {kind} has {outputs}: "
             f"set network=diffwave network.outputs={expected}"
         )
+    if isinstance(network, DiffWave) and network.from_v is not None:
+        check_from_v(network.from_v, model.denoiser)
+
+
+def check_from_v(from_v: FromV, denoiser: Denoiser) -> None:
+    """Raise `ConfigError` where what follows from v is not the x_0 of this denoiser."""
+    if not isinstance(denoiser.prediction, X0Prediction):
+        raise ConfigError(f"network.from_v says x_0, got {type(denoiser.prediction).__name__}: choose prediction=x0")
+    t = torch.linspace(0.01, 1, 100, dtype=torch.float64)
+    ours, theirs = denoiser.schedule, from_v.schedule
+    if not (torch.allclose(ours.alpha(t), theirs.alpha(t)) and torch.allclose(ours.sigma(t), theirs.sigma(t))):
+        raise ConfigError("network.from_v has another schedule than the denoiser: give it schedule=${schedule}")
 
 
 def check_objective(model: Any, objective: nn.Module) -> None:  # noqa: ANN401 (either kind of model)

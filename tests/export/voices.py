@@ -5,7 +5,7 @@ import torch
 from audiodiff.bundle.constructors import build, canonical
 from audiodiff.bundle.format import Bundle
 from audiodiff.convert import convert
-from audiodiff.networks import DiffWave, KeepToMel, LocalSpectralNetwork, Whitening
+from audiodiff.networks import DiffWave, FromV, KeepToMel, LocalSpectralNetwork, Whitening
 from audiodiff.priors import MelInversion, NnlsMagnitudes
 from tests.convert import foreign
 from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
@@ -31,11 +31,18 @@ def local(_folder):
 
 
 def whitened(_folder):
-    """A whitening DiffWave on an inversion by least squares."""
+    """A whitening DiffWave that says v, on an inversion by least squares."""
     bundle = spectral(_folder)
     mel = bundle.model.mel
     network = DiffWave(
-        n_mels=80, hop_length=256, channels=4, layers=3, dilation_cycle=3, sees_mean=True, whitening=Whitening(mel=mel)
+        n_mels=80,
+        hop_length=256,
+        channels=4,
+        layers=3,
+        dilation_cycle=3,
+        sees_mean=True,
+        whitening=Whitening(mel=mel),
+        from_v=FromV(bundle.model.denoiser.schedule),
     ).eval()
     torch.nn.init.normal_(network.output.weight, std=0.05)
     bundle.model.denoiser.network = network

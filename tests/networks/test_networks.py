@@ -9,11 +9,12 @@ from torch.testing import assert_close
 
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import bound_network
+from audiodiff.diffusion import LinearBetas, bound_network
 from audiodiff.mel import convention
 from audiodiff.mel.fine import fine_stft
 from audiodiff.networks import (
     DiffWave,
+    FromV,
     KeepToMel,
     LocalSpectralNetwork,
     MagnitudeNetwork,
@@ -52,6 +53,7 @@ NETWORKS = {
         sees_mean=True,
         whitening=Whitening(mel=MEL),
         constraint=KeepToMel(MEL),
+        from_v=FromV(LinearBetas(first=1e-4, last=0.05, n_steps=50)),
         patch=4,
     ),
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),

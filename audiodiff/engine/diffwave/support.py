@@ -28,6 +28,8 @@ def _tiles(network: DiffWave, dtype: torch.dtype) -> Iterator[str]:
         yield f"{network.patch} samples share a place of its convolutions"
     if network.constraint is not None:
         yield "it keeps to the mel at last"
+    if network.from_v is not None:
+        yield "its output follows from v"
     if network.whitening is not None:
         yield "it whitens the signal by the mel's envelope"
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 
 from audiodiff.conditioning import Conditioning
+from audiodiff.diffusion import StraightPath
 from audiodiff.mel import convention
-from audiodiff.networks import ClipEmbedding, DiffWave, KeepToMel, Whitening
+from audiodiff.networks import ClipEmbedding, DiffWave, FromV, KeepToMel, Whitening
 from audiodiff.networks.embeddings import FallingSinusoids, RoundedSinusoids, StepEmbedding
 from audiodiff.networks.upsampling import BlockUpsamplers
 
@@ -29,6 +30,7 @@ KINDS = {
         "sees_mean": True,
         "whitening": Whitening(mel=MEL),
         "constraint": KeepToMel(MEL),
+        "from_v": FromV(StraightPath()),
     },
     "wide_steps": lambda: {"dilation_cycle": 1},
     "two_cycles": lambda: {"dilation_cycle": 2, "layers": 7},
