@@ -54,7 +54,7 @@ def main() -> None:
             "audiodiff, mel on device": lambda workers: ours(wavs, LiveFeatures(deferred), workers),
         }
         opened = {name: (make(0), make(1)) for name, make in loaders.items()}
-        for _ in range(arguments.n_iterations):
+        for _ in range(arguments.rounds):
             for name, (alone, worker) in opened.items():
                 cpu = cost(alone, arguments.batches, time.process_time)
                 wall = cost(worker, arguments.batches, time.perf_counter)

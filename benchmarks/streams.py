@@ -60,7 +60,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for count in map(int, wishes.streams.split(",")):
         memory, factor, longest = fed(vocoder, count, wishes.steps, pieces)
-        print(f"| {count} | {memory:.1f} | {factor:.3f} | {1 / factor:.0f} | {longest:.2f} |", flush=True)
+        print(f"| {count} | {memory:.1f} | {factor:.3f} | {int(1 / factor)} | {longest:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -153,3 +153,26 @@ def test_import_is_light():
     heavy = {"lightning", "pytorch_lightning", "hydra", "omegaconf", "librosa", "torchaudio", "soundfile", "scipy"}
     heavy |= {"yaml", "huggingface_hub", "transformers"}
     assert not heavy & set(result.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in PROSE if " = parser.parse_args()" in file.read_text()], ids=lambda file: file.stem
+)
+def test_what_a_script_reads_of_its_command_line_is_an_option_of_it(file):
+    tree = ast.parse(file.read_text())
+    parsed = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and "parse_args" in ast.dump(node.value)
+        for target in node.targets
+    }
+    read = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in parsed
+    }
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    options = {text.lstrip("-").replace("-", "_") for text in texts}
+    options |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    assert parsed
+    assert read <= options
