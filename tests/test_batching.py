@@ -11,6 +11,7 @@ from audiodiff.cli.facts import facts_of
 from audiodiff.demo.voices import shipped_vocoders
 from audiodiff.errors import ConfigError, MelError, MelMismatchError
 from audiodiff.priors import Isotropic
+from audiodiff.streaming.synthesis import of_one_length
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of, vocoder_of
 
 SAMPLERS = ["ddim", "ancestral", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "heun"]
@@ -40,6 +41,21 @@ def test_alone_is_batched_is_padded_is_listed(vocoder, sampler, lengths):
         assert_close(one, wave, rtol=0, atol=1e-5)
     same = vocoder(mels[0].expand(2, -1, -1), seed=[10, 99], **known)
     assert_close(same[0], alone[0], rtol=0, atol=1e-5)
+
+
+def test_mels_of_one_length_go_through_together_on_a_gpu(vocoder, monkeypatch):
+    """On a processor that is taken for one: in batches of at most so many, each with its seed, in their order."""
+    lengths, seeds, shares = [9, 7, 9, 9, 7, 9], list(range(20, 26)), []
+    mels = [mel_of(length, seed) for seed, length in enumerate(lengths)]
+    assert of_one_length(mels) == [[0], [1], [2], [3], [4], [5]]
+    alone = vocoder(mels, seed=seeds, spec=HIFIGAN)
+    monkeypatch.setattr("audiodiff.streaming.synthesis.BATCHED", {"cpu"})
+    monkeypatch.setattr("audiodiff.streaming.synthesis.MELS_TOGETHER", 3)
+    assert of_one_length(mels) == [[0, 2, 3], [1, 4], [5]]
+    for one, wave in zip(vocoder(mels, seed=seeds, spec=HIFIGAN, progress=shares.append), alone, strict=True):
+        assert_close(one, wave, rtol=0, atol=1e-5)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
 
 
 def test_no_mels_are_no_waveforms(vocoder):

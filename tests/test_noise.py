@@ -3,7 +3,7 @@
 import torch
 from torch.testing import assert_close
 
-from audiodiff.noise import NOISE_BLOCK, SampleNoise
+from audiodiff.noise import NOISE_BLOCK, SampleNoise, _blocks
 
 
 def test_a_longer_run_begins_with_the_shorter_one():
@@ -14,6 +14,14 @@ def test_a_longer_run_begins_with_the_shorter_one():
 def test_an_item_does_not_depend_on_its_neighbours():
     batch = SampleNoise([5, 6, 7])(torch.empty(3, 20_000))
     assert_close(batch[1:2], SampleNoise([6])(torch.empty(1, 20_000)), rtol=0, atol=0)
+
+
+def test_threads_draw_the_same():
+    """As for a GPU, whose noise waits for nobody; also where tensors of inference are made."""
+    alone = SampleNoise([5, 6]).at(3, 0, 3 * NOISE_BLOCK)
+    with torch.inference_mode():
+        together = _blocks([5, 6], 3, 0, 3 * NOISE_BLOCK, threads=3)
+    assert_close(together.flatten(1), alone, rtol=0, atol=0)
 
 
 def test_draws_differ_and_repeat():

@@ -49,7 +49,7 @@ class Denoiser(nn.Module):
         """Return what a network whose condition is fixed says."""
         label = self.prediction.noise_label(t, self.schedule)
         precise = torch.promote_types(x_t.dtype, torch.float32)
-        label = label.to(device=x_t.device, dtype=precise).expand(len(x_t))
+        label = label.to(device=x_t.device, dtype=precise, non_blocking=True).expand(len(x_t))
         seen = self.prediction.scale_input(x_t, t, self.schedule)
         own = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), seen.dtype)
         return network(seen.to(own), label).to(x_t.dtype) if own in HALVES else network(seen, label)

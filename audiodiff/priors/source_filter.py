@@ -17,7 +17,7 @@ from audiodiff.priors.source_filter_stream import (
     SourceStream,
     frames_around,
 )
-from audiodiff.source.pulses import PulseGenerator
+from audiodiff.source.pulses import PulseGenerator, whole_pulses
 from audiodiff.types import F0, Mel, Samples, Wave
 
 _Gains = Complex[Tensor, "batch bins frames"]
@@ -93,7 +93,8 @@ class SourceFilter(nn.Module):
 
     def pulses(self, f0: F0) -> Wave:
         """One pulse train for every item, `hop_length` samples a frame."""
-        return torch.stack([self.generator().feed(one, last=True) for one in f0])
+        one = self.generator()
+        return whole_pulses(f0, sample_rate=one.sample_rate, hop_length=one.hop_length, centre=one.centre)
 
     def generator(self) -> PulseGenerator:
         """Begin with the pulses of one mel."""

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from audiodiff.types import Hertz, Samples
@@ -16,14 +16,8 @@ HALF: Samples = 8
 
 def pulse_train(instants: Instants, amplitudes: Instants, n_samples: Samples) -> Float[Tensor, " samples"]:
     """Band-limited pulses at fractional instants, in samples from the start; parts beyond the ends are cut off."""
-    first = instants.ceil() - HALF
-    offsets = torch.arange(2 * HALF, dtype=torch.float64, device=instants.device)
-    places = first.unsqueeze(1) + offsets
-    distance = places - instants.double().unsqueeze(1)
-    shape = torch.sinc(distance) * (0.5 + 0.5 * torch.cos(math.pi * distance / HALF))
-    wave = torch.zeros(n_samples, dtype=torch.float64, device=instants.device)
-    inside = (places >= 0) & (places < n_samples)
-    return wave.index_add_(0, places[inside].long(), (shape * amplitudes.double().unsqueeze(1))[inside]).float()
+    item = torch.zeros(len(instants), dtype=torch.long, device=instants.device)
+    return pulse_trains(item, instants, amplitudes, 1, n_samples)[0]
 
 
 def recorded_pulses(
@@ -74,14 +68,7 @@ class PulseGenerator:
         self.f0 = self.f0[forgotten:]
 
     def _at_samples(self, samples: Float[Tensor, " samples"]) -> Float[Tensor, " samples"]:
-        place = (samples - self.centre) / self.hop_length - (self.frames - len(self.f0))
-        place = place.clamp(0, len(self.f0) - 1)
-        left = place.floor().long()
-        right = (left + 1).clamp_max(len(self.f0) - 1)
-        weight = place - left
-        a, b = self.f0[left], self.f0[right]
-        between = torch.exp(torch.lerp(a.clamp_min(1e-9).log(), b.clamp_min(1e-9).log(), weight))
-        return torch.where((a > 0) & (b > 0), between, torch.where(weight < 0.5, a, b))
+        return at_places(self.f0, (samples - self.centre) / self.hop_length - (self.frames - len(self.f0)))
 
     def _write(self, end: int) -> Float[Tensor, " samples"]:
         start, self.written = self.written * self.hop_length, end
@@ -91,6 +78,52 @@ class PulseGenerator:
         kept = self.instants > stop - HALF
         self.instants, self.amplitudes = self.instants[kept], self.amplitudes[kept]
         return wave
+
+
+def at_places(f0: Float[Tensor, "*batch frames"], place: Float[Tensor, " samples"]) -> Float[Tensor, "*batch samples"]:
+    """The f0 at places between frames, in frames from the first one; before it and behind the last it stays."""
+    place = place.clamp(0, f0.shape[-1] - 1)
+    left = place.floor().long()
+    right = (left + 1).clamp_max(f0.shape[-1] - 1)
+    weight = place - left
+    a, b = f0[..., left], f0[..., right]
+    between = torch.exp(torch.lerp(a.clamp_min(1e-9).log(), b.clamp_min(1e-9).log(), weight))
+    return torch.where((a > 0) & (b > 0), between, torch.where(weight < 0.5, a, b))
+
+
+def whole_pulses(
+    f0: Float[Tensor, "batch frames"], *, sample_rate: Hertz, hop_length: Samples, centre: Samples
+) -> Float[Tensor, "batch samples"]:
+    """The pulses of a `PulseGenerator` for every item of a batch, in as many operations as for one."""
+    f0 = f0.double().cpu()
+    n_items, n_samples = len(f0), f0.shape[-1] * hop_length
+    samples = torch.arange(n_samples, dtype=torch.float64)
+    step = at_places(f0, (samples - centre) / hop_length) / sample_rate
+    phase = step.cumsum(1)
+    item, index = (phase.floor() > (phase - step).floor()).nonzero(as_tuple=True)
+    late = (phase[item, index] - phase[item, index].floor()) / step[item, index]
+    return pulse_trains(item, index - late, step[item, index].rsqrt(), n_items, n_samples)
+
+
+def pulse_trains(
+    items: Int[Tensor, " pulses"], instants: Instants, amplitudes: Instants, n_items: int, n_samples: Samples
+) -> Float[Tensor, "batch samples"]:
+    """Band-limited pulses, each in the waveform of its item, see `pulse_train`."""
+    places, shape = _pulse_shapes(instants)
+    wave = torch.zeros(n_items * n_samples, dtype=torch.float64, device=instants.device)
+    inside = (places >= 0) & (places < n_samples)
+    flat = places.long() + items.unsqueeze(1) * n_samples
+    wave.index_add_(0, flat[inside], (shape * amplitudes.double().unsqueeze(1))[inside])
+    return wave.view(n_items, n_samples).float()
+
+
+def _pulse_shapes(instants: Instants) -> tuple[Float[Tensor, "pulses places"], Float[Tensor, "pulses places"]]:
+    """The samples on which every pulse lies, and its shape there."""
+    first = instants.ceil() - HALF
+    offsets = torch.arange(2 * HALF, dtype=torch.float64, device=instants.device)
+    places = first.unsqueeze(1) + offsets
+    distance = places - instants.double().unsqueeze(1)
+    return places, torch.sinc(distance) * (0.5 + 0.5 * torch.cos(math.pi * distance / HALF))
 
 
 def lag_of(centre: Samples) -> int:

@@ -1,5 +1,6 @@
 """The one road from mels to sound: each mel in the fastest way that there is for its model, in bounded memory."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +17,11 @@ from audiodiff.types import Mel, OneMel, OneWave, Wave
 
 LONG = 1024
 """Frames up to which a mel may be vocoded in one piece; longer ones are streamed, to bound the memory."""
+
+MELS_TOGETHER = 16
+"""Mels of a list that go through together."""
+BATCHED = frozenset({"cuda"})
+"""Kinds of devices that are faster for many mels at a time."""
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, from 0 to 1."""
@@ -90,12 +96,25 @@ def synthesize_each(
         waves = model.each(mels, sampler=sampler, times=times, seeds=seeds)
         progress(1.0)
         return waves
-    waves = []
-    for index, (mel, seed) in enumerate(zip(mels, seeds, strict=True)):
-        part, noise = share_of(progress, index, len(mels)), [SampleNoise([seed])]
-        (wave,) = synthesize(model, mel[None], sampler=sampler, times=times, noise=noise, progress=part)
-        waves.append(wave[0])
-    return waves
+    waves: dict[int, OneWave] = {}
+    for group in of_one_length(mels):
+        noise, part = [SampleNoise([seeds[i]]) for i in group], share_of(progress, len(waves), len(mels), len(group))
+        batch = torch.stack([mels[i] for i in group])
+        (made,) = synthesize(model, batch, sampler=sampler, times=times, noise=noise, progress=part)
+        waves |= dict(zip(group, made, strict=True))
+    return [waves[i] for i in range(len(mels))]
+
+
+def of_one_length(mels: Sequence[OneMel]) -> list[list[int]]:
+    """The places of mels that go through together: on a GPU at most `MELS_TOGETHER` of one length, else each alone."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    seen: Counter[int] = Counter()
+    for place, mel in enumerate(mels):
+        frames = mel.shape[-1]
+        most = MELS_TOGETHER if mel.device.type in BATCHED else 1
+        groups[frames, seen[frames] // most].append(place)
+        seen[frames] += 1
+    return sorted(groups.values())
 
 
 def in_pieces(
@@ -138,9 +157,9 @@ def open_stream(
     return ModelStream(model, sampler=sampler, times=times, noise=noise, every_step=every_step)
 
 
-def share_of(progress: Progress, index: int, n: int) -> Progress:
-    """The progress of one of `n` equal parts."""
-    return lambda share: progress((index + share) / n)
+def share_of(progress: Progress, index: int, n: int, parts: int = 1) -> Progress:
+    """The progress of one of `n` equal parts, or of some of them together."""
+    return lambda share: progress((index + parts * share) / n)
 
 
 def _tiles(model: DiffusionModel) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from audiodiff.source.pulses import HALF, PulseGenerator, lag_of, pulse_train, recorded_pulses
+from audiodiff.source.pulses import HALF, PulseGenerator, lag_of, pulse_train, recorded_pulses, whole_pulses
 
 RATE, HOP = 22050, 256
 
@@ -82,6 +82,14 @@ def test_pulses_in_pieces_are_the_whole(centre, sizes, seed):
     pieces.append(generator.feed(f0[:0], last=True))
     assert_close(torch.cat(pieces), generated(f0, centre=centre), rtol=0, atol=1e-6)
     assert sum(map(len, pieces)) == HOP * len(f0)
+
+
+@pytest.mark.parametrize("centre", [0, 128])
+def test_a_batch_of_whole_voices_is_each_of_them(centre):
+    f0 = torch.stack([varied(50, seed) for seed in range(3)] + [torch.zeros(50).double()])
+    made = whole_pulses(f0, sample_rate=RATE, hop_length=HOP, centre=centre)
+    settings = {"sample_rate": RATE, "hop_length": HOP, "centre": centre}
+    assert_close(made, torch.stack([PulseGenerator(**settings).feed(one, last=True) for one in f0]), rtol=0, atol=0)
 
 
 def test_the_phase_goes_on_through_a_glide():

@@ -12,6 +12,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.optim.swa_utils import AveragedModel
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from audiodiff import Vocoder
+from audiodiff.conditioning import Conditioning
 from audiodiff.experiment.config import compose_config
 from audiodiff.experiment.dry_run import build_objective
 from audiodiff.experiment.run import build_model
@@ -71,6 +73,23 @@ def test_no_objective_waits_for_the_gpu_in_the_steady_state(experiment):
         with Copies() as copies:
             loss = objective(**batch)["loss"]
     assert loss.device.type == "cuda"
+    assert copies.launches > 20
+    assert not copies.waited
+
+
+@pytest.mark.parametrize("voice", ["ljspeech-fast", "ljspeech-tiny"])
+def test_no_step_of_a_synthesis_waits_for_the_gpu(voice):
+    """A network call of voices that ship, at a time that the host knows; tables may be copied by the first one."""
+    model = Vocoder.from_pretrained(voice).model
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        denoiser, x_t = moved(model.denoiser), torch.empty(2, FRAMES * 256, device="cuda")
+        scale = torch.empty(2, 257, 2 * FRAMES, device="cuda") if voice == "ljspeech-fast" else None
+        cond = Conditioning(mel=torch.empty(2, 80, FRAMES, device="cuda"), mean=x_t.clone(), scale=scale)
+        denoise = denoiser.bind(cond)
+        for _ in range(2):
+            with Copies() as copies:
+                x_0 = denoise(x_t, torch.tensor(0.5, dtype=torch.float64))
+    assert x_0.device.type == "cuda"
     assert copies.launches > 20
     assert not copies.waited
 
