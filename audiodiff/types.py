@@ -8,6 +8,7 @@ from torch import Tensor
 Hertz = int
 Samples = int
 Seconds = float
+Temperature = float
 
 Wave = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch n_mels frames"]

@@ -1,187 +1,118 @@
-"""Draw the curves of the DiffWave study and print its tables, from what `diffwave_study.py` has measured.
+"""Draw the picture of the DiffWave study and print its table, from what `diffwave_study.py` has measured.
 
-    python studies/diffwave_curves.py                    # pictures beside this file, tables on the screen
-    python studies/diffwave_curves.py --cost base paper  # first measure seconds per step: nothing beside it!
-
-Wall time is steps times the cost of a step of that cell, which is measured alone on the machine and kept in
-runs/study/cost.json: the clock of a run that shares its cores says nothing.
+python studies/diffwave_curves.py   # the picture beside this file, the table on the screen
 """
 
-import argparse
 import json
-import time
-from collections import defaultdict
-from itertools import pairwise
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-from diffwave_study import CELLS, POINTS, SCORES, STEPS, STUDY, composed
+from diffwave_study import CELLS, POINTS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audiodiff.experiment.config import build
-from audiodiff.experiment.dry_run import build_features, build_objective
-from audiodiff.experiment.run import build_model
-
 HERE = Path(__file__).parent
-COST = STUDY / "cost.json"
-REFERENCE = "paper"
-FACTORS = {
-    "prior": ("paper", "isotropic", "energy", "base", "inversion"),
-    "prediction and schedule": ("base", "x0", "v", "zero_snr_v", "cosine_v", "straight_velocity"),
-    "loss": ("base", "l1", "stft", "min_snr"),
-    "together": (
-        "base",
-        "envelope_fast",
-        "envelope_velocity",
-        "inversion",
-        "inversion_fast",
-        "inversion_velocity",
-        "inversion_rollout",
-        "inversion_refined",
-    ),
-    "where the envelope is flat": (
-        "v",
-        "whitened_v",
-        "inversion_rollout",
-        "whitened_rollout",
-        "inversion_refined",
-        "whitened_refined",
-    ),
+Point = dict[str, Any]
+Runs = dict[str, list[Point]]
+
+COLUMNS: dict[str, tuple[str, int]] = {
+    "pesq": ("PESQ", 2),
+    "log_mel": ("log-mel", 3),
+    "mr_stft": ("MR-STFT", 3),
+    "residual_crest": ("crest", 1),
+    "pulse_depth_1k": ("depth 1-2", 1),
+    "pulse_depth_2k": ("2-4", 1),
+    "pulse_depth_4k": ("4-7", 1),
 }
-TARGETS = (
-    ("log_mel", 3.0),
-    ("log_mel", 0.5),
-    ("log_mel", 0.07),
-    ("mr_stft", 5.0),
-    ("mr_stft", 1.6),
-    ("mr_stft", 1.085),
+BY_STEPS = ("pesq", "log_mel", "mr_stft")
+"""The scores that the table has for every number of sampling steps; the others are of the largest."""
+DRAWN = (
+    "isotropic",
+    "energy",
+    "envelope",
+    "source",
+    "table_eps",
+    "table_v",
+    "table_x0",
+    "straight_x0",
+    "base",
+    "kept_v",
 )
-"""The qualities whose steps are counted."""
 
 
-class Curve(NamedTuple):
-    """What one run reached after how many steps: the means over its validation clips."""
-
-    cell: str
-    seed: int
-    steps: list[int]
-    scores: dict[str, list[float]]
-
-    def steps_to(self, metric: str, quality: float) -> float | None:
-        """Steps until the metric is as low as `quality`, linear between the points; None if it never is."""
-        points = list(zip(self.steps, self.scores[metric], strict=True))
-        if points[0][1] <= quality:
-            return points[0][0]
-        for (before, high), (after, low) in pairwise(points):
-            if low <= quality < high:
-                return before + (after - before) * (high - quality) / (high - low)
-        return None
-
-
-def read_curves(path: Path) -> dict[str, Curve]:
-    """The runs by name, in the order in which they were made."""
-    points: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def read_runs(path: Path) -> Runs:
+    """The points of every run, in the order in which the runs were made."""
+    runs: Runs = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         point = json.loads(line)
-        points[point["run"]].append(point)
-    return {
-        run: Curve(
-            cell=found[0]["cell"],
-            seed=found[0]["seed"],
-            steps=[point["step"] for point in found],
-            scores={name: [fmean(clip[name] for clip in point["scores"]) for point in found] for name in SCORES},
-        )
-        for run, found in points.items()
-    }
+        runs.setdefault(point["run"], []).append(point)
+    return runs
 
 
-def seconds_per_step(cell: str, folder: Path, steps: int = 8) -> float:
-    """What a training step costs: the best of three rounds, validation and loading left out."""
-    config = composed(cell, "cost", folder, 0, 1)
-    model = build_model(config)
-    objective = build_objective(config, model)
-    data = build(config.data, features=build_features(config, model, objective))
-    data.setup("fit")
-    batch = next(iter(data.train_dataloader()))
-    optimizer = build(config.optimizer)([p for p in objective.parameters() if p.requires_grad])
-    rounds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        for _ in range(steps):
-            optimizer.zero_grad()
-            objective(**batch)["loss"].backward()
-            optimizer.step()
-        rounds.append((time.perf_counter() - began) / steps)
-    return min(rounds)
+def last(points: Iterable[Point]) -> list[Point]:
+    """Those of the end of training."""
+    points = list(points)
+    end = max(point["step"] for point in points)
+    return [point for point in points if point["step"] == end]
 
 
-def draw(curves: dict[str, Curve], cost: dict[str, float], target: Path) -> None:
-    """Quality against steps (above) and against seconds of training (below), one column for every factor."""
-    figure = Figure(figsize=(20, 8), layout="constrained")
-    axes = figure.subplots(2, len(FACTORS))
-    for column, (factor, cells) in enumerate(FACTORS.items()):
-        for curve in curves.values():
-            if curve.cell in cells and curve.steps[-1] <= STEPS:
-                color = f"C{cells.index(curve.cell)}"
-                style = {"color": color, "linestyle": "-" if curve.seed == 0 else "--", "marker": "."}
-                label = curve.cell if curve.seed == 0 else None
-                axes[0, column].plot(curve.steps, curve.scores["log_mel"], label=label, **style)
-                if curve.cell in cost:
-                    seconds = [step * cost[curve.cell] for step in curve.steps]
-                    axes[1, column].plot(seconds, curve.scores["mr_stft"], label=label, **style)
-        dress(axes[0, column], factor, "steps", "log-mel L1, nats" if column == 0 else "")
-        dress(axes[1, column], "", "seconds of training on one core", "MR-STFT" if column == 0 else "")
-    figure.savefig(target, dpi=70)
-
-
-def dress(axis: Axes, title: str, x: str, y: str) -> None:
-    """Scales and words."""
-    axis.set(title=title, xlabel=x, ylabel=y, yscale="log")
-    axis.grid(visible=True, which="both", alpha=0.3)
-    if axis.lines:
-        axis.legend(fontsize=8)
-
-
-def table(curves: dict[str, Curve], cost: dict[str, float]) -> str:
-    """The end of every run, and the steps to some qualities, with how many times as many the paper's choices take."""
-    qualities = [f"{metric} {quality:g}" for metric, quality in TARGETS]
-    names = ["run", "steps", "s / step", "PESQ", "log-mel", "MR-STFT", *qualities]
+def table(runs: Runs) -> str:
+    """The end of every run: some scores with 1 / 2 / 6 sampling steps, the others with 6."""
+    names = ["run", "steps", "CPU s", *(title for title, _ in COLUMNS.values())]
     rows = [" | ".join(names), "|".join(["---"] * len(names))]
-    reference = max((curve for curve in curves.values() if curve.cell == REFERENCE), key=lambda curve: curve.steps[-1])
-    for run, curve in curves.items():
-        last = [f"{curve.scores[name][-1]:.{2 if name == 'pesq' else 3}f}" for name in SCORES]
-        spent = f"{cost[curve.cell]:.3f}" if curve.cell in cost else ""
-        cells = [run, str(curve.steps[-1]), spent, *last, *(needed(curve, reference, *target) for target in TARGETS)]
+    for run, points in runs.items():
+        end = last(points)
+        cells = [run, str(end[0]["step"]), f"{end[0]['seconds']:.0f}"]
+        for name, (_, digits) in COLUMNS.items():
+            chosen = end if name in BY_STEPS else end[-1:]
+            sign = "" if name in BY_STEPS else "+"
+            cells.append(" / ".join(f"{point[name]:{sign}.{digits}f}" if name in point else "" for point in chosen))
         rows.append(" | ".join(cells))
     return "\n".join(f"| {row} |" for row in rows)
 
 
-def needed(curve: Curve, reference: Curve, metric: str, quality: float) -> str:
-    """Steps to a quality, and how many times as many the reference needs."""
-    ours, theirs = curve.steps_to(metric, quality), reference.steps_to(metric, quality)
-    if ours is None:
-        return "not reached"
-    more = reference.steps[-1] / ours if theirs is None else theirs / ours
-    first = "≤ " if ours == curve.steps[0] else ""
-    return f"{first}{ours:.0f} ({'> ' if theirs is None else ''}{more:.1f}x)"
+def draw(runs: Runs, target: Path) -> None:
+    """Quality against training steps and the processor's time, with six sampling steps, and by sampling steps."""
+    figure = Figure(figsize=(16, 9), layout="constrained")
+    axes = figure.subplots(2, 3)
+    shown = [points for points in runs.values() if points[0]["cell"] in DRAWN and last(points)[0]["step"]]
+    labelled: dict[str, set[str]] = {"pesq": set(), "log_mel": set()}
+    for row, name in enumerate(labelled):
+        for points in shown:
+            cell, seed = points[0]["cell"], points[0]["seed"]
+            style = {"color": f"C{DRAWN.index(cell)}", "linestyle": "-" if seed == 0 else "--", "marker": "."}
+            label = None if cell in labelled[name] else cell
+            labelled[name].add(cell)
+            six = [point for point in points if point["n_steps"] == 6]
+            plot(axes[row, 0], six, lambda point: point["step"], name, style, label)
+            plot(axes[row, 1], six, lambda point: point["seconds"] / 60, name, style, label)
+            plot(axes[row, 2], last(points), lambda point: point["n_steps"], name, style, label)
+        for axis, x in zip(axes[row], ("training steps", "minutes of the processor", "sampling steps"), strict=True):
+            axis.set(xlabel=x, ylabel=COLUMNS[name][0], yscale="log" if name == "log_mel" else "linear")
+            axis.set_xscale("log")
+            axis.grid(visible=True, which="both", alpha=0.3)
+        axes[row, 2].set_xticks([1, 2, 6], ["1", "2", "6"])
+        axes[row, 2].set_xticks([], minor=True)
+    axes[0, 0].legend(fontsize=8)
+    figure.savefig(target, dpi=70)
+
+
+def plot(
+    axis: Axes, points: list[Point], x: Callable[[Point], float], name: str, style: dict[str, Any], label: str | None
+) -> None:
+    """One curve."""
+    axis.plot([x(point) for point in points], [point[name] for point in points], label=label, **style)
 
 
 def main() -> None:
-    """Measure if asked to, then draw and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cost", nargs="+", choices=CELLS, default=[])
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    cost = json.loads(COST.read_text(encoding="utf-8")) if COST.is_file() else {}
-    for cell in asked.cost:
-        cost[cell] = seconds_per_step(cell, STUDY / "data")
-        COST.write_text(json.dumps(cost, indent=1), encoding="utf-8")
-    curves = read_curves(POINTS)
-    draw(curves, cost, HERE / "diffwave_curves.png")
-    print(table(curves, cost))
+    """Draw, and print."""
+    runs = read_runs(POINTS)
+    order = list(CELLS)
+    known = {run: points for run, points in runs.items() if points[0]["cell"] in CELLS}
+    ordered = dict(sorted(known.items(), key=lambda item: (order.index(item[1][0]["cell"]), item[0])))
+    draw(ordered, HERE / "diffwave_curves.png")
+    print(table(ordered))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
-"""Train the cells of the DiffWave study one after the other, at equal steps of the same network on the same clips.
+"""Train the cells of the DiffWave study one after the other: the same small network, clips, batches and steps.
 
-    python studies/diffwave_study.py CELL...            # those that are not done yet; all: every one
-    python studies/diffwave_study.py --seed 1 CELL...   # with other initial weights and noise
-    python studies/diffwave_study.py --steps 2000 CELL  # a longer run, kept apart
+    python studies/diffwave_study.py all               # those that are not done yet
+    python studies/diffwave_study.py base paper        # some
+    python studies/diffwave_study.py --seed 1 base     # with other initial weights and noise
+    python studies/diffwave_study.py --steps 0 base    # before the first step: what the prior and the constraint do
 
 Each cell is `audiodiff train experiment=ljspeech_diffwave_small` with the overrides below. Its points, one line of
-JSON for every validation, go to runs/study/points.jsonl when it is done; a cell that was interrupted goes on from its
-last checkpoint. `diffwave_curves.py` draws them.
+JSON for every validation and number of sampling steps, go to runs/study/points.jsonl when it is done; a cell that was
+interrupted goes on from its last checkpoint. `diffwave_curves.py` makes the table and the picture.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import lightning as L
@@ -21,57 +23,51 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from audiodiff.diffusion import Times, uniform
+from audiodiff.evaluation.ear.phase import PhaseMeasures
 from audiodiff.evaluation.scoring import score
 from audiodiff.experiment.best_bundle import write_bundle
 from audiodiff.experiment.config import build, compose_config
-from audiodiff.experiment.run import fit
+from audiodiff.experiment.dry_run import build_data, build_features, build_objective
+from audiodiff.experiment.run import begin, build_model, fit
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.noise import SampleNoise
 
 STUDY = Path("runs/study")
 POINTS = STUDY / "points.jsonl"
-STEPS = 1200
+STEPS = 105
 
 SCORES = ("pesq", "log_mel", "mr_stft")
+ON_THE_WAY, AT_THE_END = (6,), (1, 2, 6)
+"""Numbers of sampling steps that are scored."""
 
-PLAIN = ["objective.whitening=0"]
-PAPER = ["prior=isotropic", *PLAIN]
-CONTINUOUS = ["grid=uniform", "grid.n_steps=6", "network.n_steps=1000"]
-STRAIGHT = ["schedule=straight", *CONTINUOUS]
-MEAN = ["prior=nnls_inversion", "features=inversion", "network.sees_mean=true"]
-FAST = ["prediction=x0", *STRAIGHT, "objective/distance=l1", "objective.spectral=0.1"]
-ROLLOUT = ["prediction=x0", "objective=rollout", "grid.n_steps=4"]
-REFINED = ["prediction=x0", "objective=refinement", "grid.n_steps=4", "features=mean", "data.segment=18"]
-"""Six of the 18 frames are margins, so that the loss hears twelve as in the other cells."""
-WHITE = ["network=whitened_diffwave"]
+TABLE = ["schedule=diffwave_50", "network.n_steps=50"]
+EPS = [*TABLE, "prediction=eps", "grid=diffwave_fast", "~grid.n_steps"]
+PLAIN = ["network=diffwave", "init_from=null"]
+SHAPED = ["objective=whitened", "objective.whitening=1"]
+FREE = ["network.constraint=null"]
+"""The estimate is not kept to the mel, which only an x_0 prediction can be."""
 
 CELLS: dict[str, list[str]] = {
-    # the paper's choices, with the paper's optimizer and with the study's
-    "paper": [*PAPER, "optimizer=adam", "optimizer.lr=2.0e-4"],
-    "isotropic": PAPER,
-    # one choice at a time around the base: envelope prior, eps, DiffWave's 50 betas, L2 of half-whitened errors
+    # priors, each with the loss that is white in its own units: eps, DiffWave's 50 betas, its fast grid for six steps
+    "isotropic": [*EPS, *PLAIN, "prior=isotropic", "objective=simple"],
+    "energy": [*EPS, *PLAIN, "prior=mel_energy", "objective=simple", "objective.prior_weighted=true"],
+    "envelope": [*EPS, "network=whitened_diffwave", "init_from=null", "prior=mel_envelope", *SHAPED],
+    "source": [*EPS, *FREE, *SHAPED, "features=source_filter"],
+    # predictions and schedules on the source-filter prior, all by the same loss of the x_0 estimate
+    "table_eps": [*TABLE, *FREE, "prediction=eps"],
+    "table_v": [*TABLE, *FREE, "prediction=v"],
+    "table_x0": [*TABLE, *FREE],
+    "cosine_x0": [*FREE, "schedule=cosine"],
+    "straight_x0": FREE,
+    "straight_velocity": [*FREE, "prediction=velocity"],
+    # what the shipped voice adds: every estimate is kept to the mel; and the same where the stack says v
     "base": [],
-    "energy": ["prior=mel_energy"],
-    "inversion": MEAN,
-    "v": ["prediction=v"],
-    "x0": ["prediction=x0"],
-    "zero_snr_v": ["schedule=diffwave_50_zero_snr", "prediction=v", "grid=uniform", "grid.n_steps=6"],
-    "cosine_v": ["schedule=cosine", "prediction=v", *CONTINUOUS],
-    "straight_velocity": ["prediction=velocity", *STRAIGHT],
-    "l1": ["objective/distance=l1"],
-    "stft": ["objective.spectral=0.1"],
-    "min_snr": ["objective/weight=min_snr"],
-    # together
-    "envelope_fast": FAST,
-    "envelope_velocity": ["prediction=velocity", *STRAIGHT, "objective.spectral=0.1"],
-    "inversion_fast": [*FAST, *MEAN],
-    "inversion_velocity": ["prediction=velocity", *STRAIGHT, *MEAN, "objective.spectral=0.1"],
-    "inversion_rollout": [*STRAIGHT, *MEAN, *ROLLOUT],
-    "inversion_refined": [*STRAIGHT, *MEAN, *REFINED],
-    # the same where the envelope is flat
-    "whitened_v": [*WHITE, "prediction=v"],
-    "whitened_rollout": [*WHITE, *STRAIGHT, *MEAN, *ROLLOUT],
-    "whitened_refined": [*WHITE, *STRAIGHT, *MEAN, *REFINED],
+    "kept_v": ["network=source_diffwave_v", "schedule=diffwave_50"],
+    # what the base's loss and network are made of
+    "regression": ["objective.spectral=0"],
+    "spectral": ["objective.regression=0"],
+    "not_white": ["network.whitening=null"],
 }
 
 
@@ -79,26 +75,25 @@ class Points(L.Callback):
     """Vocodes the validation clips with the averaged weights, always from the same noise, and keeps the scores."""
 
     def __init__(self, config: DictConfig) -> None:
-        self.sampler, self.grid = build(config.sampler), build(config.grid)
-        self.found: dict[int, dict[str, Any]] = {}
-        self.seconds = 0.0
-        self.began = 0.0
-        self.losses: list[float] = []
+        self.sampler, self.six = build(config.sampler), build(config.grid)
+        self.phase = PhaseMeasures()
+        self.found: dict[int, dict[int, list[dict[str, float]]]] = {}
+        self.spent: dict[int, float] = {}
+        self.seconds = self.began = 0.0
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
-    ) -> None:
-        """Start the clock of one step."""
-        self.began = time.perf_counter()
+    def on_train_batch_start(self, *_: object) -> None:
+        """Start the clock of one step: the processor's time, which others on the machine hardly change."""
+        self.began = time.process_time()
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
-    ) -> None:
-        """Stop it; remember the loss."""
-        self.seconds += time.perf_counter() - self.began
-        self.losses.append(float(trainer.callback_metrics["train/loss"]))
+    def on_train_batch_end(self, *_: object) -> None:
+        """Stop it."""
+        self.seconds += time.process_time() - self.began
 
-    @torch.no_grad()
+    def times(self, model: DiffusionModel, n_steps: int) -> Times:
+        """The grid of a number of steps: the cell's own for six, else a uniform one."""
+        schedule = model.denoiser.schedule
+        return self.six(schedule) if n_steps == 6 else uniform(schedule, n_steps)
+
     def on_validation_batch_end(
         self,
         trainer: L.Trainer,
@@ -110,43 +105,49 @@ class Points(L.Callback):
     ) -> None:
         """Score one clip."""
         objective: Any = pl_module.objective
-        model: DiffusionModel = objective.model
-        times = self.grid(model.denoiser.schedule)
-        wave = model.generate(batch["mel"], sampler=self.sampler, times=times, noise=SampleNoise([0]))
-        recorded, generated = (part[0].double().numpy() for part in (batch["wave"], wave))
-        values = score("clip", recorded, generated, model.mel.sample_rate, wanted=SCORES).values
-        point = self.found.setdefault(trainer.global_step, {"step": trainer.global_step, "scores": []})
-        point["scores"].append({name: round(values.get(name, 1.0), 5) for name in SCORES})
+        counts = AT_THE_END if trainer.global_step == trainer.max_steps else ON_THE_WAY
+        self.hear(objective.model, batch, trainer.global_step, counts)
+
+    @torch.no_grad()
+    def hear(self, model: DiffusionModel, batch: dict[str, Tensor], step: int, counts: Sequence[int]) -> None:
+        """Vocode one clip with several numbers of steps, and score it."""
+        here = self.found.setdefault(step, {})
+        for n_steps in counts:
+            times = self.times(model, n_steps)
+            wave = model.generate(batch["mel"], sampler=self.sampler, times=times, noise=SampleNoise([0]))[0]
+            here.setdefault(n_steps, []).append(self.scores(batch["wave"][0], wave, model.mel.sample_rate))
+
+    def scores(self, recorded: Tensor, generated: Tensor, sample_rate: int) -> dict[str, float]:
+        """PESQ, log-mel and MR-STFT, and what is wrong with crest, pulse depths and onsets, in dB."""
+        pair = recorded.double().numpy(), generated.double().numpy()
+        values = score("clip", *pair, sample_rate, wanted=SCORES).values
+        return {name: values[name] for name in SCORES if name in values} | self.phase(recorded, generated, sample_rate)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note the time that training has taken so far and the mean loss since the last point."""
-        point = self.found[max(self.found)]
-        recent, self.losses = self.losses, []
-        point |= {"seconds": round(self.seconds, 2), "loss": round(sum(recent) / max(1, len(recent)), 5)}
-        print(json.dumps(point), flush=True)
+        """Note the processor's time that training has taken so far."""
+        self.spent[trainer.global_step] = self.seconds
+        for point in self.points():
+            if point["step"] == trainer.global_step:
+                print(json.dumps(point), flush=True)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """The means over the clips of all that was measured."""
+        for step, counts in self.found.items():
+            for n_steps, clips in counts.items():
+                names = sorted({name for clip in clips for name in clip})
+                means = {name: round(fmean(clip[name] for clip in clips if name in clip), 4) for name in names}
+                yield {"step": step, "n_steps": n_steps, "seconds": round(self.spent[step], 1)} | means
 
     def state_dict(self) -> dict[str, Any]:
         """What an interrupted run has found, for the checkpoint."""
-        return {"found": self.found, "seconds": self.seconds}
+        return {"found": self.found, "spent": self.spent, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
-        self.found, self.seconds = state_dict["found"], state_dict["seconds"]
+        self.found, self.spent, self.seconds = state_dict["found"], state_dict["spent"], state_dict["seconds"]
 
 
-def clips(data: Path) -> Path:
-    """Write the manifests of training and validation clips beside the study's runs; where features are kept, too."""
-    folder = STUDY / "data"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("train", "valid"):
-        rows = [json.loads(line) for line in (data / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-        for row in rows:
-            row["path"] = str((data / row["path"]).resolve())
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return folder
-
-
-def composed(cell: str, name: str, folder: Path, seed: int, steps: int) -> DictConfig:
+def composed(name: str, overrides: Sequence[str], data: Path, seed: int, steps: int) -> DictConfig:
     """The config of one cell."""
     run = STUDY / name
     resume = "last" if (run / "checkpoints/last.ckpt").is_file() else "null"
@@ -156,27 +157,41 @@ def composed(cell: str, name: str, folder: Path, seed: int, steps: int) -> DictC
         f"seed={seed}",
         f"resume={resume}",
         f"paths.run={run}",
-        f"data.folder={folder}",
+        f"data.folder={data}",
         f"trainer.max_steps={steps}",
-        f"trainer.val_check_interval={max(35, steps // 12)}",
-        "+trainer.enable_progress_bar=false",
-        "data.valid_clips=2",
-        "data.valid_frames=96",
+        f"trainer.val_check_interval={max(1, steps // 3)}",
+        "data.valid_clips=3",
+        "data.valid_frames=128",
         "data.workers=0",
-        "callbacks.ema.decay=0.99",
+        "data.processes=1",
         "callbacks.best=null",
         "callbacks.preview=null",
         "logger=csv",
     ]
-    return compose_config("train", [*common, *CELLS[cell]])
+    return compose_config("train", [*common, *overrides])
 
 
-def run_cell(config: DictConfig) -> list[dict[str, Any]]:
+def run_cell(config: DictConfig, *callbacks: L.Callback) -> list[dict[str, Any]]:
     """Train one cell, write its bundle, return its points."""
-    points = Points(config)  # behind the others, when the averaged weights are in place
-    fit(config, points)
+    points = Points(config)
+    if config.trainer.max_steps == 0:
+        return untrained(config, points)
+    fit(config, points, *callbacks)  # behind the others, when the averaged weights are in place
     write_bundle(config, Path(config.paths.run) / "checkpoints/last.ckpt")
-    return list(points.found.values())
+    return list(points.points())
+
+
+def untrained(config: DictConfig, points: Points) -> list[dict[str, Any]]:
+    """The points of a cell before its first step."""
+    model = build_model(config)
+    begin(model, config, None)
+    data = build_data(config, build_features(config, model, build_objective(config, model)))
+    data.prepare_data()
+    data.setup("fit")
+    for batch in data.val_dataloader():
+        points.hear(model, batch, 0, AT_THE_END)
+    points.spent[0] = 0.0
+    return list(points.points())
 
 
 def done() -> Iterator[str]:
@@ -193,14 +208,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     asked = parser.parse_args()
-    folder = clips(asked.data)
     torch.set_num_threads(1)
+    STUDY.mkdir(parents=True, exist_ok=True)
     for cell in CELLS if "all" in asked.cells else asked.cells:
         name = f"{cell}-{asked.seed}" + (f"-{asked.steps}" if asked.steps != STEPS else "")
         if name in done():
             continue
         print(name, flush=True)
-        found = run_cell(composed(cell, name, folder, asked.seed, asked.steps))
+        found = run_cell(composed(name, CELLS[cell], asked.data, asked.seed, asked.steps))
         lines = [{"run": name, "cell": cell, "seed": asked.seed} | point for point in found]
         with POINTS.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)

@@ -22,7 +22,7 @@ from audiodiff.mel.conventions import convention
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
 from audiodiff.streaming.inputs import whole_number
-from audiodiff.types import Hertz, Samples
+from audiodiff.types import Hertz, Samples, Temperature
 
 _PRECISIONS: dict[torch.dtype, Precision | torch.dtype] = {
     torch.float16: torch.float16,
@@ -214,7 +214,7 @@ class LoadedVocoder:
 
     @on_processor()
     def _plan(
-        self, n_steps: int | None, times: Times | None, sampler: str | None, temperature: float = 1.0
+        self, n_steps: int | None, times: Times | None, sampler: str | None, temperature: Temperature = 1.0
     ) -> SamplingPlan:
         chosen = tempered(self.sampler(sampler), temperature)
         if times is None:
