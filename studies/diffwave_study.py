@@ -81,11 +81,15 @@ class Points(L.Callback):
         self.spent: dict[int, float] = {}
         self.seconds = self.began = 0.0
 
-    def on_train_batch_start(self, *_: object) -> None:
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
+    ) -> None:
         """Start the clock of one step: the processor's time, which others on the machine hardly change."""
         self.began = time.process_time()
 
-    def on_train_batch_end(self, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
         """Stop it."""
         self.seconds += time.process_time() - self.began
 
