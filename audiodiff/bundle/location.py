@@ -26,6 +26,8 @@ def bundle_folder(
     `user/repo` is looked for on the hub where no file or folder has that path. `revision`, `token` and `cache_dir`
     are for the hub; raises `ConfigError` for any of them beside a model that is not from there.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise BundleError(f"got {model!r:.60} as a model: expected a folder, a name or `user/repo` of the hub")
     if (address := hub_address(model)) is not None:
         return fetch_bundle(address, revision=revision, token=token, cache_dir=cache_dir)
     hub_only = {"revision": revision, "token": token, "cache_dir": cache_dir}

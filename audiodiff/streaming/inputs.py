@@ -139,9 +139,9 @@ def seeds_for(seed: Seed, batch: int) -> list[int]:
 
 
 def whole_number(given: Any) -> int | None:  # noqa: ANN401 (a stranger's value)
-    """The whole number that this is, of Python, NumPy or torch; None for anything else."""
+    """The whole number that this is, of Python, NumPy or torch; None for anything else, truth values among them."""
     try:
-        return index(given)
+        return None if isinstance(given, bool) else index(given)
     except TypeError:
         return None
 
@@ -166,7 +166,10 @@ def checked_f0(
     """
     if f0 is None:
         return None
-    tracks = [f0] if is_array(f0) and f0.ndim == 1 else list(f0)
+    try:
+        tracks = [f0] if is_array(f0) and f0.ndim == 1 else list(f0)
+    except TypeError as error:
+        raise ConfigError(f"got f0={f0!r:.60}: expected an f0 [frames] for each mel") from error
     counts = [mel.shape[-1] for mel in mels]
     if len(tracks) != len(counts):
         raise ConfigError(f"got f0 for {len(tracks)} mels beside {len(counts)} mels: give one f0 [frames] for each")

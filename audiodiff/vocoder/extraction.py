@@ -1,5 +1,8 @@
 """Mels of waveforms for a vocoder that is to speak them."""
 
+import math
+from numbers import Real
+
 import torch
 from torch import Tensor
 
@@ -19,8 +22,8 @@ def extracted(samples: Tensor, spec: MelSpec, sample_rate: Hertz | None) -> Mel:
     """
     if samples.ndim not in (1, 2):
         raise AudioError(f"got a waveform of shape {tuple(samples.shape)}: expected [samples] or [batch, samples]")
-    if sample_rate is not None and sample_rate < 1:
-        raise ConfigError(f"got sample_rate={sample_rate}: expected hertz")
+    if sample_rate is not None and not (isinstance(sample_rate, Real) and 1 <= sample_rate < math.inf):
+        raise ConfigError(f"got sample_rate={sample_rate!r:.60}: expected hertz")
     if not samples.isfinite().all():
         raise AudioError("the waveform holds NaN or infinite values: expected finite samples in [-1, 1]")
     rows = samples if samples.ndim == 2 else samples[None]

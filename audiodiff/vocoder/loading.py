@@ -74,9 +74,11 @@ class LoadedVocoder:
     def for_mel(self, mel: MelSpec | str) -> Self:
         """The same voice for mels of another convention, at its rate and hop; all weights are shared.
 
-        Raises `ConfigError` for an unknown name, and as `bundle_for` does.
+        Raises `ConfigError` for an unknown name or what is no convention, and as `bundle_for` does.
         """
         spec = convention(mel) if isinstance(mel, str) else mel
+        if not isinstance(spec, MelSpec):
+            raise ConfigError(f"got mel={mel!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
         if spec == self.mel_spec:
             return self
         if (spec, self.device) not in self._siblings:

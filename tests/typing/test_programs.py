@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,17 @@ import pytest
 HERE = Path(__file__).parent
 
 
+@cache
+def found_by_pyright() -> dict:
+    """All that it says of both programs, which it reads in one run."""
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(HERE)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+
+
 def complaints(program: str) -> dict[int, str]:
     """What pyright says, by line."""
     pytest.importorskip("pyright", reason="needs pyright, of the extra `dev`")
-    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(HERE)]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    found = found_by_pyright()
     assert found["summary"]["filesAnalyzed"] >= 2
     items = [item for item in found["generalDiagnostics"] if Path(item["file"]).name == program]
     return {item["range"]["start"]["line"] + 1: item["message"] for item in items}

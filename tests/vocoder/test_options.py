@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.errors import ConfigError, MelMismatchError
+from audiodiff import Vocoder
+from audiodiff.errors import BundleError, ConfigError, MelMismatchError
 from audiodiff.integrations import MatchaVocoder, SpeechbrainVocoder, SpeechT5Vocoder, Tacotron2Vocoder
 from tests.integrations.voices import voice_for
 from tests.tiny_voices import HIFIGAN, mel_of, whitened
@@ -59,6 +60,7 @@ def test_an_unknown_name_is_an_error(vocoder, name, wrong):
         ({"convert": None}, "convert=None"),
         ({"n_steps": 2.5}, "n_steps=2.5: expected a whole number"),
         ({"n_steps": "two"}, "n_steps='two'"),
+        ({"n_steps": True}, "n_steps=True"),
         ({"sampler": 7}, "no sampler 7"),
         ({"sampler": ["ddim"]}, "no sampler"),
     ],
@@ -70,7 +72,7 @@ def test_an_impossible_value_is_one_sentence(vocoder, name, option, words):
 
 
 @pytest.mark.parametrize("name", ["call", "list", "each_step", "stream", "astream"])
-@pytest.mark.parametrize("seed", [0.5, "a", None, [1.5]])
+@pytest.mark.parametrize("seed", [0.5, "a", None, True, [1.5]])
 def test_a_seed_is_a_whole_number(vocoder, name, seed):
     with pytest.raises(ConfigError, match="expected whole numbers"):
         CALLS[name](vocoder, seed=seed)
@@ -80,6 +82,30 @@ def test_a_seed_is_a_whole_number(vocoder, name, seed):
 def test_a_convention_is_a_spec_or_a_name(vocoder, spec):
     with pytest.raises(ConfigError, match="expected a MelSpec, or a convention's name"):
         vocoder(MEL, spec=spec)
+
+
+@pytest.mark.parametrize("f0", [3, 3.5, np.array(110.0)])
+def test_a_single_number_is_no_f0(vocoder, f0):
+    with pytest.raises(ConfigError, match="expected an f0"):
+        vocoder(MEL, spec=HIFIGAN, f0=f0)
+
+
+@pytest.mark.parametrize("rate", ["22050", 0, -1, float("nan"), float("inf"), [22050]])
+def test_a_rate_is_a_number_of_hertz(vocoder, rate):
+    with pytest.raises(ConfigError, match="expected hertz"):
+        vocoder.mel(torch.zeros(3000), rate)
+
+
+@pytest.mark.parametrize("model", [3, None, b"ljspeech-tiny", ["ljspeech-tiny"]])
+def test_a_model_is_a_name_or_a_folder(model):
+    with pytest.raises(BundleError, match="as a model: expected"):
+        Vocoder.from_pretrained(model)
+
+
+@pytest.mark.parametrize("mel", [3, {}, ["hifigan_22k"]])
+def test_the_convention_of_a_voice_is_a_spec_or_a_name(vocoder, mel):
+    with pytest.raises(ConfigError, match="expected a MelSpec, or a convention's name"):
+        vocoder.for_mel(mel)
 
 
 def test_a_convention_goes_by_its_name(vocoder):
