@@ -20,7 +20,6 @@ class RealSpectralGainNetwork(nn.Module):
         super().__init__()
         self.network, self.stft = network, ConvolutionStft(network.stft)
         self.envelope, self.embedding = network.envelope, network.embedding
-        self.onsets = network.onsets
         self.constraint = None if network.constraint is None else RealKeepToMel(network.constraint)
         self.place = network.relative.place
         self.advance = nn.ParameterList(
@@ -41,11 +40,9 @@ class RealSpectralGainNetwork(nn.Module):
         found.append(scaled(residual, kept))
         parts = [torch.stack([x[i] for x in found]).sum(dim=0) for i in range(2)]
         estimate = wave_of((parts[0], parts[1]), self.stft)
-        if self.onsets is not None:
-            estimate = self.onsets(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
-        if self.constraint is not None:
-            estimate = self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
-        return estimate
+        if self.constraint is None:
+            return estimate
+        return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
 
     def _planes(
         self, now: Parts, mean: Parts, envelope: FrameRows, scale: FrameRows
@@ -75,14 +72,15 @@ class RealKeepToMel(nn.Module):
 
     def __init__(self, keep: KeepToMel) -> None:
         super().__init__()
-        self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
+        self.stft, self.constraint, self.onsets = ConvolutionStft(keep.stft), keep.constraint, keep.onsets
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
         spectrum = rows_of(wave, self.stft)
         magnitudes = power(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
-        return wave_of(scaled(spectrum, wanted / magnitudes), self.stft)
+        kept = wave_of(scaled(spectrum, wanted / magnitudes), self.stft)
+        return kept if self.onsets is None else self.onsets(kept, mel)
 
 
 def rows_of(wave: Wave, stft: ConvolutionStft) -> Parts:

@@ -133,12 +133,12 @@ class DiffWave(nn.Module):
         """
         mel = 0 if self.upsampler is None else self.block_radius - 1 + self.upsampler.radius
         blocks, mel = (self._in_samples(places) for places in (self.block_radius, mel))
-        if self.whitening is None:
-            inner = max(blocks, mel)
-            return inner if self.constraint is None else inner + self.constraint.stft.radius
-        stft = self.whitening.stft
-        inner = max(stft.radius_around(blocks), mel + stft.radius)
-        return inner if self.constraint is None else inner + self.constraint.radius_behind(stft)
+        stft = None if self.whitening is None else self.whitening.stft
+        inner = max(blocks, mel) if stft is None else max(stft.radius_around(blocks), mel + stft.radius)
+        if self.constraint is None:
+            return inner
+        behind = self.constraint.radius if stft is None else self.constraint.radius_behind(stft)
+        return max(inner + behind, self.constraint.mel_radius)
 
     def _in_samples(self, places: int) -> Samples:
         """The radius of a sample whose place of the convolutions sees this many to either side."""

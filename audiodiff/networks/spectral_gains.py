@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
+from audiodiff.errors import ConfigError
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
 from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel
-from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.phase.griffin_lim import energy
 from audiodiff.types import Samples, Time, Wave
 
@@ -36,7 +36,7 @@ class SpectralGainNetwork(nn.Module):
     residual of a Gaussian would be c(t)·x_t with c = alpha / (alpha² + sigma²) on the straight path: gains start there.
     `together` neighbouring bins share a place of the convolutions, which as many channels more make up for. With
     `constrained` the estimate's magnitudes on the mel's own STFT are scaled at last until their mel is the given
-    one; with `onsets` channels it gets gains in time before that (`OnsetGains`).
+    one; with `onsets` channels it gets gains in time after that (`OnsetGains`), else `ConfigError` is raised.
     """
 
     def __init__(
@@ -56,8 +56,9 @@ class SpectralGainNetwork(nn.Module):
         self.parts = mel.hop_length // self.stft.hop_length
         self.envelope = FineEnvelope(mel)
         self.together = together
-        self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
-        self.constraint = KeepToMel(mel) if constrained else None
+        if onsets and not constrained:
+            raise ConfigError(f"onsets={onsets} are gains behind the mel constraint: set constrained as well")
+        self.constraint = KeepToMel(mel, onsets) if constrained else None
         self.relative = RelativePlanes(fine_spec(mel))
         self.embedding = StepEmbedding(n_steps=n_steps, channels=step_channels)
         self.input = nn.Conv2d(together * self.relative.planes, channels, 3, padding=1)
@@ -74,9 +75,10 @@ class SpectralGainNetwork(nn.Module):
         The mel is seen further where its frames are much further apart.
         """
         inner = (2 + len(self.layers)) * self.stft.hop_length
-        beyond = 0 if self.constraint is None else self.constraint.radius_behind(self.stft)
         spectral = inner + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
-        return beyond + max(spectral, 0 if self.onsets is None else self.onsets.radius)
+        if self.constraint is None:
+            return spectral
+        return max(spectral + self.constraint.radius_behind(self.stft), self.constraint.mel_radius)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
@@ -87,15 +89,10 @@ class SpectralGainNetwork(nn.Module):
         gains = torch.view_as_complex(self.said(planes, self.embedding(t)).contiguous())
         kept = ((1 - t) / ((1 - t) ** 2 + t**2)).to(scale).view(-1, 1, 1)
         found = (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
-        return self.revised(self.stft.inverse(found.mT), cond)
-
-    def revised(self, estimate: Wave, cond: Conditioning) -> Wave:
-        """The estimate after gains in time, and after it was kept to the mel, where there are such."""
-        if self.onsets is not None:
-            estimate = self.onsets(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
-        if self.constraint is not None:
-            estimate = self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
-        return estimate
+        estimate = self.stft.inverse(found.mT)
+        if self.constraint is None:
+            return estimate
+        return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
 
     def said(
         self, planes: _Planes, step: Float[Tensor, "batch step_channels"]

@@ -17,6 +17,8 @@ from audiodiff.training.source_filter_objectives import EDGE, source_filter_prio
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Wave
 
+WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
+"""Of the spectral loss, in samples: only windows shorter than a period hear how quiet it is between two pulses."""
 GRADIENT_CALLS = 2
 """Network calls at the end of a sampling run that a gradient passes; memory grows with each."""
 
@@ -43,7 +45,7 @@ class Unrolled(nn.Module):
         self.prior = source_filter_prior(model).requires_grad_(False)
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
-        self.distance = MultiResolutionStft(n_ffts=(128, 256, 512, 1024, 2048))
+        self.distance = MultiResolutionStft(n_ffts=WINDOWS)
         self.spectral, self.mel = spectral, mel
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
@@ -58,14 +60,17 @@ class Unrolled(nn.Module):
 
     def compared(self, said: Wave, wave: Wave, mel: Mel) -> Losses:
         """The distance to the recordings and to their mels."""
-        frames = slice(EDGE, mel.shape[-1] - EDGE)
-        spectral = self.distance(self.heard(said), self.heard(wave))
-        log_mel = (self.front_end(said)[..., : mel.shape[-1]] - mel)[..., frames].abs().mean()
+        spectral, log_mel = self.distance(self.heard(said), self.heard(wave)), self.mel_distance(said, mel)
         return {
             "loss": self.spectral * spectral + self.mel * log_mel,
             "spectral": spectral.detach(),
             "mel": log_mel.detach(),
         }
+
+    def mel_distance(self, said: Wave, mel: Mel) -> Tensor:
+        """The mean difference of the result's mel, edges apart."""
+        frames = slice(EDGE, mel.shape[-1] - EDGE)
+        return (self.front_end(said)[..., : mel.shape[-1]] - mel)[..., frames].abs().mean()
 
     def heard(self, wave: Wave) -> Float[Tensor, "batch inner"]:
         """The samples that count."""

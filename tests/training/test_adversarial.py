@@ -3,33 +3,15 @@
 import pytest
 import torch
 
-from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction
-from audiodiff.mel import convention
-from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import FilterNetwork, SourceNetwork, SpectralGainNetwork, SpreadNetwork
-from audiodiff.priors import SourceFilter
 from audiodiff.training.adversarial import Adversarial
 from audiodiff.training.discriminators import Critics, critic_loss, feature_matching, generator_loss
-
-HIFIGAN = convention("hifigan_22k")
-FRAMES = 24
+from tests.training.small_voice import FRAMES, small_model
 
 
 @pytest.fixture
 def objective() -> Adversarial:
-    torch.manual_seed(0)
-    small = {"channels": 8, "layers": 2, "dilation_cycle": 1}
-    prior = SourceFilter(
-        mel=HIFIGAN,
-        source=SourceNetwork(mel=HIFIGAN, **small),
-        filter=FilterNetwork(mel=HIFIGAN, **small),
-        spread=SpreadNetwork(mel=HIFIGAN, **small),
-    )
-    network = SpectralGainNetwork(mel=HIFIGAN, channels=4, layers=1, step_channels=8)
-    denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
-    model = DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior)
     critics = Critics(periods=(2, 3), n_ffts=(128,), channels=4)
-    return Adversarial(model=model, critics=critics, steps=(2,))
+    return Adversarial(model=small_model(), critics=critics, steps=(2,))
 
 
 @pytest.fixture
