@@ -33,7 +33,7 @@ class OnsetMatch(Unrolled):
     """
 
     def __init__(
-        self, *, model: DiffusionModel, steps: Sequence[int] = (1, 2), mel: float = 0.5, urgency: float = 4.0
+        self, *, model: DiffusionModel, steps: Sequence[int] = (1, 2), mel: float = 0.5, urgency: float = 8.0
     ) -> None:
         super().__init__(model=model, steps=steps, mel=mel)
         model.requires_grad_(False)
