@@ -42,7 +42,7 @@ class OnsetMatch(Unrolled):
         self.urgency = urgency
 
     def said(self, wave: Wave, mel: Mel, mean: Wave) -> Wave:
-        """What the sampler says without gains anywhere."""
+        """Waveforms that the sampler makes without gains anywhere."""
         constraint = _constraint(self.model)
         constraint.onsets = None
         try:

@@ -17,7 +17,7 @@ from audiodiff.training.source_filter_objectives import EDGE, source_filter_prio
 from audiodiff.training.spectral_loss import MultiResolutionStft
 from audiodiff.types import Mel, Wave
 
-WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
+SPECTRAL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
 """Of the spectral loss, in samples: only windows shorter than a period hear how quiet it is between two pulses."""
 GRADIENT_CALLS = 2
 """Network calls at the end of a sampling run that a gradient passes; memory grows with each."""
@@ -45,7 +45,7 @@ class Unrolled(nn.Module):
         self.prior = source_filter_prior(model).requires_grad_(False)
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
-        self.distance = MultiResolutionStft(n_ffts=WINDOWS)
+        self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
         self.spectral, self.mel = spectral, mel
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
