@@ -1,4 +1,4 @@
-"""What the universal voice must bear: silence, any loudness, abrupt edges, blurred mels, recordings of half the band."""
+"""What the universal voice must bear: silence, any loudness, abrupt edges, blurred mels, half-band recordings."""
 
 import math
 
