@@ -20,7 +20,7 @@ class CoquiVocoder(VocoderStage):
 
     def __init__(
         self,
-        vocoder: Vocoder,
+        vocoder: Vocoder | None,
         synthesizer: Any,  # noqa: ANN401 (Coqui's Synthesizer, which is not imported here)
         **options: Unpack[StageOptions],
     ) -> None:

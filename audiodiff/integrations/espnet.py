@@ -22,7 +22,7 @@ class EspnetVocoder(VocoderStage):
 
     def __init__(
         self,
-        vocoder: Vocoder,
+        vocoder: Vocoder | None,
         text2speech: Any,  # noqa: ANN401 (ESPnet's Text2Speech, which is not imported here)
         **options: Unpack[StageOptions],
     ) -> None:

@@ -23,7 +23,7 @@ class VocosVocoder(VocoderStage):
     >>> infer_process(reference, reference_text, text, model, VocosVocoder(vocoder), mel_spec_type="vocos")
     """
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = F5, **options: Unpack[StageOptions]) -> None:
+    def __init__(self, vocoder: Vocoder | None = None, spec: MelSpec = F5, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, spec, **options)
 
     def decode(self, features: Mel) -> Wave:
@@ -37,7 +37,9 @@ class HiftVocoder(VocoderStage):
     >>> cosyvoice.model.hift = HiftVocoder(vocoder)
     """
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = COSYVOICE2, **options: Unpack[StageOptions]) -> None:
+    def __init__(
+        self, vocoder: Vocoder | None = None, spec: MelSpec = COSYVOICE2, **options: Unpack[StageOptions]
+    ) -> None:
         super().__init__(vocoder, spec, **options)
 
     def inference(

@@ -17,7 +17,7 @@ MATCHA = convention("matcha_22k")
 class MatchaVocoder(VocoderStage):
     """For the `vocoder` of `matcha.cli.to_waveform`, in place of the HiFi-GAN generator."""
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = MATCHA, **options: Unpack[StageOptions]) -> None:
+    def __init__(self, vocoder: Vocoder | None = None, spec: MelSpec = MATCHA, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, spec, **options)
 
     def forward(self, mel: Mel, lengths: Tensor | None = None) -> Tensor:

@@ -27,7 +27,7 @@ class NemoVocoder(VocoderStage):
 
     def __init__(
         self,
-        vocoder: Vocoder,
+        vocoder: Vocoder | None,
         spectrogram_generator: Any,  # noqa: ANN401 (NeMo's FastPitchModel, which is not imported here)
         **options: Unpack[StageOptions],
     ) -> None:

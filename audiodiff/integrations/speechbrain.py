@@ -17,7 +17,9 @@ RECIPES = convention("speechbrain_22k")
 class SpeechbrainVocoder(VocoderStage):
     """Stands where SpeechBrain has `HIFIGAN.from_hparams(...)`; `spec` is what the recipe's yaml says."""
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = RECIPES, **options: Unpack[StageOptions]) -> None:
+    def __init__(
+        self, vocoder: Vocoder | None = None, spec: MelSpec = RECIPES, **options: Unpack[StageOptions]
+    ) -> None:
         super().__init__(vocoder, spec, **options)
 
     def decode_batch(self, spectrogram: Mel, mel_lens: Tensor | None = None, hop_len: Samples | None = None) -> Tensor:

@@ -14,6 +14,9 @@ from audiodiff.streaming.inputs import contract_of
 from audiodiff.types import Hertz, Mel, Wave
 from audiodiff.vocoder import Vocoder
 
+ANY_MEL = "universal"
+"""The voice that speaks for anybody in every convention."""
+
 
 class StageOptions(TypedDict, total=False):
     """Options of a stage for its vocoder; what is left out is as in calling the vocoder itself."""
@@ -28,13 +31,13 @@ class VocoderStage(nn.Module):
     """A vocoder for mels of the convention `spec`, which are those that a TTS pipeline makes.
 
     Raises `MelMismatchError` at once where the contract lets no such mel through to the vocoder: frames at other
-    times never, estimates only with `convert="approximate"`. A voice for every mel speaks this one's convention. As a
-    module it moves with the pipeline that it is a part of, and takes its precision.
+    times never, estimates only with `convert="approximate"`. A voice for every mel speaks this one's convention, and is
+    taken where `vocoder` is None. As a module it moves with the pipeline that it is a part of, and takes its precision.
     """
 
     def __init__(
         self,
-        vocoder: Vocoder,
+        vocoder: Vocoder | None,
         spec: MelSpec,
         *,
         n_steps: int | None = None,
@@ -43,7 +46,10 @@ class VocoderStage(nn.Module):
         convert: Convert = "exact",
     ) -> None:
         super().__init__()
-        vocoder = vocoder.for_mel(spec) if speaks_any_mel(vocoder.model) else vocoder
+        if vocoder is None:
+            vocoder = Vocoder.from_pretrained(ANY_MEL, mel=spec)
+        elif speaks_any_mel(vocoder.model):
+            vocoder = vocoder.for_mel(spec)
         contract = contract_of(spec, vocoder.mel_spec, convert)
         relation_for(spec, contract.want, contract.convert)
         vocoder.sampler(sampler)

@@ -21,7 +21,9 @@ WAVERNN = replace(TACOTRON2_22K, n_fft=2048, win_length=1100, hop_length=275, f_
 class Tacotron2Vocoder(VocoderStage):
     """The vocoder of a Tacotron2 bundle whose mels are of the convention `spec`."""
 
-    def __init__(self, vocoder: Vocoder, spec: MelSpec = GRIFFINLIM, **options: Unpack[StageOptions]) -> None:
+    def __init__(
+        self, vocoder: Vocoder | None = None, spec: MelSpec = GRIFFINLIM, **options: Unpack[StageOptions]
+    ) -> None:
         super().__init__(vocoder, spec, **options)
 
     def forward(self, specgrams: Mel, lengths: Tensor | None = None) -> tuple[Wave, Tensor | None]:

@@ -39,7 +39,7 @@ class FramesFirstVocoder(VocoderStage):
 class SpeechT5Vocoder(FramesFirstVocoder):
     """For the `vocoder=` of `SpeechT5ForTextToSpeech` and its siblings: mels of the convention `speecht5_16k`."""
 
-    def __init__(self, vocoder: Vocoder, **options: Unpack[StageOptions]) -> None:
+    def __init__(self, vocoder: Vocoder | None = None, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, convention("speecht5_16k"), **options)
 
 
@@ -52,7 +52,7 @@ class FastSpeech2ConformerVocoder(FramesFirstVocoder):
 
     def __init__(
         self,
-        vocoder: Vocoder,
+        vocoder: Vocoder | None,
         mean: Tensor | Sequence[float],
         std: Tensor | Sequence[float],
         **options: Unpack[StageOptions],

@@ -71,6 +71,18 @@ def test_it_declares_the_convention_of_the_library(name):
 
 
 @NAMES
+def test_without_a_voice_it_takes_the_one_for_every_mel(name):
+    """No name of a bundle and no conversion: the mels of every library go to `universal` as they are."""
+    stage = CASES[name].make(None)
+    assert stage.vocoder.name == "universal"
+    assert stage.vocoder.mel_spec == SPECS[name]
+    mel = mel_like(SPECS[name], 12)
+    wave = CASES[name].vocode(stage, mel, torch.tensor([12]))
+    assert wave.shape == (1, 12 * SPECS[name].hop_length)
+    assert wave.isfinite().all()
+
+
+@NAMES
 def test_it_says_what_the_vocoder_says_of_every_item_of_a_padded_batch(name):
     """Alone, in its true length, through the vocoder itself: the same sound, and silence behind it."""
     voice, spec = own_voice(name), SPECS[name]
