@@ -13,7 +13,7 @@ from tests.conf.matrix import combinations, fine, outcomes, set_up, smaller
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own
 
-EVERY = 41
+EVERY = 67
 """A prime number, so that the part that is tried here meets every experiment and every group."""
 
 

@@ -51,7 +51,7 @@ def whitened(_folder):
 
 
 def diffwave_source(_folder):
-    """A DiffWave over patches that keeps to the mel, on pulses through a filter, as diffwave-ljspeech."""
+    """A DiffWave over patches that keeps to the mel, with gains in time, on filtered pulses, as diffwave-ljspeech."""
     bundle = source_filter(_folder)
     mel = bundle.model.mel
     network = DiffWave(
@@ -62,10 +62,11 @@ def diffwave_source(_folder):
         dilation_cycle=3,
         sees_mean=True,
         whitening=Whitening(mel=mel),
-        constraint=KeepToMel(mel),
+        constraint=KeepToMel(mel, onsets=4),
         patch=4,
     ).eval()
-    torch.nn.init.normal_(network.output.weight, std=0.05)
+    for output in (network.output, network.constraint.onsets.stack.output):
+        torch.nn.init.normal_(output.weight, std=0.05)
     bundle.model.denoiser.network = network
     return bundle
 

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of
 
-THREADS, CALLS = 8, 50
+THREADS, CALLS = 8, 25
 
 
 @pytest.mark.parametrize("name", VOICES)
