@@ -143,7 +143,7 @@ def signals_end_it(callbacks: Iterable[L.Callback]) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # a killed worker shows as any error of PyTorch; with no signal told it is raised on
         told = [one.signals.told for one in callbacks if isinstance(one, LastCheckpoint) and one.signals.told]
         if not told:
             raise
