@@ -12,6 +12,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
+from audiodiff.networks.frame_blocks import in_blocks
 from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel
 from audiodiff.phase.griffin_lim import energy
 from audiodiff.types import Samples, Time, Wave
@@ -69,12 +70,17 @@ class SpectralGainNetwork(nn.Module):
             nn.init.zeros_(parameter)
 
     @property
+    def frame_radius(self) -> int:
+        """Frames of the short STFT to either side that a frame's gains see."""
+        return 2 + len(self.layers)
+
+    @property
     def radius(self) -> Samples:
         """Receptive radius: that of the convolutions, which see neighbouring frames, between two transforms.
 
         The mel is seen further where its frames are much further apart.
         """
-        inner = (2 + len(self.layers)) * self.stft.hop_length
+        inner = self.frame_radius * self.stft.hop_length
         spectral = inner + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
         if self.constraint is None:
             return spectral
@@ -84,11 +90,15 @@ class SpectralGainNetwork(nn.Module):
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
         mean, residual = self.stft(cond.need_mean()).mT, self.stft(x_t).mT
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
-        now = mean + residual
-        phase, planes = self.relative(now, mean, envelope, scale)
-        gains = torch.view_as_complex(self.said(planes, self.embedding(t)).contiguous())
+        step = self.embedding(t)
         kept = ((1 - t) / ((1 - t) ** 2 + t**2)).to(scale).view(-1, 1, 1)
-        found = (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
+
+        def found_of(mean: _ComplexRows, residual: _ComplexRows, envelope: _Rows, scale: _Rows) -> _ComplexRows:
+            phase, planes = self.relative(mean + residual, mean, envelope, scale)
+            gains = torch.view_as_complex(self.said(planes, step).contiguous())
+            return (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
+
+        found = in_blocks(found_of, (mean, residual, envelope, scale), reach=self.frame_radius)
         estimate = self.stft.inverse(found.mT)
         if self.constraint is None:
             return estimate

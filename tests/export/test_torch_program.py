@@ -12,6 +12,7 @@ from audiodiff import Vocoder
 from audiodiff.export.onnx_runner import uniform
 from audiodiff.export.torch_program import export_program
 from audiodiff.noise import SampleNoise
+from tests.export.test_onnx import random_mels
 from tests.export.voices import VOICES
 
 WITHOUT_AUDIODIFF = """\
@@ -31,7 +32,7 @@ def test_a_program_without_audiodiff(name, tmp_path):
     bundle = VOICES[name](tmp_path)
     vocoder = Vocoder(bundle)
     export_program(tmp_path / "voice.pt2", bundle, vocoder.sampler(), vocoder.times(2))
-    mel, draw = torch.rand(1, 80, FRAMES), SampleNoise([4])
+    mel, draw = random_mels(vocoder.mel_spec, 1, 80, FRAMES), SampleNoise([4])
     n_draws = {"spectral": 1, "source_filter": 1, "lmnt": 2}[name]
     noise = np.stack([draw(torch.empty(1, FRAMES * 256)).numpy() for _ in range(n_draws)])
     given = {"mel": mel.numpy(), "noise": noise}
