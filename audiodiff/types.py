@@ -1,6 +1,8 @@
 """Shapes and units, named once. `Float[Tensor, "..."]` documents shapes; the tests check them at run time."""
 
 from collections.abc import Callable
+from numbers import Real
+from typing import Any, SupportsFloat
 
 from jaxtyping import Float
 from torch import Tensor
@@ -8,7 +10,7 @@ from torch import Tensor
 Hertz = int
 Samples = int
 Seconds = float
-Temperature = float
+Temperature = SupportsFloat
 
 Wave = Float[Tensor, "batch samples"]
 Mel = Float[Tensor, "batch n_mels frames"]
@@ -25,3 +27,9 @@ AnyWave = OneWave | Wave
 
 Noise = Callable[[Tensor], Tensor]
 """Draws noise shaped like its argument: the one way in which randomness enters a sampler."""
+
+
+def real_number(given: Any) -> float | None:  # noqa: ANN401 (a stranger's value)
+    """The real number that this is, of Python, NumPy or a torch scalar; None for anything else, truth values too."""
+    given = given.item() if isinstance(given, Tensor) and given.ndim == 0 else given
+    return float(given) if isinstance(given, Real) and not isinstance(given, bool) else None

@@ -117,14 +117,14 @@ def audio_comment(path: str | os.PathLike[str]) -> str:
 
 
 def resample(
-    wave: Float[Tensor, "*batch samples"], from_rate: Hertz, to_rate: Hertz
+    wave: Float[Tensor, "*batch samples"], from_rate: float, to_rate: Hertz
 ) -> Float[Tensor, "*batch resampled"]:
     """Change the sample rate with soxr's best-known filter (HQ): n samples become ceil(n * to / from)."""
     import soxr
 
     if from_rate == to_rate:
         return wave
-    n_samples = -(-wave.shape[-1] * to_rate // from_rate)
+    n_samples = int(-(-wave.shape[-1] * to_rate // from_rate))
     rows = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy()
     resampled = np.zeros((len(rows), n_samples), dtype=np.float32)
     for row, out in zip(rows, resampled, strict=True):

@@ -17,7 +17,7 @@ from audiodiff.mel.levels import check_values
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import SamplingPlan
 from audiodiff.streaming.foreign_arrays import AnyArray, NumpyArray, is_array, tensor_of
-from audiodiff.types import Hertz, Mel, OneF0, OneMel, OneWave, Samples, Wave
+from audiodiff.types import Hertz, Mel, OneF0, OneMel, OneWave, Samples, Temperature, Wave
 
 Numbers = Sequence[SupportsIndex] | Tensor | NumpyArray
 """Whole numbers of Python, NumPy or torch."""
@@ -48,7 +48,7 @@ class VocodeOptions(TypedDict, total=False):
     times: Times | None
     sampler: str | None
     seed: Seed
-    temperature: float
+    temperature: Temperature
     spec: SpecOrName | None
     convert: Convert
     f0: GivenF0 | None
@@ -62,7 +62,7 @@ class StreamOptions(TypedDict, total=False):
     times: Times | None
     sampler: str | None
     seed: SupportsIndex
-    temperature: float
+    temperature: Temperature
     spec: SpecOrName | None
     convert: Convert
 

@@ -40,7 +40,7 @@ from audiodiff.streaming.inputs import (
     unpadded,
 )
 from audiodiff.streaming.synthesis import silent
-from audiodiff.types import Hertz, Mel, OneWave, Samples, Wave
+from audiodiff.types import Hertz, Mel, OneWave, Samples, Temperature, Wave
 from audiodiff.vocoder.extraction import extracted
 from audiodiff.vocoder.loading import LoadedVocoder
 
@@ -82,7 +82,7 @@ class Vocoder(LoadedVocoder):
         times: Times | None = None,
         sampler: str | None = None,
         seed: Seed = 0,
-        temperature: float = 1.0,
+        temperature: Temperature = 1.0,
         spec: SpecOrName | None = None,
         convert: Convert = "exact",
         f0: GivenF0 | None = None,
@@ -119,7 +119,7 @@ class Vocoder(LoadedVocoder):
         times: Times | None = None,
         sampler: str | None = None,
         seed: Seed = 0,
-        temperature: float = 1.0,
+        temperature: Temperature = 1.0,
         spec: SpecOrName | None = None,
         convert: Convert = "exact",
         f0: GivenF0 | None = None,
@@ -143,7 +143,7 @@ class Vocoder(LoadedVocoder):
         times: Times | None = None,
         sampler: str | None = None,
         seed: SupportsIndex = 0,
-        temperature: float = 1.0,
+        temperature: Temperature = 1.0,
         spec: SpecOrName | None = None,
         convert: Convert = "exact",
     ) -> VocoderStream:

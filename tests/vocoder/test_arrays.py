@@ -176,7 +176,8 @@ def test_its_own_mel_of_a_waveform(vocoder):
     assert_close(mel, MelSpectrogram(HIFIGAN)(wave[None])[0, :, :20], rtol=0, atol=0)
     assert_close(torch.from_numpy(vocoder.mel(wave.numpy())), mel, rtol=0, atol=0)
     assert vocoder.mel(torch.stack([wave, wave])).shape == (2, 80, 20)
-    assert vocoder.mel(wave, sample_rate=11025).shape == (80, 40)
+    for rate in (11025, 11025.0, np.float32(11025), torch.tensor(11025)):
+        assert vocoder.mel(wave, sample_rate=rate).shape == (80, 40)
     assert vocoder(vocoder.mel(wave.numpy()), **KNOWN).shape == (256 * 20,)
 
 

@@ -1,5 +1,6 @@
 """The noise temperature of a vocoder: the same on every road to a waveform."""
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -44,7 +45,17 @@ def test_lists_batches_steps_and_streams_follow(vocoder):
         assert_close(other, wave, rtol=0, atol=1e-5, msg=lambda said, name=name: f"{name}: {said}")
 
 
-@pytest.mark.parametrize("wrong", [-1, float("nan"), "warm"])
+@pytest.mark.parametrize("number", [np.float32(0.5), torch.tensor(0.5), torch.tensor(0.5, requires_grad=True)])
+def test_scalars_of_numpy_and_torch_are_numbers(vocoder, number):
+    wave = vocoder(MEL, spec=HIFIGAN, temperature=number)
+    assert_close(wave, vocoder(MEL, spec=HIFIGAN, temperature=0.5), rtol=0, atol=0)
+    assert not wave.requires_grad
+
+
+WRONG = [-1, float("nan"), "warm", True, torch.tensor(True), torch.tensor([0.5]), torch.tensor(-1.0), torch.tensor(1j)]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_what_is_no_temperature_is_refused(vocoder, wrong):
     with pytest.raises(ConfigError, match="temperature"):
         vocoder(MEL, spec=HIFIGAN, temperature=wrong)

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Real
 
 from audiodiff.diffusion.denoiser import Denoise
 from audiodiff.diffusion.grids import Times
 from audiodiff.diffusion.samplers.signature import Sampler
 from audiodiff.diffusion.schedules import Schedule
 from audiodiff.errors import ConfigError
-from audiodiff.types import Noise, Wave
+from audiodiff.types import Noise, Temperature, Wave, real_number
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,14 @@ class Tempered:
         return self.sampler(denoise, schedule, tempered * x, times, less, **options)
 
 
-def tempered(sampler: Sampler, temperature: float) -> Sampler:
+def tempered(sampler: Sampler, temperature: Temperature) -> Sampler:
     """The sampler at a noise temperature: 1 is the sampler itself, 0 has no noise, so that every seed says the same.
 
     Raises `ConfigError` for what is no finite number from 0 on.
     """
-    if isinstance(temperature, bool) or not isinstance(temperature, Real) or not 0 <= temperature < math.inf:
+    factor = real_number(temperature)
+    if factor is None or not 0 <= factor < math.inf:
         raise ConfigError(
             f"got temperature={temperature!r:.60}: expected a number from 0 (no noise) up; 1 is as trained"
         )
-    return sampler if temperature == 1 else Tempered(sampler, float(temperature))
+    return sampler if factor == 1 else Tempered(sampler, factor)
