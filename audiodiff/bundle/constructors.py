@@ -75,6 +75,22 @@ def _inside(module_name: str, packages: tuple[str, ...]) -> bool:
     return any(module_name == package or module_name.startswith(package + ".") for package in packages)
 
 
+_DRAWS = (torch.Tensor.uniform_, torch.Tensor.normal_)
+"""The draws inside those functions of torch.nn.init that torch shows to no mode."""
+
+
+class Unfilled(TorchFunctionMode):
+    """Draw no initial weights where others take their place: that takes time, and the caller's random numbers."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Tree | None = None
+    ) -> Any:  # noqa: ANN401 (torch's own signature)
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init" or func in _DRAWS:
+            return given["tensor"] if "tensor" in given else args[0]
+        return func(*args, **given)
+
+
 class Allowance(TorchFunctionMode):
     """Stop a config that asks for more parameters than its weights file holds before they fill the memory."""
 

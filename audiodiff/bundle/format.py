@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audiodiff.audio.atomic import folder_written_whole, library_writes, written_whole
-from audiodiff.bundle.constructors import Allowance, Tree, build, canonical
+from audiodiff.bundle.constructors import Allowance, Tree, Unfilled, build, canonical
 from audiodiff.bundle.forking import compute_after_forks
 from audiodiff.bundle.shared_prior import BUNDLES, PRIOR, prior_weights, weights_digest, with_shared_prior
 from audiodiff.defaults import usual_defaults
@@ -124,15 +124,19 @@ def check_place(folder: Path) -> None:
         raise OutputError(f"{folder} is there already and is no bundle: give another folder")
 
 
-@usual_defaults()
 def load_bundle(folder: Path) -> Bundle:
     """Read a bundle on the CPU in float32; raises `BundleError` for one that is missing, damaged or newer."""
+    return load_as(read_config(folder), folder)
+
+
+@usual_defaults()
+def load_as(config: Tree, folder: Path) -> Bundle:
+    """Build what a config describes and give it the weights of a bundle; raises as `load_bundle` does."""
     compute_after_forks()
-    config = read_config(folder)
     own, dtype = _read_weights(folder / WEIGHTS)
     weights = with_shared_prior(own, config.get("prior_of"), _weights_of_voice)
     try:
-        with Allowance(sum(tensor.numel() for tensor in weights.values())):
+        with Unfilled(), Allowance(sum(tensor.numel() for tensor in weights.values())):
             model = build(config["model"])
         sampler, grid = build(config["sampler"]), build(config["grid"])
     except AudiodiffError:

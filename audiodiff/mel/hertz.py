@@ -124,9 +124,9 @@ class HertzView(nn.Module):
 
 def _rising(centres: Float[Tensor, " n_mels"]) -> Tensor:
     """Indices of bands whose centres rise: of bands that are narrower than a bin only the first at each place."""
-    kept = [0]
-    for index in range(1, len(centres)):
-        if centres[index] > centres[kept[-1]] + 1e-3:
+    kept, places = [0], centres.tolist()
+    for index, place in enumerate(places):
+        if place > places[kept[-1]] + 1e-3:
             kept.append(index)
     return torch.tensor(kept)
 

@@ -36,11 +36,10 @@ class BandedProduct(nn.Module):
 
     def __init__(self, matrix: Float[Tensor, "outputs inputs"]) -> None:
         super().__init__()
-        rows = [row.nonzero().flatten().tolist() for row in matrix]
-        filled = [number for number, row in enumerate(rows) if row]
-        self.span = first, last = filled[0], filled[-1] + 1
+        spans = _spans(matrix)
+        self.span = first, last = min(spans), max(spans) + 1
         cuts = range(first // MULTIPLE * MULTIPLE + MULTIPLE, last, MULTIPLE)
-        choices = [[_part(rows, first, last)]] + [[_part(rows, first, cut), _part(rows, cut, last)] for cut in cuts]
+        choices = [[_part(spans, first, last)]] + [[_part(spans, first, cut), _part(spans, cut, last)] for cut in cuts]
         self.parts = min(choices, key=lambda parts: sum(part.size for part in parts))
         for number, part in enumerate(self.parts):
             piece = matrix[part.first : part.last, part.start : part.stop].mT.contiguous()
@@ -54,6 +53,14 @@ class BandedProduct(nn.Module):
         ]
 
 
-def _part(rows: list[list[int]], first: int, last: int) -> BandedPart:
-    used = [row for row in rows[first:last] if row]
-    return BandedPart(first, last, min(row[0] for row in used), max(row[-1] for row in used) + 1)
+def _spans(matrix: Float[Tensor, "outputs inputs"]) -> dict[int, tuple[int, int]]:
+    """First and one past the last entry of every row that has any."""
+    filled = (matrix != 0).int()
+    starts, ends = filled.argmax(dim=1), matrix.shape[1] - filled.flip(1).argmax(dim=1)
+    rows = filled.sum(dim=1).nonzero().flatten().tolist()
+    return {row: (start, end) for row, start, end in zip(rows, starts[rows].tolist(), ends[rows].tolist(), strict=True)}
+
+
+def _part(spans: dict[int, tuple[int, int]], first: int, last: int) -> BandedPart:
+    used = [spans[row] for row in range(first, last) if row in spans]
+    return BandedPart(first, last, min(start for start, _ in used), max(end for _, end in used))

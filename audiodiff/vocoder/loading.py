@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import torch
 
-from audiodiff.bundle.for_mel import bundle_for
+from audiodiff.bundle.for_mel import bundle_for, load_for
 from audiodiff.bundle.format import Bundle, load_bundle
 from audiodiff.bundle.hub import push_bundle, write_bundle
 from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder
@@ -66,19 +66,17 @@ class LoadedVocoder:
         is not there or damaged, `ConfigError` for an unknown device or precision.
         """
         folder = bundle_folder(model, revision=revision, token=token, cache_dir=cache_dir)
-        vocoder = cls(load_bundle(folder)).to(device)
+        vocoder = cls(load_bundle(folder) if mel is None else load_for(folder, _spec_of(mel))).to(device)
         chosen_dtype(precision, torch.device(device))
         vocoder._dtype = precision
-        return vocoder if mel is None else vocoder.for_mel(mel)
+        return vocoder
 
     def for_mel(self, mel: MelSpec | str) -> Self:
         """The same voice for mels of another convention, at its rate and hop; all weights are shared.
 
         Raises `ConfigError` for an unknown name or what is no convention, and as `bundle_for` does.
         """
-        spec = convention(mel) if isinstance(mel, str) else mel
-        if not isinstance(spec, MelSpec):
-            raise ConfigError(f"got mel={mel!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
+        spec = _spec_of(mel)
         if spec == self.mel_spec:
             return self
         if (spec, self.device) not in self._siblings:
@@ -236,3 +234,11 @@ class LoadedVocoder:
 
     def _precision(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)
+
+
+def _spec_of(mel: MelSpec | str) -> MelSpec:
+    """The convention of that name, or the one that is given; raises `ConfigError` for what is neither."""
+    spec = convention(mel) if isinstance(mel, str) else mel
+    if not isinstance(spec, MelSpec):
+        raise ConfigError(f"got mel={mel!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
+    return spec

@@ -85,6 +85,17 @@ def test_a_voice_speaks_as_ever(usual, ambience):
         assert torch.equal(wave, expected[call]), call
 
 
+@pytest.mark.parametrize("name", VOICES)
+def test_loading_leaves_the_random_numbers_to_the_caller(name):
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    vocoder = Vocoder.from_pretrained(name, mel=convention("espnet_24k") if name == "universal" else None)
+    if name == "universal":
+        vocoder.for_mel("f5_24k")
+    assert torch.equal(torch.randn(3), expected)
+
+
 @pytest.mark.parametrize("ambience", AMBIENCES)
 def test_a_voice_of_every_mel_is_adapted_as_ever(ambience):
     spec, usual = convention("f5_24k"), Vocoder.from_pretrained("universal")

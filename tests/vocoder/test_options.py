@@ -1,6 +1,7 @@
 """Options that are misspelt or unknown are refused, wherever a vocoder takes options."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_a_single_number_is_no_f0(vocoder, f0):
         vocoder(MEL, spec=HIFIGAN, f0=f0)
 
 
-@pytest.mark.parametrize("rate", ["22050", 0, -1, float("nan"), float("inf"), [22050]])
+@pytest.mark.parametrize("rate", ["22050", 0, -1, float("nan"), float("inf"), [22050], torch.tensor([22050])])
 def test_a_rate_is_a_number_of_hertz(vocoder, rate):
     with pytest.raises(ConfigError, match="expected hertz"):
         vocoder.mel(torch.zeros(3000), rate)
@@ -106,6 +107,16 @@ def test_a_model_is_a_name_or_a_folder(model):
 def test_the_convention_of_a_voice_is_a_spec_or_a_name(vocoder, mel):
     with pytest.raises(ConfigError, match="expected a MelSpec, or a convention's name"):
         vocoder.for_mel(mel)
+
+
+def test_only_a_voice_for_every_mel_is_loaded_for_another_one():
+    assert Vocoder.from_pretrained("ljspeech-tiny", mel="hifigan_22k").mel_spec == HIFIGAN
+    with pytest.raises(ConfigError, match="ljspeech-tiny speaks hifigan_22k only"):
+        Vocoder.from_pretrained("ljspeech-tiny", mel="espnet_24k")
+    with pytest.raises(BundleError, match="is a generator"):
+        Vocoder.from_pretrained("fsdd-digits", mel="espnet_24k")
+    with pytest.raises(ConfigError, match="cannot be inverted"):
+        Vocoder.from_pretrained("universal", mel=replace(HIFIGAN, hop_length=600))
 
 
 def test_a_convention_goes_by_its_name(vocoder):
