@@ -17,22 +17,10 @@ import typer
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from audiodiff.evaluation.ear import HEARD
 from audiodiff.evaluation.metrics import METRICS
 
-COLUMNS = (
-    "residual_crest",
-    "pulse_depth_1k",
-    "pulse_depth_2k",
-    "pulse_depth_4k",
-    "pre_echo",
-    "high_periodicity",
-    "voicing_f1",
-    "f0_deviation",
-    "distillmos_change",
-    "pesq",
-    "log_mel",
-    "mr_stft",
-)
+COLUMNS = (*HEARD, "f0_deviation", "distillmos_change", "pesq", "log_mel", "mr_stft")
 Across = Literal["steps", "rtf"]
 
 

@@ -11,31 +11,21 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from statistics import fmean
 
-import torch
 from prepare import reader
 
 from audiodiff import Vocoder
 from audiodiff.audio import load_audio, resample
 from audiodiff.data import Utterance, read_manifest
-from audiodiff.evaluation.ear import load_distillmos
+from audiodiff.evaluation.ear import HEARD, load_distillmos
 from audiodiff.evaluation.scoring import Scores, score
 from audiodiff.mel import CONVENTIONS, MelSpec, MelSpectrogram
 from audiodiff.mel.conventions import names_of
 from audiodiff.training.conventions_drawn import invent
+from audiodiff.types import Hertz, OneWave
 
-COLUMNS = (
-    "pesq",
-    "log_mel",
-    "mr_stft",
-    "residual_crest",
-    "pulse_depth_1k",
-    "pulse_depth_2k",
-    "pulse_depth_4k",
-    "pre_echo",
-    "high_periodicity",
-    "voicing_f1",
-)
+COLUMNS = ("pesq", "log_mel", "mr_stft", *HEARD)
 OPINION = "distillmos"
 ENOUGH_RATE = 0.85
 
@@ -49,17 +39,36 @@ def distinct() -> Iterator[tuple[str, MelSpec]]:
             yield name, spec
 
 
-def scored(vocoder: Vocoder, spec: MelSpec, row: Utterance, seconds: float, columns: tuple[str, ...]) -> Scores:
-    """The metrics of one recording in one convention."""
-    wave = load_audio(row.path)[: round(seconds * row.sample_rate)]
-    wave = resample(wave, row.sample_rate, spec.sample_rate)
+def beginning(row: Utterance, seconds: float, rate: Hertz) -> OneWave:
+    """The first seconds of a recording at another rate."""
+    return resample(load_audio(row.path)[: round(seconds * row.sample_rate)], row.sample_rate, rate)
+
+
+def vocoded(vocoder: Vocoder, spec: MelSpec, wave: OneWave) -> tuple[OneWave, OneWave]:
+    """The whole hops of a waveform at the convention's rate, and what the voice makes of their mel."""
     frames = len(wave) // spec.hop_length
     wave = wave[: frames * spec.hop_length]
     mel = MelSpectrogram(spec)(wave[None])[0, :, :frames]
-    made = vocoder.for_mel(spec)(mel, spec=spec, seed=0)
+    return wave, vocoder.for_mel(spec)(mel, spec=spec, seed=0)
+
+
+def scored(vocoder: Vocoder, spec: MelSpec, name: str, wave: OneWave, columns: tuple[str, ...]) -> Scores:
+    """The metrics of one waveform in one convention."""
     judge = load_distillmos() if OPINION in columns else None
-    reference, generated = wave.double().numpy(), made.double().numpy()
-    return score(row.id, reference, generated, spec.sample_rate, f_max=spec.f_top, wanted=columns, judge=judge)
+    reference, generated = (x.double().numpy() for x in vocoded(vocoder, spec, wave))
+    return score(name, reference, generated, spec.sample_rate, f_max=spec.f_top, wanted=columns, judge=judge)
+
+
+def means(found: list[Scores], columns: tuple[str, ...]) -> str:
+    """The cells of a row; a dash where no recording has a number."""
+    values = [[one.values[name] for one in found if name in one.values] for name in columns]
+    return " | ".join(f"{fmean(column):.3f}" if column else "-" for column in values)
+
+
+def speakers(manifests: list[Path], wanted: list[str] | None = None) -> list[Utterance]:
+    """One recording of each speaker of the manifests, or of those that are named."""
+    rows = {reader(row) or row.id: row for manifest in manifests for row in read_manifest(manifest)}
+    return [rows[name] for name in wanted or rows if name in rows]
 
 
 def main() -> None:
@@ -74,8 +83,7 @@ def main() -> None:
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS))
     arguments = parser.parse_args()
     vocoder, columns = Vocoder.from_pretrained(arguments.model), tuple(arguments.columns)
-    rows = {reader(row) or row.id: row for manifest in arguments.manifests for row in read_manifest(manifest)}
-    rows = [rows[name] for name in arguments.speakers or rows if name in rows]
+    rows = speakers(arguments.manifests, arguments.speakers)
     chance = Random(1)
     specs = dict(distinct())
     if arguments.conventions:
@@ -86,10 +94,10 @@ def main() -> None:
     print("|---|" * (5 + len(columns)))
     for name, spec in specs.items():
         able = [row for row in rows if row.sample_rate >= ENOUGH_RATE * spec.sample_rate]
-        found = [scored(vocoder, spec, row, arguments.seconds, columns).values for row in able]
-        means = [torch.tensor([one[c] for one in found if c in one]).double().mean().item() for c in columns]
+        waves = {row.id: beginning(row, arguments.seconds, spec.sample_rate) for row in able}
+        found = [scored(vocoder, spec, row_id, wave, columns) for row_id, wave in waves.items()]
         facts = f"{spec.sample_rate} | {spec.hop_length} | {spec.n_mels} | {len(able)}"
-        print(f"| {name} | {facts} |", " | ".join(f"{mean:.3f}" for mean in means), "|", flush=True)
+        print(f"| {name} | {facts} |", means(found, columns), "|", flush=True)
 
 
 if __name__ == "__main__":

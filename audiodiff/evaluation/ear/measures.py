@@ -21,6 +21,8 @@ _ON_VOICED = ("residual_crest", *PULSE_BANDS, "pulse_envelope", "group_delay")
 _WIDE = ("residual_crest", "high_periodicity", "group_delay", "pre_echo")
 """These look at bands that end between 5 and 8 kHz."""
 EAR = (*_ON_VOICED, "high_periodicity", "pre_echo", "voicing_f1", "f0_deviation", *distillmos.OPINIONS)
+HEARD = ("residual_crest", *PULSE_BANDS, "pre_echo", "high_periodicity", "voicing_f1")
+"""Those that tables of voices show, in the order of the tables."""
 _FEWEST_FRAMES = 11
 
 
