@@ -66,9 +66,11 @@ def means(found: list[Scores], columns: tuple[str, ...]) -> str:
 
 
 def speakers(manifests: list[Path], wanted: list[str] | None = None) -> list[Utterance]:
-    """One recording of each speaker of the manifests, or of those that are named."""
-    rows = {reader(row) or row.id: row for manifest in manifests for row in read_manifest(manifest)}
-    return [rows[name] for name in wanted or rows if name in rows]
+    """One recording of each speaker of the manifests, or of the speakers and recordings that are named."""
+    rows = [row for manifest in manifests for row in read_manifest(manifest)]
+    by_speaker = {reader(row) or row.id: row for row in rows}
+    known = {row.id: row for row in rows} | by_speaker
+    return [known[name] for name in wanted or by_speaker if name in known]
 
 
 def main() -> None:
@@ -91,7 +93,7 @@ def main() -> None:
     if arguments.invented:
         specs = {f"invented {number}": invent(chance) for number in range(arguments.invented)}
     print("| convention | rate | hop | bands | clips |", " | ".join(columns), "|")
-    print("|---|" * (5 + len(columns)))
+    print("|" + "---|" * (5 + len(columns)))
     for name, spec in specs.items():
         able = [row for row in rows if row.sample_rate >= ENOUGH_RATE * spec.sample_rate]
         waves = {row.id: beginning(row, arguments.seconds, spec.sample_rate) for row in able}

@@ -20,7 +20,7 @@ from audiodiff.types import OneWave
 ENGLISH = ("p225", "p226", "p360", "p376", "3575", "174", "2277", "5536")
 WOMEN = ("p225", "3575", "2277")
 LANGUAGES = ("el", "zh", "lin", "lang_es_ES-dave", "lang_it_IT-paola", "lang_pl_PL-gosia", "lang_ro_RO-mihai")
-SONGS = ("vocadito_1",)
+SONGS = ("singing_solo-vocadito_1_a", "singing_solo-vocadito_1_c")
 MUSIC = ("music-solo_trumpet", "music-vibe_ace")
 BARK = ("noise-esc10_dog_1-100032-A",)
 COLUMNS_HERE = (*COLUMNS, "f0_deviation", "vuv_error", "level")
@@ -65,7 +65,7 @@ def main() -> None:
     arguments = parser.parse_args()
     spec, voices = convention(arguments.convention), [Vocoder.from_pretrained(model) for model in arguments.models]
     print("| group | clips | voice |", " | ".join(COLUMNS_HERE), "|")
-    print("|---|" * (3 + len(COLUMNS_HERE)))
+    print("|" + "---|" * (3 + len(COLUMNS_HERE)))
     for group, waves in groups(arguments.data, spec, arguments.seconds).items():
         wanted = COLUMNS_HERE if group in SPOKEN else COLUMNS_HERE[1:]
         for voice in voices:

@@ -1,5 +1,6 @@
 """The universal recipe: what it merges, what it leaves out, how its copies vary."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ import soundfile
 
 from audiodiff.audio import resample
 from audiodiff.data import Utterance, read_manifest, write_manifest
+from audiodiff.evaluation.pitch import f0_track
 from audiodiff.experiment.config import build, compose_config
 from audiodiff.experiment.dry_run import build_features
+from audiodiff.mel import MelSpectrogram, convention
+from tests.conftest import ROOT
 from tests.recipes.test_recipes import load
 
 universal = load("universal")
@@ -132,3 +136,22 @@ def test_any_convention_is_a_config(mel, clip):
     inner = slice(spec.n_fft, -spec.n_fft)
     level = mean[inner].square().mean() / features["wave"][inner].square().mean()
     assert abs(10 * level.log10()) < 1.5
+
+
+def test_made_sounds_are_what_they_are_called(clip):
+    """A whisper keeps the envelope and has no pitch, a smaller speaker is higher and shorter, clicks are alone."""
+    made = runpy.run_path(str(ROOT / "recipes/universal/made_sounds.py"))
+    wave = clip[:44100]
+    whisper, faster = (made[name](wave, 22050) for name in ("whispered", "played_faster"))
+    clicks, pink = made["clicks"](22050, 2), made["pink"](22050, 2)
+    hifigan = MelSpectrogram(convention("hifigan_22k"))
+    loud = (was := hifigan(wave[None])[0, :, 4:-8]) > -6
+    assert abs((hifigan(whisper[None])[0, :, 4:-8] - was)[loud].mean()) < 0.5
+    voiced = [np.mean(f0_track(x.double().numpy(), 22050) > 0) for x in (wave, whisper)]
+    assert voiced[0] > 0.4
+    assert voiced[1] < 0.1
+    assert len(faster) == pytest.approx(len(wave) / 1.3, abs=1)
+    heights = [np.median(f0[f0 > 0]) for f0 in (f0_track(x.double().numpy(), 22050) for x in (wave, faster))]
+    assert heights[1] / heights[0] == pytest.approx(1.3, rel=0.05)
+    assert 6 <= (clicks != 0).sum() <= 10
+    assert pink.square().mean().sqrt() == pytest.approx(0.05, rel=1e-3)
