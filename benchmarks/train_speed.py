@@ -146,7 +146,7 @@ def rows(size: Size) -> dict[str, tuple[Callable[..., float], tuple[Any, ...]]]:
     if DEVICE == "cuda":
         found["lmnt fp16"] = theirs, (size, True)
         faster[", fused, compiled"] = (*faster[", fused"], "compile=inductor")
-    for network, experiment in (("DiffWave BASE", BASE), ("default network", "ljspeech_endpoint")):
+    for network, experiment in (("DiffWave BASE", BASE), ("default network", "ljspeech_residual")):
         for short, precision in precisions.items():
             for choice, overrides in faster.items():
                 found[f"{network} {short}{choice}"] = ours, (size, experiment, precision, *overrides)

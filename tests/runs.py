@@ -26,7 +26,6 @@ SMALL = {
         for part in ("source", "filter", "spread")
         for size, n in (("channels", 8), ("layers", 2))
     },
-    "features.iterations": 2,
     "data.batch_size": 2,
     "data.segment": 20,
     "data.workers": 0,

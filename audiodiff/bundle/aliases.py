@@ -16,7 +16,7 @@ MOVED: Mapping[str, str] = {
     "audiodiff.priors.magnitudes": "audiodiff.priors.nnls_magnitudes",
     "audiodiff.priors.spectral": "audiodiff.priors.spectral_envelope",
     "audiodiff.training.features": "audiodiff.training.model_features",
-    "audiodiff.training.inversion": "audiodiff.training.inversion_objectives",
+    "audiodiff.training.inversion": "audiodiff.training.magnitude_match",
 }
 """Modules and objects by their former path; whatever a module holds has moved with it."""
 

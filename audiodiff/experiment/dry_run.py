@@ -45,7 +45,7 @@ def build_features(config: DictConfig, model: nn.Module, objective: nn.Module) -
     if isinstance(objective, EveryConvention):  # its batches come whole from the data
         return MelFeatures(model=model)
     node = config.get("features")
-    features = features_that_fit(objective, model)(model=model) if node is None else build(node, model=model)
+    features = features_that_fit(objective)(model=model) if node is None else build(node, model=model)
     check_features(objective, features)
     return features
 

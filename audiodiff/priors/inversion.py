@@ -9,7 +9,6 @@ from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.mel.envelope import MelEnvelope
 from audiodiff.mel.spec import MelSpec
-from audiodiff.phase.griffin_lim import griffin_lim
 from audiodiff.phase.mel_constraint import MelConstraint
 from audiodiff.phase.running_griffin_lim import RunningGriffinLim
 from audiodiff.priors.means import MagnitudeEstimator, MeanStream
@@ -64,14 +63,6 @@ class MelInversion(nn.Module):
         """Give white noise the spectral envelope of the mel, times `noise_level`."""
         gain = self.noise_level / self.stft.noise_magnitude * self.envelope(cond.need_mel())
         return self.stft.inverse(self.stft(white) * gain)
-
-    def aligned(self, wave: Wave, cond: Conditioning, iterations: int) -> Wave:
-        """The recording as it would sound with the mean's phases.
-
-        Nobody can predict a recording's phase from its mel, so this is what a regression may hope to reach:
-        Griffin-Lim with the recording's magnitudes, started from the phases of the mean.
-        """
-        return griffin_lim(self.stft(wave).abs(), torch.sgn(self.stft(cond.need_mean())), self.stft, iterations)
 
     def _mean(self, mel: Mel) -> Wave:
         means = self.means()

@@ -16,39 +16,29 @@ from audiodiff.networks import DiffWave, FromV, LocalSpectralNetwork, MelGenerat
 from audiodiff.priors import MelInversion, MelLatent, SourceFilter
 from audiodiff.training.generative import ClipFeatures, Generative
 from audiodiff.training.glottal_features import GlottalFeatures, SourceFilterFeatures
-from audiodiff.training.inversion_objectives import Endpoint, MagnitudeMatch
-from audiodiff.training.model_features import InversionFeatures, MeanFeatures, MelFeatures
+from audiodiff.training.magnitude_match import MagnitudeMatch
+from audiodiff.training.model_features import MelFeatures
 from audiodiff.training.objective import Hybrid
-from audiodiff.training.refinement import Refinement
 from audiodiff.training.source_filter_objectives import ResidualDiffusion, SourceFilterLikelihood, SourceMatch
 from audiodiff.training.unrolled import Unrolled
-from audiodiff.training.whitened import Whitened
 
 TENSORS: dict[type, frozenset[str]] = {
     ClipFeatures: frozenset({"wave", "label", "speaker", "embedding"}),
     SourceFilterFeatures: frozenset({"wave", "mel", "mean"}),
     GlottalFeatures: frozenset({"wave", "mel", "f0", "pulses"}),
-    InversionFeatures: frozenset({"wave", "mel", "mean", "target"}),
-    MeanFeatures: frozenset({"wave", "mel", "mean"}),
     MelFeatures: frozenset({"wave", "mel"}),
 }
 """The tensors of each kind of features; the first that a kind is one of counts."""
 
 
-def features_that_fit(objective: nn.Module, model: Any) -> Callable[..., Any]:  # noqa: ANN401 (either kind of model)
-    """The class of features that an objective learns from, given the model's prior."""
+def features_that_fit(objective: nn.Module) -> Callable[..., Any]:
+    """The class of features that an objective learns from."""
     if isinstance(objective, Generative):
         return ClipFeatures
     if isinstance(objective, SourceMatch | SourceFilterLikelihood):
         return GlottalFeatures
     if isinstance(objective, ResidualDiffusion | Unrolled):
         return SourceFilterFeatures
-    if isinstance(objective, Refinement):
-        return MeanFeatures
-    if isinstance(objective, Endpoint):
-        return InversionFeatures
-    if isinstance(objective, Whitened) and inverted(model.prior):
-        return InversionFeatures
     return MelFeatures
 
 
@@ -63,7 +53,7 @@ def check_model(model: Any) -> None:  # noqa: ANN401 (either kind of model)
     if sees_mean(network) and not isinstance(prior, SourceFilter) and not inverted(prior):
         raise ConfigError(
             f"this {kind} looks at the prior's mean, and {start} has none: "
-            "choose prior=mel_inversion, nnls_inversion or source_filter, or another network"
+            "choose prior=source_filter, or another network"
         )
     if isinstance(network, MelGenerator) and not isinstance(prior, MelLatent):
         raise ConfigError(f"{kind} draws mels, which {start} does not work on: prior=mel_latent, or another network")

@@ -1,19 +1,13 @@
 """The tensors that each kind of model learns from."""
 
-import hashlib
 import json
 
 import torch
 from torch import Tensor
 
-from audiodiff.conditioning import Conditioning
 from audiodiff.errors import ConfigError
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.training.inversion_objectives import inversion_prior
-
-METHOD = "running Griffin-Lim, revised by the mel"
-"""Version of the search for means, to be changed with its code, so that stored means are not taken for new ones."""
 
 
 class MelFeatures:
@@ -75,45 +69,3 @@ class DeferredMelFeatures(MelFeatures):
         with torch.autocast(seen.device.type, enabled=False):
             mel = self.mel.to(seen.device).of_seen(seen)
         return {name: tensor for name, tensor in batch.items() if name != "seen"} | {"mel": mel}
-
-
-class MeanFeatures(MelFeatures):
-    """Also the prior's mean, which `Refinement` starts from."""
-
-    def __init__(self, *, model: DiffusionModel) -> None:
-        super().__init__(model=model)
-        self.prior = inversion_prior(model)
-
-    @property
-    def fingerprint(self) -> str:
-        """The mel convention, and the prior's weights and settings."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.prior.state_dict().items()):
-            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        return f"{super().fingerprint} {digest.hexdigest()} {self.prior.iterations} {METHOD}"
-
-    @torch.no_grad()
-    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
-        """Map a [samples] waveform to `wave`, `mel` and `mean`."""
-        tensors = super().__call__(wave, mel)
-        return tensors | {"mean": self.prior.condition(tensors["mel"].unsqueeze(0)).need_mean()[0]}
-
-
-class InversionFeatures(MeanFeatures):
-    """Also the recording with the mean's phases that `Endpoint` regresses on."""
-
-    def __init__(self, *, model: DiffusionModel, iterations: int = 64) -> None:
-        super().__init__(model=model)
-        self.iterations = iterations
-
-    @property
-    def fingerprint(self) -> str:
-        """The mean's, and the iterations of the target."""
-        return f"{super().fingerprint} {self.iterations}"
-
-    @torch.no_grad()
-    def __call__(self, wave: Tensor, mel: Tensor | None = None) -> dict[str, Tensor]:
-        """Map a [samples] waveform to `wave`, `mel`, `mean` and `target`."""
-        tensors = super().__call__(wave, mel)
-        cond = Conditioning(mel=tensors["mel"].unsqueeze(0), mean=tensors["mean"].unsqueeze(0))
-        return tensors | {"target": self.prior.aligned(tensors["wave"].unsqueeze(0), cond, self.iterations)[0]}

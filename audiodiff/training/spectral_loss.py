@@ -7,16 +7,12 @@ from torch import Tensor, nn
 from audiodiff.errors import ConfigError
 from audiodiff.types import Wave
 
-LOUDNESS = 0.3
-"""The power of a magnitude that serves as its loudness: half of Stevens' 0.6, so that soft bins count more."""
-
 
 class MultiResolutionStft(nn.Module):
     """Spectral convergence plus L1 of log magnitudes, averaged over several windows.
 
     (Arik et al. 2019 and Yamamoto et al. 2020, eq. 4 to 6.) `floor` bounds the magnitudes from below, so that
-    digital silence does not dominate. With `loudness` that many times the relative L1 of magnitudes^0.3 is added,
-    which counts a difference about as an ear does.
+    digital silence does not dominate.
     """
 
     def __init__(
@@ -25,10 +21,8 @@ class MultiResolutionStft(nn.Module):
         n_ffts: tuple[int, ...] = (512, 1024, 2048),
         hop_ratio: float = 0.25,
         floor: float = 1e-4,
-        loudness: float = 0.0,
     ) -> None:
         super().__init__()
-        self.loudness = loudness
         self.hops = [int(n_fft * hop_ratio) for n_fft in n_ffts]
         self.floor = floor
         self.windows = nn.ParameterList(nn.Parameter(torch.hann_window(n_fft), requires_grad=False) for n_fft in n_ffts)
@@ -42,9 +36,6 @@ class MultiResolutionStft(nn.Module):
         difference = torch.linalg.vector_norm(theirs - ours, dim=(1, 2))
         convergence = difference / torch.linalg.vector_norm(theirs, dim=(1, 2))
         distance = convergence.mean() + (ours.log() - theirs.log()).abs().mean()
-        if self.loudness:
-            ours, theirs = ours.pow(LOUDNESS), theirs.pow(LOUDNESS)
-            distance = distance + self.loudness * (ours - theirs).abs().mean() / theirs.mean()
         return distance
 
     def _magnitude(self, wave: Wave, window: Tensor, hop: int) -> Float[Tensor, "batch bins frames"]:

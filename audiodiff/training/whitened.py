@@ -20,8 +20,8 @@ class Whitened(Simple):
     loss = weight(t) · distance(W(output - target), 0) + `spectral` · multi-resolution STFT loss of the x_0 estimate
     against the recording, where W divides every STFT bin by envelope^`whitening`. 1 is SpecGrad's loss (Koizumi et
     al. 2022, section 3), which counts all frames and bands alike; 0 is `Simple`'s. Where the envelope is lower than
-    `quietest`, as a standard deviation of white noise, it counts as that. Where the prior has a mean it comes with the
-    batch, and so does the target to regress on.
+    `quietest`, as a standard deviation of white noise, it counts as that. Where the prior has a mean it may come with
+    the batch.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Whitened(Simple):
         self.stft = Stft(model.mel)
         self.envelope = MelEnvelope(model.mel)
 
-    def forward(self, wave: Wave, mel: Mel, mean: Wave | None = None, target: Wave | None = None) -> Losses:
+    def forward(self, wave: Wave, mel: Mel, mean: Wave | None = None) -> Losses:
         """All waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
         prior, denoiser = self.model.prior, self.model.denoiser
         cond = prior.condition(mel) if mean is None else Conditioning(mel=mel, mean=mean)
-        noisy = noised(self.model, prior.encode(wave if target is None else target, cond), cond, self.times)
+        noisy = noised(self.model, prior.encode(wave, cond), cond, self.times)
         output = denoiser.output(noisy.x_t, noisy.t, cond)
         wanted = denoiser.prediction.target(noisy.x_0, noisy.eps, noisy.t, denoiser.schedule)
         error = self.whiten(output - wanted, mel)

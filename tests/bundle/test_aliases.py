@@ -35,12 +35,8 @@ IN_CONFIGS = [
     "audiodiff.audio.MelSpec",
     "audiodiff.diffusion.weights.min_snr_weight",
     "audiodiff.training.features.DeferredMelFeatures",
-    "audiodiff.training.features.InversionFeatures",
-    "audiodiff.training.features.MeanFeatures",
     "audiodiff.training.features.MelFeatures",
-    "audiodiff.training.inversion.Endpoint",
     "audiodiff.training.inversion.MagnitudeMatch",
-    "audiodiff.training.inversion.Rollout",
 ]
 OLD = {current: old for old, current in MOVED.items() if old != "audiodiff.audio.MelSpec"}
 

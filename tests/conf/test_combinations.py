@@ -8,7 +8,7 @@ from audiodiff.experiment.dry_run import build_features, build_objective
 from audiodiff.experiment.run import build_model, composed
 from audiodiff.experiment.settings import settings_in_words
 from audiodiff.training.glottal_features import GlottalFeatures, SourceFilterFeatures
-from audiodiff.training.model_features import InversionFeatures, MeanFeatures, MelFeatures
+from audiodiff.training.model_features import MelFeatures
 from tests.conf.matrix import combinations, fine, outcomes, set_up, smaller
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own
@@ -31,9 +31,9 @@ def test_every_combination_runs_or_is_refused():
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["experiment=ljspeech_endpoint", "network=spectral_gains"], "prior=source_filter"),
-        (["experiment=ljspeech_endpoint", "network=mel_generator"], "prior=mel_latent"),
-        (["experiment=ljspeech_diffwave", "network=local_spectral"], "prior's mean"),
+        (["experiment=ljspeech_diffwave", "network=spectral_gains"], "prior=source_filter"),
+        (["experiment=ljspeech_residual", "network=mel_generator"], "prior=mel_latent"),
+        (["experiment=ljspeech_diffwave", "network.sees_mean=true"], "prior's mean"),
         (["experiment=ljspeech_diffwave", "network.outputs=2"], "network.outputs=1"),
         (["experiment=ljspeech_diffwave", "objective=generative"], "GenerativeModel"),
         (["experiment=ljspeech_diffwave", "data=fsdd_clips"], "ClipData"),
@@ -60,9 +60,7 @@ def test_what_does_not_fit_is_said_in_the_words_of_the_settings(overrides, said)
     ("experiment", "kind"),
     [
         ("ljspeech_diffwave", MelFeatures),
-        ("ljspeech_magnitudes", MelFeatures),
-        ("ljspeech_endpoint", InversionFeatures),
-        ("ljspeech_refinement", MeanFeatures),
+        ("fsdd_digits_magnitudes", MelFeatures),
         ("ljspeech_source", GlottalFeatures),
         ("ljspeech_filter", GlottalFeatures),
         ("ljspeech_fast", SourceFilterFeatures),

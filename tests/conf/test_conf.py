@@ -68,7 +68,7 @@ def test_augmentation_builds(name):
 @pytest.mark.parametrize("debug", names("debug"))
 def test_debug_presets_change_how_long_is_trained_and_never_what(debug):
     plain, changed = (
-        OmegaConf.to_container(compose_config("train", ["experiment=ljspeech_rollout", *choice]))
+        OmegaConf.to_container(compose_config("train", ["experiment=ljspeech_fast", *choice]))
         for choice in ([], [f"debug={debug}"])
     )
     assert changed["name"] == f"debug_{debug}"

@@ -19,16 +19,18 @@ from audiodiff.data.excerpt import length_of, read_excerpt
 from audiodiff.data.preparation import compute_all
 from audiodiff.errors import AudioError, InputError, MelError, MelMismatchError
 from audiodiff.mel import MelSpectrogram, convention, write_mel
-from audiodiff.training.model_features import InversionFeatures, MelFeatures
+from audiodiff.training.glottal_features import SourceFilterFeatures
+from audiodiff.training.model_features import MelFeatures
 from tests.conftest import CLIP
 from tests.data.conftest import CLIPS
+from tests.trees import source_filter_model
 
 UTTERANCE = CLIPS[0]
 
 
 @pytest.fixture
-def store(tmp_path, tiny_model):
-    return FeatureStore(tmp_path / "cache", InversionFeatures(model=tiny_model, iterations=2))
+def store(tmp_path):
+    return FeatureStore(tmp_path / "cache", SourceFilterFeatures(model=source_filter_model()))
 
 
 @pytest.fixture
@@ -83,17 +85,16 @@ def test_other_settings_are_other_files(store, tmp_path, tiny_model, predicted):
         return FeatureStore(tmp_path / "cache", features).path(UTTERANCE)
 
     paths = {store.path(UTTERANCE), store.path(predicted[0]), path(MelFeatures(model=tiny_model))}
-    paths.add(path(InversionFeatures(model=tiny_model, iterations=3)))
     paths.add(FeatureStore(tmp_path / "cache", store.features, shortest=1000).path(UTTERANCE))
     assert FeatureStore(tmp_path / "cache", store.features, shortest=10).path(UTTERANCE) in paths
     tiny_model.mel = convention("diffwave_22k")
     paths.add(path(MelFeatures(model=tiny_model)))
-    assert len(paths) == 6
+    assert len(paths) == 5
 
 
-def test_other_weights_are_other_files(store, tiny_model):
+def test_other_weights_are_other_files(store):
     with torch.no_grad():
-        next(tiny_model.prior.parameters()).add_(1)
+        store.features.prior.filter.stack.output.bias.add_(1)
     assert FeatureStore(store.folder, store.features).path(UTTERANCE) != store.path(UTTERANCE)
 
 
@@ -166,8 +167,8 @@ def test_predicted_mels_are_cut_like_their_recordings(tmp_path, mel_features, pr
         assert (crop["wave"][mel.shape[1] * 256 :] == 0).all()
 
 
-def test_the_prior_starts_from_the_predicted_mel(tiny_model, predicted):
-    features = InversionFeatures(model=tiny_model, iterations=2)
+def test_the_prior_starts_from_the_predicted_mel(predicted):
+    features = SourceFilterFeatures(model=source_filter_model())
     own, given = (LiveFeatures(features).crop(utterance, 0, 32)["mean"] for utterance in (UTTERANCE, predicted[0]))
     assert given.square().mean() > 1.2 * own.square().mean()
 

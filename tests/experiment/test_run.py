@@ -20,21 +20,16 @@ from tests.training.toys import Record, run
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
 
 EXPERIMENTS = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
-OF_ONE_RATE = {"universal_magnitudes", "universal_refined"}
-"""Experiments whose runs are named after their mel's rate."""
 TWO_STEPS = ["trainer.max_steps=2", "trainer.val_check_interval=2"]
-FAST = "experiment=ljspeech_endpoint"
+FAST = "experiment=ljspeech_residual"
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiment_trains_two_steps(tmp_path, experiment):
     config = small(tmp_path, f"experiment={experiment}", *TWO_STEPS)
     bundle = load_bundle(train(config))
-    name = experiment
-    if experiment in OF_ONE_RATE:
-        name = experiment.replace("universal_", f"universal_{config.mel.sample_rate}_")
-    assert bundle.name == name
-    checkpoint = torch.load(tmp_path / "runs" / name / "checkpoints" / "last.ckpt", weights_only=True)
+    assert bundle.name == experiment
+    checkpoint = torch.load(tmp_path / "runs" / experiment / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 2
 
 
@@ -43,7 +38,7 @@ def test_a_run_that_breaks_leaves_its_best_bundle(tmp_path):
     config = small(tmp_path, FAST, "trainer.max_steps=4", "trainer.val_check_interval=1", *stop)
     with pytest.raises(RuntimeError, match="power"):
         train(config)
-    run_folder = tmp_path / "runs" / "ljspeech_endpoint"
+    run_folder = tmp_path / "runs" / "ljspeech_residual"
     best = torch.load(run_folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     for name, tensor in load_bundle(run_folder / "bundle").model.state_dict().items():
         assert torch.equal(tensor.half(), best[f"objective.model.{name}"].half())
@@ -65,7 +60,7 @@ def test_checkpoints_of_another_run_are_refused_field_by_field(tmp_path):
     with pytest.raises(ConfigError, match=r"network\.channels was 8, now 16; .*seed was 0, now 3"):
         train(other)
     damaged = tmp_path / "damaged.ckpt"
-    damaged.write_bytes((tmp_path / "runs/ljspeech_endpoint/checkpoints/last.ckpt").read_bytes()[:1000])
+    damaged.write_bytes((tmp_path / "runs/ljspeech_residual/checkpoints/last.ckpt").read_bytes()[:1000])
     with pytest.raises(InputError, match="cannot resume from"):
         train(small(tmp_path, FAST, f"resume={damaged}"))
 
@@ -109,7 +104,7 @@ def test_the_profiler_says_where_the_time_goes(tmp_path):
     assert list(folder.glob("*.json"))
 
 
-@pytest.mark.parametrize("experiment", ["ljspeech_diffwave", "ljspeech_endpoint"])
+@pytest.mark.parametrize("experiment", ["ljspeech_diffwave", "ljspeech_residual"])
 def test_compiled_networks_keep_the_names_of_their_weights(tmp_path, experiment):
     plain, compiled = (
         build_model(small(tmp_path, f"experiment={experiment}", f"compile={backend}"))
@@ -118,7 +113,7 @@ def test_compiled_networks_keep_the_names_of_their_weights(tmp_path, experiment)
     assert plain.state_dict().keys() == compiled.state_dict().keys()
     networks = {name: module for name, module in compiled.named_modules() if module._compiled_call_impl is not None}
     assert "denoiser.network" in networks
-    assert ("prior.magnitudes" in networks) == (experiment == "ljspeech_endpoint")
+    assert ("prior.filter" in networks) == (experiment == "ljspeech_residual")
     assert not [module for module in plain.modules() if module._compiled_call_impl is not None]
     with pytest.raises(ConfigError, match="nothing"):
         build_model(small(tmp_path, f"experiment={experiment}", "compile=nothing"))

@@ -26,9 +26,9 @@ TINY_FAST = [
     "network.channels=16",
     "network.layers=2",
     "network.step_channels=8",
-    "prior.magnitudes.channels=16",
-    "prior.magnitudes.layers=2",
-    "prior.iterations=4",
+    "prior.source.channels=8",
+    "prior.filter.channels=8",
+    "prior.spread.channels=8",
 ]
 QUICK = [
     "data.batch_size=4",
@@ -114,15 +114,15 @@ def test_a_resumed_run_goes_on_from_the_saved_step(folder):
 
 
 def test_the_fast_voice_trains_in_two_halves(folder):
-    """Magnitudes first, then the diffusion, which leaves the magnitudes alone; the result vocodes."""
+    """The filter first, then the diffusion, which leaves the filter alone; the result vocodes."""
     two = ["trainer.max_steps=2", "trainer.val_check_interval=2"]
-    train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two))
-    bundle = train(config(folder, "ljspeech_endpoint", *TINY_FAST, *two))
-    first = load_file(folder / "runs" / "ljspeech_magnitudes" / "bundle" / "model.safetensors")
+    train(config(folder, "ljspeech_filter", *TINY_FAST, *two, "init_from=null"))
+    bundle = train(config(folder, "ljspeech_residual", *TINY_FAST, *two))
+    first = load_file(folder / "runs" / "ljspeech_filter" / "bundle" / "model.safetensors")
     second = load_file(bundle / "model.safetensors")
-    magnitudes = [key for key in first if key.startswith("prior.")]
-    assert magnitudes
-    assert all(torch.equal(first[key], second[key]) for key in magnitudes)
+    prior = [key for key in first if key.startswith("prior.")]
+    assert prior
+    assert all(torch.equal(first[key], second[key]) for key in prior)
     assert any(not torch.equal(first[key], second[key]) for key in first if key.startswith("denoiser."))
     vocoder = Vocoder.from_pretrained(bundle)
     assert vocoder(torch.zeros(80, 10) - 5, spec=vocoder.mel_spec).shape == (2560,)
@@ -131,23 +131,23 @@ def test_the_fast_voice_trains_in_two_halves(folder):
 def test_weights_may_come_from_several_checkpoints(folder):
     """Of each whatever fits: here the second one has another denoiser, and a prior that replaces the first one's."""
     two = ["trainer.max_steps=2", "trainer.val_check_interval=2", "init_from=null"]
-    train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=first"))
-    train(config(folder, "ljspeech_magnitudes", *TINY_FAST, *two, "name=second", "seed=1", "network.channels=24"))
+    train(config(folder, "ljspeech_filter", *TINY_FAST, *two, "name=first"))
+    train(config(folder, "ljspeech_filter", *TINY_FAST, *two, "name=second", "seed=1", "network.channels=24"))
     first, second = (folder / "runs" / name / "checkpoints" / "last.ckpt" for name in ("first", "second"))
-    settings = config(folder, "ljspeech_endpoint", *TINY_FAST, f"init_from=[{first},{second}]")
+    settings = config(folder, "ljspeech_residual", *TINY_FAST, f"init_from=[{first},{second}]")
     model = build_model(settings)
     assert len(begin(model, settings, None)) == 2
     stored = [torch.load(path, weights_only=False)["state_dict"] for path in (first, second)]
     ours = model.state_dict()
-    for name in ("prior.magnitudes.stack.input.weight", "denoiser.network.stack.input.weight"):
+    for name in ("prior.filter.stack.input.weight", "denoiser.network.input.weight"):
         donor = stored[1] if name.startswith("prior.") else stored[0]
         assert torch.equal(ours[name], donor[f"objective.model.{name}"])
 
 
 def test_previews_of_generated_clips_reach_tensorboard(folder):
     two = ["trainer.max_steps=2", "trainer.val_check_interval=2", "init_from=null"]
-    train(config(folder, "ljspeech_endpoint", *TINY_FAST, *two))
-    events = EventAccumulator(str(folder / "runs" / "ljspeech_endpoint"))
+    train(config(folder, "ljspeech_residual", *TINY_FAST, *two))
+    events = EventAccumulator(str(folder / "runs" / "ljspeech_residual"))
     events.Reload()
     tags = events.Tags()
     assert {"generated/0", "recorded/0"} <= set(tags["audio"])
