@@ -83,7 +83,7 @@ def test_no_step_of_a_synthesis_waits_for_the_gpu(voice):
     model = Vocoder.from_pretrained(voice).model
     with FakeTensorMode(allow_non_fake_inputs=True):
         denoiser, x_t = moved(model.denoiser), torch.empty(2, FRAMES * 256, device="cuda")
-        scale = torch.empty(2, 257, 2 * FRAMES, device="cuda") if voice == "ljspeech-fast" else None
+        scale = torch.empty(2, 257, 2 * FRAMES, device="cuda")
         cond = Conditioning(mel=torch.empty(2, 80, FRAMES, device="cuda"), mean=x_t.clone(), scale=scale)
         denoise = denoiser.bind(cond)
         for _ in range(2):
