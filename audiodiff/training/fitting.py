@@ -21,6 +21,7 @@ from audiodiff.training.model_features import MelFeatures
 from audiodiff.training.objective import Hybrid
 from audiodiff.training.source_filter_objectives import ResidualDiffusion, SourceFilterLikelihood, SourceMatch
 from audiodiff.training.unrolled import Unrolled
+from audiodiff.training.whitened import Whitened
 
 TENSORS: dict[type, frozenset[str]] = {
     ClipFeatures: frozenset({"wave", "label", "speaker", "embedding"}),
@@ -85,11 +86,13 @@ def check_objective(model: Any, objective: nn.Module) -> None:  # noqa: ANN401 (
             f"objective=generative and a GenerativeModel belong together, got {name} and {type(model).__name__}: "
             "begin with an experiment such as fsdd_digits, or with one of a vocoder"
         )
-    flat = isinstance(model.prior, MelLatent)
-    if flat and not isinstance(objective, MagnitudeMatch) and not isinstance(model.denoiser.network, MelGenerator):
+    flat, draws_mels = isinstance(model.prior, MelLatent), isinstance(model.denoiser.network, MelGenerator)
+    if flat and not draws_mels and not isinstance(objective, MagnitudeMatch):
         raise ConfigError(
             f"MelLatent works on mels, which {name} of a network for waveforms does not: choose another prior"
         )
+    if flat and isinstance(objective, Whitened):
+        raise ConfigError(f"MelLatent works on mels, {name} whitens waveforms: choose objective=simple")
     learned = isinstance(model.denoiser.prediction, LearnedVariance)
     if learned and not isinstance(objective, Hybrid) and trains_denoiser(model):
         raise ConfigError(f"{name} does not teach a variance: choose objective=hybrid, or prediction=eps")
