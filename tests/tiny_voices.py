@@ -7,7 +7,7 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, MagnitudeNetwork, SpectralDiffWave, Whitening
+from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave, Whitening
 from audiodiff.priors import Isotropic, MelInversion, SpectralEnvelope
 from tests.trees import source_filter_model
 
@@ -44,16 +44,6 @@ def spectral() -> Vocoder:
     return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
 
 
-def local() -> Vocoder:
-    """A network over frames and bins on an inversion prior."""
-    torch.manual_seed(0)
-    magnitudes = MagnitudeNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
-    network = LocalSpectralNetwork(mel=HIFIGAN, channels=4, layers=2, step_channels=8)
-    for stack in (magnitudes.stack, network.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.05)
-    return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
-
-
 def source_filter() -> Vocoder:
     """Gains over frames and bins on pulses through a filter; voiced most of the time, at f0 that jump."""
     model = source_filter_model()
@@ -71,7 +61,6 @@ VOICES = {
     "diffwave": diffwave,
     "whitened": whitened,
     "spectral": spectral,
-    "local": local,
     "source_filter": source_filter,
 }
 

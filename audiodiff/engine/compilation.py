@@ -7,7 +7,6 @@ from audiodiff.engine.diffwave.support import supports
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.networks.gated import GatedStack
-from audiodiff.networks.local_spectral import LocalStack
 
 
 def compiled(model: DiffusionModel) -> DiffusionModel:
@@ -23,7 +22,7 @@ def compiled(model: DiffusionModel) -> DiffusionModel:
     if isinstance(network, DiffWave) and device.type == "cpu" and not triton:
         return accelerated(model, native=True)
     for module in model.denoiser.modules():
-        if isinstance(module, GatedStack | LocalStack | DiffWave):
+        if isinstance(module, GatedStack | DiffWave):
             module.compile(dynamic=True)
     if isinstance(network, DiffWave) and triton and supports(network, "triton") is None:
         return RecordedModel(model)

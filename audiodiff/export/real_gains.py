@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.export.real_local import FrameRows, Parts, power, scaled, shifted, times
+from audiodiff.export.complex_parts import FrameRows, Parts, power, scaled, shifted, times
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralGainNetwork
 from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel

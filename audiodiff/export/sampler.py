@@ -13,11 +13,10 @@ from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealDiffWave, RealMelInversion, RealSpectralDiffWave, Turns
 from audiodiff.export.real_gains import RealSpectralGainNetwork
-from audiodiff.export.real_local import RealLocalSpectralNetwork
 from audiodiff.export.real_source import RealAnyMelSourceFilter, RealSourceFilter
 from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
 from audiodiff.models.diffusion_model import Prior
-from audiodiff.networks import DiffWave, LocalSpectralNetwork, SpectralDiffWave, SpectralGainNetwork
+from audiodiff.networks import DiffWave, SpectralDiffWave, SpectralGainNetwork
 from audiodiff.priors import MelInversion, SourceFilter
 from audiodiff.priors.any_mel import AnyMelSourceFilter
 from audiodiff.types import Mel, Time, Wave
@@ -75,8 +74,6 @@ def real(network: nn.Module) -> nn.Module:
         raise ConfigError(
             "this network is told labels, speakers or embeddings: only those that take a mel are exported"
         )
-    if isinstance(network, LocalSpectralNetwork):
-        return RealLocalSpectralNetwork(network)
     if isinstance(network, SpectralGainNetwork):
         return RealSpectralGainNetwork(network)
     if isinstance(network, DiffWave):

@@ -6,7 +6,6 @@ from audiodiff.networks.filter import FilterNetwork, SpreadNetwork
 from audiodiff.networks.from_v import FromV
 from audiodiff.networks.hertz_filter import HertzFilter, HertzSpread
 from audiodiff.networks.keep_to_mel import KeepToMel
-from audiodiff.networks.local_spectral import LocalSpectralNetwork
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
 from audiodiff.networks.source import HertzSource, SourceNetwork
@@ -23,7 +22,6 @@ __all__ = [
     "HertzSource",
     "HertzSpread",
     "KeepToMel",
-    "LocalSpectralNetwork",
     "MagnitudeNetwork",
     "MelGenerator",
     "SourceNetwork",

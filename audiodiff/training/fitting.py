@@ -12,7 +12,7 @@ from audiodiff.diffusion import Denoiser, LearnedVariance, X0Prediction
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
-from audiodiff.networks import DiffWave, FromV, LocalSpectralNetwork, MelGenerator, SpectralGainNetwork
+from audiodiff.networks import DiffWave, FromV, MelGenerator, SpectralGainNetwork
 from audiodiff.priors import MelInversion, MelLatent, SourceFilter
 from audiodiff.training.generative import ClipFeatures, Generative
 from audiodiff.training.glottal_features import GlottalFeatures, SourceFilterFeatures
@@ -129,7 +129,7 @@ def inverted(prior: object) -> bool:
 
 def sees_mean(network: nn.Module) -> bool:
     """Tell whether a network cannot do without the prior's mean."""
-    return isinstance(network, LocalSpectralNetwork) or (isinstance(network, DiffWave) and network.sees_mean)
+    return isinstance(network, DiffWave) and network.sees_mean
 
 
 def trains_denoiser(model: DiffusionModel | GenerativeModel) -> bool:

@@ -5,7 +5,7 @@ import torch
 from audiodiff.bundle.constructors import build, canonical
 from audiodiff.bundle.format import Bundle
 from audiodiff.convert import convert
-from audiodiff.networks import DiffWave, FromV, KeepToMel, LocalSpectralNetwork, Whitening
+from audiodiff.networks import DiffWave, FromV, KeepToMel, Whitening
 from audiodiff.priors import MelInversion, NnlsMagnitudes
 from tests.convert import foreign
 from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
@@ -19,15 +19,6 @@ def spectral(_folder):
     for stack in (model.denoiser.network.stack, model.prior.magnitudes.stack):
         torch.nn.init.normal_(stack.output.weight, std=0.05)
     return Bundle("spectral", model, build(tree["sampler"]), build(tree["grid"]))
-
-
-def local(_folder):
-    """The network over frames and bins on the same prior."""
-    bundle = spectral(_folder)
-    network = LocalSpectralNetwork(mel=bundle.model.mel, channels=4, layers=2, step_channels=8).eval()
-    torch.nn.init.normal_(network.stack.output.weight, std=0.05)
-    bundle.model.denoiser.network = network
-    return bundle
 
 
 def whitened(_folder):
@@ -83,7 +74,6 @@ def converted(write):
 
 VOICES = {
     "spectral": spectral,
-    "local": local,
     "whitened": whitened,
     "source_filter": source_filter,
     "diffwave_source": diffwave_source,

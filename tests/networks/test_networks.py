@@ -7,25 +7,22 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import LinearBetas, bound_network
 from audiodiff.mel import convention
-from audiodiff.mel.fine import fine_stft
+from audiodiff.mel.fine import fine_spec, fine_stft
 from audiodiff.networks import (
     DiffWave,
     FromV,
     KeepToMel,
-    LocalSpectralNetwork,
     MagnitudeNetwork,
     SpectralDiffWave,
     SpectralGainNetwork,
     Whitening,
 )
 from audiodiff.networks.embeddings import StepEmbedding
-from audiodiff.networks.local_spectral import RelativePhases
+from audiodiff.networks.spectral_gains import RelativePlanes
 from audiodiff.networks.upsampling import MelUpsampler, split_hop
-from audiodiff.phase.griffin_lim import griffin_lim
 
 MEL = convention("hifigan_22k")
 CENTER = replace(MEL, framing="center")
@@ -66,7 +63,6 @@ NETWORKS = {
         constraint=KeepToMel(MEL, onsets=4),
     ),
     "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
-    "local": lambda: LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains_timed": lambda: SpectralGainNetwork(
         mel=MEL, channels=8, layers=4, constrained=True, onsets=4, step_channels=8
@@ -83,7 +79,7 @@ def made(name: str) -> torch.nn.Module:
     """A network whose output layer is not zero, so that everything inside matters."""
     torch.manual_seed(0)
     network = NETWORKS[name]()
-    output = network.stack.output if name in ("spectral", "local") else network.output
+    output = network.stack.output if name == "spectral" else network.output
     torch.nn.init.normal_(output.weight, std=0.1)
     onsets = getattr(getattr(network, "constraint", None), "onsets", None)
     if onsets is not None:
@@ -148,7 +144,7 @@ def test_every_input_matters(name):
     assert all((other - plain).abs().max() > 1e-4 * plain.abs().max() for other in others)
 
 
-@pytest.mark.parametrize("name", ["spectral", "local", "gains", "diffwave_mean", "diffwave_kept"])
+@pytest.mark.parametrize("name", ["spectral", "gains", "diffwave_mean", "diffwave_kept"])
 def test_network_sees_the_mean(name):
     network = made(name)
     x_t, cond = batch(1, 12)
@@ -208,28 +204,6 @@ def test_nothing_is_heard_in_frames_beyond_the_radius(name, changed):
     assert ((frames - 20).abs() <= ceil(network.radius / 256)).all()
 
 
-def test_local_network_begins_as_an_iteration_of_griffin_lim():
-    """Before any training it gives C, scaled to the mel: what Griffin-Lim without momentum makes of its input."""
-    network = LocalSpectralNetwork(mel=MEL, channels=8, layers=2, step_channels=8)
-    wave = 0.1 * torch.randn(1, 256 * 12, generator=torch.Generator().manual_seed(2))
-    mel = torch.randn(1, 80, 12, generator=torch.Generator().manual_seed(3)) - 5
-    revise = network.constraint.revision(torch.zeros(1, 513, 12), mel)
-    once = griffin_lim(revise(network.stft(wave).abs(), 1.0), torch.sgn(network.stft(wave)), network.stft, 0)
-    spectrum = network.stft(once)
-    wanted = network.stft.inverse(network.constraint(spectrum.abs(), network.constraint.bands(mel)) * spectrum.sgn())
-    found = network(torch.zeros_like(wave), torch.ones(1), Conditioning(mel=mel, mean=wave)) + wave
-    assert_close(found, wanted, rtol=1e-3, atol=1e-3 * wanted.abs().max().item())
-
-
-def test_local_network_turns_with_the_phases():
-    """Delaying everything by whole turns of all bins, or changing the sign, does the same to the output."""
-    network = made("local")
-    x_t, cond = batch(1, 12)
-    t = torch.tensor([0.5])
-    flipped = network(-x_t, t, Conditioning(mel=cond.mel, mean=-cond.mean))
-    assert_close(flipped, -network(x_t, t, cond), rtol=1e-3, atol=1e-6)
-
-
 @pytest.mark.parametrize("name", ["gains", "gains_center"])
 @pytest.mark.parametrize("t", [0.0, 0.3, 1.0])
 def test_gains_begin_at_what_a_gaussian_residual_would_keep(name, t):
@@ -251,18 +225,18 @@ def test_gains_turn_with_the_phases():
 
 def test_relative_phases_of_a_sinusoid_are_the_same_in_all_frames_and_bins():
     """What neighbours look like to a bin does not depend on where the sinusoid lies, nor on its phase."""
-    n = torch.arange(256 * 16)
-    planes = []
-    for k, phase in ((40, 0.0), (41, 1.0), (67, 2.0)):
-        wave = torch.cos(2 * torch.pi * k * n / 1024 + phase).unsqueeze(0)
-        spectrum = Stft(MEL)(wave).mT
-        flat = torch.ones(1, 16, 513)
-        _, seen = RelativePhases(MEL, 372)(spectrum, spectrum, spectrum, spectrum, flat)
-        planes.append(seen[0, 6:10, k - 1 : k + 2])
+    spec = fine_spec(MEL)
+    n, planes = torch.arange(spec.hop_length * 16), []
+    for k, phase in ((20, 0.0), (21, 1.0), (34, 2.0)):
+        wave = torch.cos(2 * torch.pi * k * n / spec.n_fft + phase).unsqueeze(0)
+        spectrum = fine_stft(MEL)(wave).mT
+        flat = torch.ones(spectrum.shape)
+        _, seen = RelativePlanes(spec)(spectrum, spectrum, flat, flat)
+        planes.append(seen[0, 6:10, k - 1 : k + 2, :10])
     for other in planes[1:]:
         assert_close(other, planes[0], rtol=0, atol=2e-2)
-    earlier, later, lower, upper = planes[0][0, 1, :8].view(4, 2)
-    assert all(part[0] > 1 and part[1].abs() < 1e-2 for part in (earlier, later, lower, upper))
+    neighbours = planes[0][0, 1].view(5, 2)
+    assert all(part[0] > 1 and part[1].abs() < 1e-2 for part in neighbours)
 
 
 @pytest.mark.parametrize("hop", [1, 64, 120, 200, 240, 256, 257, 300, 441, 480, 512])
