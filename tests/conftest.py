@@ -10,7 +10,7 @@ from audiodiff.audio import load_audio
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import MagnitudeNetwork, SpectralDiffWave
+from audiodiff.networks import DiffWave, MagnitudeNetwork
 from audiodiff.priors import MelInversion
 
 os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # or commands would take as many as are idle
@@ -37,13 +37,13 @@ def clip() -> torch.Tensor:
 
 @pytest.fixture
 def tiny_model() -> DiffusionModel:
-    """A frame-rate model with random weights that are not zero anywhere, small enough for every test."""
+    """A model on an inversion prior with random weights that are not zero anywhere, small enough for every test."""
     torch.manual_seed(0)
     mel = convention("hifigan_22k")
     magnitudes = MagnitudeNetwork(mel=mel, channels=8, layers=2, dilation_cycle=2)
-    network = SpectralDiffWave(mel=mel, channels=8, layers=2, dilation_cycle=2, step_channels=8)
-    for stack in (magnitudes.stack, network.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    network = DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, dilation_cycle=2, sees_mean=True)
+    for part in (magnitudes.stack, network):
+        torch.nn.init.normal_(part.output.weight, std=0.05)
     return DiffusionModel(
         mel=mel,
         denoiser=Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction()),

@@ -7,7 +7,7 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction, ddim, uniform
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import DiffWave, MagnitudeNetwork, SpectralDiffWave, Whitening
+from audiodiff.networks import DiffWave, MagnitudeNetwork, Whitening
 from audiodiff.priors import Isotropic, MelInversion, SpectralEnvelope
 from tests.trees import source_filter_model
 
@@ -34,13 +34,13 @@ def whitened() -> Vocoder:
     return vocoder_of(network, SpectralEnvelope(mel=HIFIGAN))
 
 
-def spectral() -> Vocoder:
-    """A frame-rate network on an inversion prior."""
+def inversion() -> Vocoder:
+    """A waveform-rate network that sees the mean of an inversion prior."""
     torch.manual_seed(0)
     magnitudes = MagnitudeNetwork(mel=HIFIGAN, channels=8, layers=3, dilation_cycle=2)
-    network = SpectralDiffWave(mel=HIFIGAN, channels=8, layers=2, dilation_cycle=2, step_channels=8)
-    for stack in (magnitudes.stack, network.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    network = DiffWave(n_mels=80, hop_length=256, channels=2, layers=3, dilation_cycle=3, sees_mean=True)
+    torch.nn.init.normal_(magnitudes.stack.output.weight, std=0.05)
+    torch.nn.init.normal_(network.output.weight, std=0.05)
     return vocoder_of(network, MelInversion(mel=HIFIGAN, magnitudes=magnitudes, iterations=4))
 
 
@@ -60,7 +60,7 @@ def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
 VOICES = {
     "diffwave": diffwave,
     "whitened": whitened,
-    "spectral": spectral,
+    "inversion": inversion,
     "source_filter": source_filter,
 }
 

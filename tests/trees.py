@@ -14,12 +14,13 @@ TINY_TREE = {
         "denoiser": {
             "_target_": "audiodiff.diffusion.Denoiser",
             "network": {
-                "_target_": "audiodiff.networks.SpectralDiffWave",
-                "mel": MEL,
-                "channels": 8,
+                "_target_": "audiodiff.networks.DiffWave",
+                "n_mels": 80,
+                "hop_length": 256,
+                "channels": 4,
                 "layers": 2,
                 "dilation_cycle": 2,
-                "step_channels": 8,
+                "sees_mean": True,
             },
             "schedule": {"_target_": "audiodiff.diffusion.StraightPath"},
             "prediction": {"_target_": "audiodiff.diffusion.X0Prediction"},

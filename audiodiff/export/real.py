@@ -1,4 +1,4 @@
-"""The frame-rate network and its prior without complex numbers, so that every runtime can compute them."""
+"""DiffWave and an inversion of the mel without complex numbers, so that every runtime can compute them."""
 
 import torch
 from jaxtyping import Float
@@ -8,32 +8,13 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.export.real_gains import RealKeepToMel
 from audiodiff.export.running import LoopedGriffinLim
 from audiodiff.export.transforms import ConvolutionStft
-from audiodiff.networks import DiffWave, SpectralDiffWave, Whitening
+from audiodiff.networks import DiffWave, Whitening
 from audiodiff.networks.whitening import Gains
 from audiodiff.priors import MelInversion
 from audiodiff.types import Mel, Time, Wave
 
 Turns = Float[Tensor, "frames bins"]
 """The phases from which Griffin-Lim starts, as fractions of a whole turn."""
-
-
-class RealSpectralDiffWave(nn.Module):
-    """A `SpectralDiffWave` with the same parameters, on real and imaginary parts."""
-
-    def __init__(self, network: SpectralDiffWave) -> None:
-        super().__init__()
-        self.stft = ConvolutionStft(network.stft)
-        self.envelope, self.embedding, self.stack = network.envelope, network.embedding, network.stack
-
-    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
-        """Map `hop_length · frames` noisy samples, their noise time and the mel to the prediction."""
-        mel = cond.need_mel()
-        mean = torch.zeros_like(x_t) if cond.mean is None else cond.mean
-        envelope = self.envelope(mel).repeat(1, 2, 1)
-        spectra = [self.stft.usual(self.stft(wave)) / envelope for wave in (x_t, mean)]
-        out = self.stack(torch.cat([*spectra, self.envelope.level(mel)], dim=1), self.embedding(t))
-        spectrum = self.stft.folded(out * envelope)
-        return self.stft.inverse(spectrum, self.stft.window_sum(torch.ones_like(spectrum[:1, :1])))
 
 
 class RealDiffWave(nn.Module):

@@ -11,12 +11,12 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
-from audiodiff.export.real import RealDiffWave, RealMelInversion, RealSpectralDiffWave, Turns
+from audiodiff.export.real import RealDiffWave, RealMelInversion, Turns
 from audiodiff.export.real_gains import RealSpectralGainNetwork
 from audiodiff.export.real_source import RealAnyMelSourceFilter, RealSourceFilter
 from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
 from audiodiff.models.diffusion_model import Prior
-from audiodiff.networks import DiffWave, SpectralDiffWave, SpectralGainNetwork
+from audiodiff.networks import DiffWave, SpectralGainNetwork
 from audiodiff.priors import MelInversion, SourceFilter
 from audiodiff.priors.any_mel import AnyMelSourceFilter
 from audiodiff.types import Mel, Time, Wave
@@ -70,15 +70,13 @@ class NetworkAlone(nn.Module):
 
 def real(network: nn.Module) -> nn.Module:
     """The network itself, or its twin without complex numbers; `ConfigError` for one that takes more than a mel."""
-    if isinstance(network, DiffWave | SpectralDiffWave) and network.clip is not None:
+    if isinstance(network, DiffWave) and network.clip is not None:
         raise ConfigError(
             "this network is told labels, speakers or embeddings: only those that take a mel are exported"
         )
     if isinstance(network, SpectralGainNetwork):
         return RealSpectralGainNetwork(network)
-    if isinstance(network, DiffWave):
-        return RealDiffWave(network)
-    return RealSpectralDiffWave(network) if isinstance(network, SpectralDiffWave) else network
+    return RealDiffWave(network) if isinstance(network, DiffWave) else network
 
 
 def real_prior(prior: Prior) -> Any:  # noqa: ANN401 (a Prior, or one that is told phases)

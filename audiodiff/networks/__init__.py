@@ -9,7 +9,6 @@ from audiodiff.networks.keep_to_mel import KeepToMel
 from audiodiff.networks.magnitudes import MagnitudeNetwork
 from audiodiff.networks.mel_generator import MelGenerator
 from audiodiff.networks.source import HertzSource, SourceNetwork
-from audiodiff.networks.spectral_diffwave import SpectralDiffWave
 from audiodiff.networks.spectral_gains import SpectralGainNetwork
 from audiodiff.networks.whitening import Whitening
 
@@ -25,7 +24,6 @@ __all__ = [
     "MagnitudeNetwork",
     "MelGenerator",
     "SourceNetwork",
-    "SpectralDiffWave",
     "SpectralGainNetwork",
     "SpreadNetwork",
     "Whitening",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from audiodiff.networks.gated import GatedBlock, GatedStack
 
@@ -40,10 +39,9 @@ class PackedGatedBlock:
     taps: PackedLinear
     output: PackedLinear
 
-    def normalized(self, x: Rows, shift: Float[Tensor, " channels"] | None = None) -> Rows:
+    def normalized(self, x: Rows) -> Rows:
         """The convolution's input for the residual x."""
-        bias = self.norm.bias if shift is None else self.norm.bias + shift
-        return F.layer_norm(x, self.norm.normalized_shape, self.norm.weight, bias, self.norm.eps)
+        return self.norm(x)
 
     def added(self, x: Rows, taps: Rows) -> Rows:
         """x plus what the block makes of the three taps [frames, 3·channels] of each frame."""

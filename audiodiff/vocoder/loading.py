@@ -171,10 +171,9 @@ class LoadedVocoder:
     def compile(self) -> Self:
         """Have the denoising network compiled at its first call, for all lengths; this takes a C or C++ compiler.
 
-        On a processor the blocks of a `DiffWave` become one function in C (half a second; what for: docs/speed.md), a
-        `SpectralDiffWave` bound to its mel is not compiled. On a GPU a `DiffWave` gets fused blocks and CUDA graphs,
-        never yet run on one: see docs/speed_gpu.md first. The first call raises `ConfigError`, or torch's own error,
-        where no compiler can.
+        On a processor the blocks of a `DiffWave` become one function in C (half a second; what for: docs/speed.md). On
+        a GPU a `DiffWave` gets fused blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first. The
+        first call raises `ConfigError`, or torch's own error, where no compiler can.
         """
         self._compiled = True
         return self

@@ -27,7 +27,6 @@ IN_BUNDLES = [
     "audiodiff.diffusion.samplers.unipc.unipc",
     "audiodiff.generative.GenerativeModel",
     "audiodiff.model.DiffusionModel",
-    "audiodiff.networks.spectral.SpectralDiffWave",
     "audiodiff.priors.magnitudes.NnlsMagnitudes",
     "audiodiff.priors.spectral.SpectralEnvelope",
 ]

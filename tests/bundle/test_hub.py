@@ -107,7 +107,7 @@ def test_a_bundle_without_a_card_gets_one(tmp_path, hub):
     header, body = split_card(hub.repositories[REPO][CARD].decode())
     assert header["library_name"] == "audiodiff"
     assert "license" not in header
-    for fact in ("# bare", "hifigan_22k", "SpectralDiffWave", "22050 Hz", "| 4 |"):
+    for fact in ("# bare", "hifigan_22k", "DiffWave", "22050 Hz", "| 4 |"):
         assert fact in body
 
 

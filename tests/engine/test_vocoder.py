@@ -26,7 +26,7 @@ from audiodiff.diffusion import (
 from audiodiff.engine import FastDiffWave, chosen_dtype, precision
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import DiffWave, SpectralDiffWave
+from audiodiff.networks import DiffWave, SpectralGainNetwork
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import Isotropic
 from tests.tiny_voices import HIFIGAN, VOICES, mel_of
@@ -51,7 +51,7 @@ def vocoder(prediction: str = "x0", *, sees_mean: bool = False, channels: int = 
     torch.nn.init.normal_(network.output.weight, std=0.1)
     schedule = StraightPath() if prediction == "velocity" else VP()
     denoiser = Denoiser(network=network, schedule=schedule, prediction=PREDICTIONS[prediction]())
-    prior = VOICES["spectral"]().model.prior if sees_mean else Isotropic()
+    prior = VOICES["inversion"]().model.prior if sees_mean else Isotropic()
     model = DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior).eval()
     return Vocoder(Bundle("small", model, ddim, lambda schedule: uniform(schedule, 4)))
 
@@ -97,7 +97,7 @@ def test_the_engine_runs_and_the_model_stays_as_it_is(monkeypatch):
     reference(voice, mel_of(3), "ddim")
     assert len(calls) == 4
     assert isinstance(voice.model.denoiser.network, DiffWave)
-    assert isinstance(VOICES["spectral"]()._fast.denoiser.network, SpectralDiffWave)
+    assert isinstance(VOICES["source_filter"]()._fast.denoiser.network, SpectralGainNetwork)
     assert isinstance(voice._fast.denoiser.network, FastDiffWave)
 
 

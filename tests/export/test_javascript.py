@@ -69,7 +69,7 @@ def test_what_is_no_mel_is_refused(tmp_path):
 
 
 @needs_the_web
-@pytest.mark.parametrize("name", ["source_filter", "spectral"])
+@pytest.mark.parametrize("name", ["source_filter", "inversion"])
 def test_a_browser_s_runtime_gives_the_waveform_of_pytorch(name, tmp_path):
     pytest.importorskip("onnx", reason="needs the extra `onnx`")
     bundle = VOICES[name](tmp_path)

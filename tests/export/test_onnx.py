@@ -115,7 +115,7 @@ def test_graphs_that_give_nonsense_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["spectral", "whitened", "source_filter", "diffwave_source", "lmnt"])
+@pytest.mark.parametrize("name", ["inversion", "whitened", "source_filter", "diffwave_source", "lmnt"])
 def test_the_network_alone(name, tmp_path):
     bundle = VOICES[name](tmp_path)
     export_network(tmp_path / "network.onnx", bundle)

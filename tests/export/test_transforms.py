@@ -8,9 +8,11 @@ from torch.testing import assert_close
 
 from audiodiff.audio.stft import Stft
 from audiodiff.conditioning import Conditioning
-from audiodiff.export.real import RealMelInversion, RealSpectralDiffWave
+from audiodiff.export.real import RealMelInversion
+from audiodiff.export.real_gains import RealSpectralGainNetwork
 from audiodiff.export.transforms import ConvolutionStft, best_columns
 from audiodiff.mel import convention
+from tests.trees import source_filter_model
 
 MEL = convention("hifigan_22k")
 SPECS = {
@@ -47,13 +49,15 @@ def test_columns_divide_the_hop(n_fft, hop):
 
 
 @pytest.mark.parametrize("frames", [1, 30])
-def test_the_network_s_twin(tiny_model, frames):
-    network = tiny_model.denoiser.network
+def test_the_network_s_twin(frames):
+    model = source_filter_model()
+    network = model.denoiser.network
     generator = torch.Generator().manual_seed(0)
     x_t, mean = 0.01 * torch.randn(2, 2, frames * 256, generator=generator)
     t, mel = torch.tensor([0.2, 0.9]), torch.randn(2, 80, frames, generator=generator) - 5
-    for cond in (Conditioning(mel=mel, mean=mean), Conditioning(mel=mel)):
-        assert_close(RealSpectralDiffWave(network)(x_t, t, cond), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        cond = Conditioning(mel=mel, mean=mean, scale=model.prior.scale(mel))
+        assert_close(RealSpectralGainNetwork(network)(x_t, t, cond), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("frames", [1, 16, 30, 32, 48, 53, 64, 71])

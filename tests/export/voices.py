@@ -11,19 +11,19 @@ from tests.convert import foreign
 from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
 
 
-def spectral(_folder):
-    """The frame-rate network on a mel-inversion prior, as the voice that ships."""
+def inversion(_folder):
+    """A DiffWave on an inversion prior."""
     torch.manual_seed(0)
     tree = canonical(TINY_TREE)
     model = build(tree["model"]).eval()
-    for stack in (model.denoiser.network.stack, model.prior.magnitudes.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.05)
-    return Bundle("spectral", model, build(tree["sampler"]), build(tree["grid"]))
+    for part in (model.denoiser.network, model.prior.magnitudes.stack):
+        torch.nn.init.normal_(part.output.weight, std=0.05)
+    return Bundle("inversion", model, build(tree["sampler"]), build(tree["grid"]))
 
 
 def whitened(_folder):
     """A whitening DiffWave that says v, on an inversion by least squares."""
-    bundle = spectral(_folder)
+    bundle = inversion(_folder)
     mel = bundle.model.mel
     network = DiffWave(
         n_mels=80,
@@ -73,7 +73,7 @@ def converted(write):
 
 
 VOICES = {
-    "spectral": spectral,
+    "inversion": inversion,
     "whitened": whitened,
     "source_filter": source_filter,
     "diffwave_source": diffwave_source,

@@ -13,13 +13,13 @@ def voice_for(spec: MelSpec) -> Vocoder:
     """A vocoder whose own convention is `spec`; always the same random weights, none of them zero throughout."""
     mel = {"_target_": "audiodiff.mel.spec.MelSpec"} | spec.to_dict()
     tree = canonical(TINY_TREE)
-    for part in (tree["model"], tree["model"]["denoiser"]["network"], tree["model"]["prior"]):
+    for part in (tree["model"], tree["model"]["prior"], tree["model"]["prior"]["magnitudes"]):
         part["mel"] = mel
-    tree["model"]["prior"]["magnitudes"]["mel"] = mel
+    tree["model"]["denoiser"]["network"] |= {"n_mels": spec.n_mels, "hop_length": spec.hop_length}
     torch.manual_seed(0)
     model = build(tree["model"]).eval()
-    for stack in (model.prior.magnitudes.stack, model.denoiser.network.stack):
-        torch.nn.init.normal_(stack.output.weight, std=0.05)
+    for part in (model.prior.magnitudes.stack, model.denoiser.network):
+        torch.nn.init.normal_(part.output.weight, std=0.05)
     return Vocoder(Bundle(name="tiny", model=model, sampler=build(tree["sampler"]), grid=build(tree["grid"])))
 
 

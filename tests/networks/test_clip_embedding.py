@@ -6,11 +6,8 @@ from torch.testing import assert_close
 
 from audiodiff.conditioning import NOTHING, Conditioning
 from audiodiff.errors import ConfigError
-from audiodiff.mel import convention
-from audiodiff.networks import ClipEmbedding, DiffWave, MelGenerator, SpectralDiffWave
+from audiodiff.networks import ClipEmbedding, DiffWave, MelGenerator
 from audiodiff.networks.embeddings import StepEmbedding
-
-MEL = convention("hifigan_22k")
 
 
 def clip():
@@ -24,7 +21,6 @@ NETWORKS = {
     "diffwave with mel": lambda: DiffWave(
         n_mels=80, hop_length=256, channels=4, layers=2, embedding=StepEmbedding(n_steps=50, channels=8), clip=clip()
     ),
-    "spectral_diffwave": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=2, step_channels=8, clip=clip()),
     "mel_generator": lambda: MelGenerator(n_mels=16, channels=8, layers=2, step_channels=8, clip=clip()),
 }
 

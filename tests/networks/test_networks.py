@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.diffusion import LinearBetas, bound_network
+from audiodiff.diffusion import LinearBetas
 from audiodiff.mel import convention
 from audiodiff.mel.fine import fine_spec, fine_stft
 from audiodiff.networks import (
@@ -16,7 +16,6 @@ from audiodiff.networks import (
     FromV,
     KeepToMel,
     MagnitudeNetwork,
-    SpectralDiffWave,
     SpectralGainNetwork,
     Whitening,
 )
@@ -62,7 +61,6 @@ NETWORKS = {
         whitening=Whitening(mel=MEL),
         constraint=KeepToMel(MEL, onsets=4),
     ),
-    "spectral": lambda: SpectralDiffWave(mel=MEL, channels=8, layers=3, dilation_cycle=2, step_channels=8),
     "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
     "gains_timed": lambda: SpectralGainNetwork(
         mel=MEL, channels=8, layers=4, constrained=True, onsets=4, step_channels=8
@@ -79,8 +77,7 @@ def made(name: str) -> torch.nn.Module:
     """A network whose output layer is not zero, so that everything inside matters."""
     torch.manual_seed(0)
     network = NETWORKS[name]()
-    output = network.stack.output if name == "spectral" else network.output
-    torch.nn.init.normal_(output.weight, std=0.1)
+    torch.nn.init.normal_(network.output.weight, std=0.1)
     onsets = getattr(getattr(network, "constraint", None), "onsets", None)
     if onsets is not None:
         torch.nn.init.normal_(onsets.stack.output.weight, std=0.1)
@@ -111,25 +108,6 @@ def test_items_of_a_batch_are_independent(name):
     assert_close(network(x_t, t, cond)[1:2], network(x_t[1:2], t[1:2], alone), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-@pytest.mark.parametrize("frames", [1, 2, 31])
-@pytest.mark.parametrize("told", ["mel and mean", "mel"])
-def test_a_bound_network_is_the_network(size, frames, told):
-    """Call after call, also after its weights have changed, and with gradients where they are wanted."""
-    network = made("spectral")
-    torch.nn.init.normal_(network.stack.shifts.weight, std=0.3)
-    x_t, cond = batch(size, frames)
-    cond = cond if told == "mel and mean" else Conditioning(mel=cond.mel)
-    bound = bound_network(network, cond)
-    with torch.no_grad():
-        for t in (torch.rand(size), torch.rand(size)):
-            assert_close(bound(x_t, t), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
-        for parameter in network.stack.parameters():
-            parameter.mul_(0.9)
-        assert_close(bound_network(network, cond)(x_t, t), network(x_t, t, cond), rtol=1e-4, atol=1e-6)
-    assert bound(x_t, t).requires_grad
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_input_matters(name):
     network = made(name)
@@ -144,7 +122,7 @@ def test_every_input_matters(name):
     assert all((other - plain).abs().max() > 1e-4 * plain.abs().max() for other in others)
 
 
-@pytest.mark.parametrize("name", ["spectral", "gains", "diffwave_mean", "diffwave_kept"])
+@pytest.mark.parametrize("name", ["gains", "diffwave_mean", "diffwave_kept"])
 def test_network_sees_the_mean(name):
     network = made(name)
     x_t, cond = batch(1, 12)

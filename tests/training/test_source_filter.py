@@ -16,7 +16,7 @@ from audiodiff.training.mel_perturbation import RandomPerturbation
 from audiodiff.training.source_filter_objectives import ResidualDiffusion, SourceFilterLikelihood, SourceMatch
 from audiodiff.training.unrolled import Unrolled
 from tests.runs import small
-from tests.tiny_voices import HIFIGAN, source_filter, spectral
+from tests.tiny_voices import HIFIGAN, inversion, source_filter
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own: workers, checkpoint folders, deprecations
 
@@ -151,7 +151,7 @@ def test_perturbed_mels_stay_mels(clip):
 @pytest.mark.parametrize("make", [SourceFilterLikelihood, ResidualDiffusion, Unrolled, SourceFilterFeatures])
 def test_another_prior_is_refused_in_a_sentence(make):
     with pytest.raises(ConfigError, match="needs a SourceFilter prior, got MelInversion: choose prior=source_filter"):
-        make(model=spectral().model)
+        make(model=inversion().model)
 
 
 def test_steps_must_be_steps(model):

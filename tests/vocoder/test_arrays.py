@@ -8,13 +8,13 @@ from torch.testing import assert_close
 
 from audiodiff.errors import AudioError, ConfigError, MelError
 from audiodiff.mel import MelSpectrogram
-from tests.tiny_voices import HIFIGAN, mel_of, source_filter, spectral, whitened
+from tests.tiny_voices import HIFIGAN, inversion, mel_of, source_filter, whitened
 
 MEL = mel_of(9)
 KNOWN = {"spec": HIFIGAN}
 
 
-@pytest.fixture(scope="module", params=[whitened, spectral])
+@pytest.fixture(scope="module", params=[whitened, inversion])
 def vocoder(request):
     return request.param()
 

@@ -11,14 +11,14 @@ from audiodiff.bundle.location import BUNDLES, DEFAULT_VOICE, hub_address
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.integrations import MatchaVocoder
 from tests.integrations.voices import voice_for
-from tests.tiny_voices import HIFIGAN, mel_of, spectral
+from tests.tiny_voices import HIFIGAN, inversion, mel_of
 
 MEL = mel_of(9)
 
 
 @pytest.fixture
 def vocoder():
-    return spectral()
+    return inversion()
 
 
 def test_facts_of_the_default_voice():

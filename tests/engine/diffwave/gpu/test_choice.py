@@ -12,10 +12,10 @@ from audiodiff.engine.diffwave.gpu import FusedDiffWave, launch
 from audiodiff.engine.diffwave.gpu.buckets import FEWEST_FRAMES, MOST, bucket, grouped
 from audiodiff.engine.diffwave.support import supports
 from audiodiff.errors import ConfigError
-from audiodiff.networks import DiffWave
+from audiodiff.networks import DiffWave, SpectralGainNetwork
 from tests.engine.diffwave.gpu.voices import vocoder
 from tests.engine.diffwave.networks import KINDS, T, inputs, network
-from tests.tiny_voices import HIFIGAN, VOICES, mel_of
+from tests.tiny_voices import HIFIGAN, VOICES, mel_of, vocoder_of
 
 REASONS = {
     "reflected": "reflect the signal",
@@ -93,7 +93,9 @@ def test_a_recorded_model_where_nothing_can_be_recorded_is_the_model(gpu):
 def test_other_networks_are_compiled_as_before(monkeypatch):
     asked = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: asked.append(type(self).__name__))
-    assert not isinstance(VOICES["spectral"]().compile()._fast, RecordedModel)
+    voice = VOICES["source_filter"]()
+    network = SpectralGainNetwork(mel=HIFIGAN, channels=4, layers=1, constrained=True, onsets=4, step_channels=8)
+    assert not isinstance(vocoder_of(network, voice.model.prior).compile()._fast, RecordedModel)
     assert asked == ["GatedStack"]
 
 
