@@ -22,9 +22,10 @@ from audiodiff.bundle.format import load_bundle
 from audiodiff.bundle.location import DEFAULT_VOICE, bundle_folder, shipped
 from audiodiff.evaluation.contact_sheet import RANGE_DB, spectrogram
 from audiodiff.mel import MelSpec, MelSpectrogram
+from audiodiff.mel.front_end import analysis_window
+from audiodiff.mel.nnls import MelToLinear
 from audiodiff.models import DiffusionModel
 from audiodiff.phase.griffin_lim import griffin_lim
-from audiodiff.priors import NnlsMagnitudes
 
 HERE = Path(__file__).parent
 PAGE, CLIPS = HERE / "listen.md", HERE / "clips"
@@ -45,7 +46,7 @@ def voices_at(sample_rate: int) -> list[str]:
 
 def control(mel: Tensor, spec: MelSpec) -> Tensor:
     """Griffin-Lim from random phases on magnitudes by non-negative least squares: nothing is learnt."""
-    magnitudes = NnlsMagnitudes(mel=spec)(mel[None])
+    magnitudes = MelToLinear(spec)(mel[None]) * analysis_window(spec).sum()
     angles = 2 * torch.pi * torch.rand(magnitudes.shape, generator=torch.Generator().manual_seed(0))
     phases = torch.polar(torch.ones_like(angles), angles)
     return griffin_lim(magnitudes, phases, Stft(spec), iterations=ITERATIONS)[0]

@@ -46,7 +46,7 @@ def tree(*, p_uncond: float = 0.1, embedding_size: int = 0, told: bool = True) -
         "step_channels": 8,
         "clip": clip if told else None,
     }
-    magnitudes = {"_target_": "audiodiff.priors.nnls_magnitudes.NnlsMagnitudes", "mel": MEL, "iterations": 2}
+    magnitudes = {"_target_": "audiodiff.networks.magnitudes.MagnitudeNetwork", "mel": MEL, "channels": 4, "layers": 1}
     model = {
         "_target_": "audiodiff.models.generative_model.GenerativeModel",
         "mel": MEL,

@@ -12,7 +12,6 @@ MOVED: Mapping[str, str] = {
     "audiodiff.diffusion.weights": "audiodiff.diffusion.loss_weights",
     "audiodiff.generative": "audiodiff.models.generative_model",
     "audiodiff.model": "audiodiff.models.diffusion_model",
-    "audiodiff.priors.magnitudes": "audiodiff.priors.nnls_magnitudes",
     "audiodiff.priors.spectral": "audiodiff.priors.spectral_envelope",
     "audiodiff.training.features": "audiodiff.training.model_features",
     "audiodiff.training.inversion": "audiodiff.training.magnitude_match",

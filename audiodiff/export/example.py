@@ -35,16 +35,14 @@ class Example:
 
 
 def sampler_example(bundle: Bundle, model: UnrolledSampler, n_frames: int | None = None) -> Example:
-    """For a whole model: mel and noise, and the turns of a `MelInversion` prior; for one mel of `n_frames`, or any."""
-    spec, prior = bundle.model.mel, bundle.model.prior
+    """For a whole model: mel and noise, for one mel of `n_frames`, or any."""
+    spec = bundle.model.mel
     batch, frames = SHORT if n_frames is None else (1, n_frames)
     inputs = {
         "mel": torch.zeros(batch, spec.n_mels, frames),
         "noise": torch.zeros(model.n_draws, batch, frames * spec.hop_length),
     }
     axes: dict[str, Axes] = {"mel": {0: BATCH, 2: FRAMES}, "noise": {1: BATCH, 2: spec.hop_length * FRAMES}}
-    if isinstance(prior, MelInversion):
-        inputs["turns"], axes["turns"] = torch.zeros(frames, prior.stft.bins), {0: FRAMES}
     return Example(inputs, axes if n_frames is None else {name: {} for name in axes})
 
 

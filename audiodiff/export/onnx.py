@@ -20,7 +20,6 @@ from audiodiff.errors import ConfigError, OutputError
 from audiodiff.export.example import Example, network_example, sampler_example, traced
 from audiodiff.export.sampler import NetworkAlone, UnrolledSampler
 from audiodiff.export.weight_storage import Weights, pack_weights
-from audiodiff.priors import MelInversion
 from audiodiff.version import __version__
 
 OPSET = 18
@@ -42,9 +41,9 @@ def export_sampler(
 
     For any batch and length, or for one mel of so many `frames`, with every shape a constant.
 
-    Inputs are `mel` [batch, n_mels, frames], `noise` [draws, batch, samples], standard normal, and for a
-    `MelInversion` prior `turns` [frames, bins], uniform in 0 … 1. Raises `ConfigError` for a sampler that
-    cannot be unrolled or where onnx is not installed, `OutputError` when writing fails.
+    Inputs are `mel` [batch, n_mels, frames] and `noise` [draws, batch, samples], standard normal. Raises `ConfigError`
+    for a sampler that cannot be unrolled, a prior that is not exported, or where onnx is not installed, `OutputError`
+    when writing fails.
     """
     model = UnrolledSampler(bundle, sampler, times).eval()
     example = sampler_example(bundle, model, frames)
@@ -60,14 +59,13 @@ def export_network(path: str | os.PathLike[str], bundle: Bundle, weights: Weight
 
 def described(bundle: Bundle) -> dict[str, Any]:
     """A graph's metadata, whatever part of the model it is."""
-    spec, prior = bundle.model.mel, bundle.model.prior
+    spec = bundle.model.mel
     return {
         "audiodiff": __version__,
         "name": bundle.name,
         "sample_rate": spec.sample_rate,
         "hop_length": spec.hop_length,
         "mel": spec.to_dict(),
-        "turns": prior.stft.bins if isinstance(prior, MelInversion) else 0,
     }
 
 
@@ -107,7 +105,7 @@ def graph_of(model: nn.Module, example: Example, output: str) -> Any:  # noqa: A
 
 
 def check_runs(path: Path, example: Example) -> None:
-    """Run a graph once, on more frames than two blocks of the prior; `OutputError` if what comes out is not finite."""
+    """Run a graph once, on more frames than it was traced with; `OutputError` if what comes out is not finite."""
     import onnxruntime
 
     given = {name: tensor.numpy() for name, tensor in example.repeated(TRIED_LENGTH).items()}

@@ -22,11 +22,10 @@ export class OnnxVocoder {
     const usual = frames && Number.isInteger(frames) && (!length || frames === length);
     if (!usual || !mel.every(Number.isFinite))
       throw new Error(`got ${mel.length} numbers: expected [${bands}, ${length || "frames"}], all finite`);
-    const { draws, hop_length: hop, turns } = this.facts, samples = frames * hop;
+    const { draws, hop_length: hop } = this.facts, samples = frames * hop;
     const noise = new Float32Array(draws * samples);
     for (let draw = 0; draw < draws; draw++) noise.set(gaussian(seed, draw, samples), draw * samples);
     const feeds = { mel: this.tensor(mel, [1, bands, frames]), noise: this.tensor(noise, [draws, 1, samples]) };
-    if (turns) feeds.turns = this.tensor(uniform(0, frames * turns), [frames, turns]);
     return (await this.session.run(feeds)).wave.data;
   }
 

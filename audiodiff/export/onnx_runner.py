@@ -32,8 +32,6 @@ class OnnxVocoder:
         frames, draws = mel.shape[1], range(self.facts["draws"])
         noise = np.stack([gaussian(seed, draw, frames * self.facts["hop_length"]) for draw in draws])
         feeds = {"mel": mel[None], "noise": noise[:, None]}
-        if bins := self.facts["turns"]:
-            feeds["turns"] = uniform(0, frames * bins).reshape(frames, bins)
         return np.asarray(self.session.run(None, feeds)[0])[0]
 
 

@@ -11,13 +11,13 @@ from audiodiff.bundle.format import Bundle
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
-from audiodiff.export.real import RealDiffWave, RealMelInversion, Turns
+from audiodiff.export.real import RealDiffWave
 from audiodiff.export.real_gains import RealSpectralGainNetwork
 from audiodiff.export.real_source import RealAnyMelSourceFilter, RealSourceFilter
 from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
 from audiodiff.models.diffusion_model import Prior
 from audiodiff.networks import DiffWave, SpectralGainNetwork
-from audiodiff.priors import MelInversion, SourceFilter
+from audiodiff.priors import MelInversion, SourceFilter, SpectralEnvelope
 from audiodiff.priors.any_mel import AnyMelSourceFilter
 from audiodiff.types import Mel, Time, Wave
 
@@ -35,11 +35,11 @@ class UnrolledSampler(nn.Module):
         self.values: Sequence[Value] = program.values
         self.n_draws, self.n_calls = program.n_draws, program.n_calls
         self.network = real(denoiser.network)
-        self.prior: Any = real_prior(prior)
+        self.prior = real_prior(prior)
 
-    def forward(self, mel: Mel, noise: Float[Tensor, "draws batch samples"], turns: Turns | None = None) -> Wave:
+    def forward(self, mel: Mel, noise: Float[Tensor, "draws batch samples"]) -> Wave:
         """Map mels and standard normal noise to `hop_length · frames` samples each."""
-        cond = self.prior.condition(mel) if turns is None else self.prior.condition(mel, turns)
+        cond = self.prior.condition(mel)
         done: list[Wave] = []
         for value in self.values:
             done.append(self._computed(value, done, noise, cond))
@@ -79,13 +79,18 @@ def real(network: nn.Module) -> nn.Module:
     return RealDiffWave(network) if isinstance(network, DiffWave) else network
 
 
-def real_prior(prior: Prior) -> Any:  # noqa: ANN401 (a Prior, or one that is told phases)
-    """The prior itself, or its twin without complex numbers."""
+def real_prior(prior: Prior) -> Any:  # noqa: ANN401 (what a graph needs of a Prior: it encodes nothing)
+    """The prior itself, or its twin without complex numbers; `ConfigError` for one that has none."""
     if isinstance(prior, AnyMelSourceFilter):
         return RealAnyMelSourceFilter(prior)
     if isinstance(prior, SourceFilter):
         return RealSourceFilter(prior)
-    return RealMelInversion(prior) if isinstance(prior, MelInversion) else prior
+    if isinstance(prior, MelInversion | SpectralEnvelope):
+        raise ConfigError(
+            f"a voice on a {type(prior).__name__} prior is not exported whole, which would take complex numbers: "
+            "export its network alone, or a voice on a SourceFilter prior"
+        )
+    return prior
 
 
 def weighted(total: Sum, values: Sequence[Wave]) -> Wave:

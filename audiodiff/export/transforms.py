@@ -33,7 +33,6 @@ class ConvolutionStft(nn.Module):
     squared_window: Tensor
     by_row: Tensor
     by_column: Tensor
-    other_part: Tensor
     order: Tensor
     order_sign: Tensor
     fold_order: Tensor
@@ -61,7 +60,6 @@ class ConvolutionStft(nn.Module):
             "squared_window": window.square()[None, None],
             "by_row": channels.reshape(self.n_columns, -1).mT.flatten(),
             "by_column": channels.reshape(-1, self.n_columns).mT.flatten(),
-            "other_part": channels.unflatten(0, (self.kept, 2, self.n_columns)).flip(1).flatten(),
             "order": order,
             "order_sign": order_sign,
             "fold_order": fold_order,
@@ -104,15 +102,6 @@ class ConvolutionStft(nn.Module):
     def spread(self, magnitudes: Float[Tensor, "batch bins frames"]) -> Folded:
         """The same number for both parts of a bin, in the order in which spectra are computed."""
         return magnitudes.index_select(1, self.fold_order % self.bins)
-
-    def power(self, spectrum: Folded) -> Folded:
-        """The squared magnitude of a bin, in the places of both its parts."""
-        squared = spectrum.square()
-        return squared + squared.index_select(1, self.other_part)
-
-    def magnitudes(self, spectrum: Folded) -> Float[Tensor, "batch bins frames"]:
-        """The magnitudes of the bins, in their usual order."""
-        return self.power(spectrum).index_select(1, self.order[: self.bins]).sqrt()
 
     def _trim(self, wave: Wave, spectrum: Folded) -> Wave:
         return wave[:, self.left : self.left + spectrum.shape[-1] * self.hop_length]

@@ -5,7 +5,6 @@ from audiodiff.priors.energy import MelEnergy
 from audiodiff.priors.inversion import MelInversion
 from audiodiff.priors.isotropic import Isotropic
 from audiodiff.priors.latent import MelLatent
-from audiodiff.priors.nnls_magnitudes import NnlsMagnitudes
 from audiodiff.priors.source_filter import SourceFilter
 from audiodiff.priors.spectral_envelope import SpectralEnvelope
 
@@ -15,7 +14,6 @@ __all__ = [
     "MelEnergy",
     "MelInversion",
     "MelLatent",
-    "NnlsMagnitudes",
     "SourceFilter",
     "SpectralEnvelope",
 ]

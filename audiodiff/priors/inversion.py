@@ -19,8 +19,8 @@ class MelInversion(nn.Module):
     """Mean: running Griffin-Lim of the mel. Scale: the mel's spectral envelope. The diffusion works on what is left.
 
     mean(mel) + noise_level·scale(mel)·eps is where sampling starts, so a few steps suffice and a mel that the
-    network finds hard still gives speech. `magnitudes` maps a mel to linear magnitudes: a `MagnitudeNetwork`,
-    or `NnlsMagnitudes`, which learns nothing; Griffin-Lim improves them as it goes (`MelConstraint.revision`).
+    network finds hard still gives speech. `magnitudes` maps a mel to linear magnitudes, as a
+    `MagnitudeNetwork` does; Griffin-Lim improves them as it goes (`MelConstraint.revision`).
     (GLA-Grad, Liu et al. 2024, and SpecGrad, Koizumi et al. 2022, use the two halves of this idea.)
     """
 

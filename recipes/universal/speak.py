@@ -1,6 +1,6 @@
 """Copy-synthesis of the test recordings, group by group, in folders that a scorer can compare.
 
-    python recipes/universal/speak.py universal-22k --data data/*/*.jsonl --steps 0,1,2,4 -o spoken
+    python recipes/universal/speak.py universal --data data/*/*.jsonl --steps 0,1,2,4 -o spoken
 
 writes `spoken/GROUP/reference/ID.wav` and `spoken/GROUP/steps-N/ID.wav`; 0 steps are the prior's mean alone. A
 recording is resampled to the model's rate and its mel vocoded; both are compared at the lower of the two rates: what
@@ -20,7 +20,6 @@ from audiodiff import Vocoder
 from audiodiff.audio import load_audio, resample, save_audio
 from audiodiff.data import Utterance, read_manifest
 from audiodiff.mel import MelSpectrogram
-from audiodiff.priors import MelInversion
 
 RECIPES = Path(__file__).parent.parent
 TEST_IDS = frozenset(
@@ -51,8 +50,8 @@ def spoken(vocoder: Vocoder, wave: Tensor, steps: list[int]) -> Iterator[tuple[i
     for n_steps in steps:
         if n_steps:
             yield n_steps, vocoder(mel, spec=vocoder.mel_spec, n_steps=n_steps)
-        elif isinstance(vocoder.model.prior, MelInversion):
-            yield 0, vocoder.model.prior.condition(mel[None]).need_mean()[0]
+        elif (mean := vocoder.model.prior.condition(mel[None]).mean) is not None:
+            yield 0, mean[0]
 
 
 def speak(vocoder: Vocoder, rows: list[Utterance], steps: list[int], folder: Path) -> None:

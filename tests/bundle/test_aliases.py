@@ -27,7 +27,6 @@ IN_BUNDLES = [
     "audiodiff.diffusion.samplers.unipc.unipc",
     "audiodiff.generative.GenerativeModel",
     "audiodiff.model.DiffusionModel",
-    "audiodiff.priors.magnitudes.NnlsMagnitudes",
     "audiodiff.priors.spectral.SpectralEnvelope",
 ]
 IN_CONFIGS = [

@@ -23,7 +23,7 @@ import { gaussian, sha256, uniform } from "./onnx_runner.mjs";
 import { writeFileSync } from "node:fs";
 for (const seed of [0, 1, 2 ** 40])
   for (const draw of [0, 3]) writeFileSync(`${seed}-${draw}.f32`, gaussian(seed, draw, 20000));
-writeFileSync("turns.f32", uniform(7, 2000));
+writeFileSync("uniform.f32", uniform(7, 2000));
 writeFileSync("digest.txt", sha256("abc").map((word) => word.toString(16).padStart(8, "0")).join(""));
 """
 REFUSED = """\
@@ -56,7 +56,7 @@ def test_the_noise_is_python_s(tmp_path):
         for draw in (0, 3):
             noise = np.fromfile(tmp_path / f"{seed}-{draw}.f32", "<f4")
             np.testing.assert_allclose(noise, onnx_runner.gaussian(seed, draw, 20_000), rtol=0, atol=1e-5)
-    np.testing.assert_array_equal(np.fromfile(tmp_path / "turns.f32", "<f4"), onnx_runner.uniform(7, 2000))
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "uniform.f32", "<f4"), onnx_runner.uniform(7, 2000))
     published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
     assert (tmp_path / "digest.txt").read_text() == published
 
@@ -69,7 +69,7 @@ def test_what_is_no_mel_is_refused(tmp_path):
 
 
 @needs_the_web
-@pytest.mark.parametrize("name", ["source_filter", "inversion"])
+@pytest.mark.parametrize("name", ["source_filter", "diffwave_source"])
 def test_a_browser_s_runtime_gives_the_waveform_of_pytorch(name, tmp_path):
     pytest.importorskip("onnx", reason="needs the extra `onnx`")
     bundle = VOICES[name](tmp_path)

@@ -12,12 +12,13 @@ import torch
 
 from audiodiff import Vocoder
 from audiodiff.conditioning import Conditioning
-from audiodiff.errors import OutputError
+from audiodiff.errors import ConfigError, OutputError
 from audiodiff.export import onnx_runner
 from audiodiff.export.example import BATCH, FRAMES, Example
 from audiodiff.export.onnx import OPSET, export_network, export_sampler, write_graph
 from audiodiff.export.onnx_runner import OnnxVocoder
 from audiodiff.noise import SampleNoise
+from tests import tiny_voices
 from tests.export.voices import VOICES
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")
@@ -79,9 +80,7 @@ def check_batches(vocoder, path, mels, **options):
     session, facts = onnxruntime.InferenceSession(path), OnnxVocoder(str(path)).facts
     (batch, _, frames), draw = mels.shape, SampleNoise(range(len(mels)))
     noise = np.stack([draw(torch.empty(batch, frames * 256)).numpy() for _ in range(facts["draws"])])
-    turns = onnx_runner.uniform(0, frames * facts["turns"]).reshape(frames, -1)
-    given = {"mel": mels.numpy(), "noise": noise, "turns": turns}
-    waves = session.run(None, {entry.name: given[entry.name] for entry in session.get_inputs()})[0]
+    waves = session.run(None, {"mel": mels.numpy(), "noise": noise})[0]
     expected = vocoder(mels, seed=[*range(batch)], spec=vocoder.mel_spec, **options).numpy()
     np.testing.assert_allclose(waves, expected, rtol=0, atol=1e-4)
 
@@ -115,7 +114,7 @@ def test_graphs_that_give_nonsense_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["inversion", "whitened", "source_filter", "diffwave_source", "lmnt"])
+@pytest.mark.parametrize("name", ["whitened", "source_filter", "diffwave_source", "lmnt"])
 def test_the_network_alone(name, tmp_path):
     bundle = VOICES[name](tmp_path)
     export_network(tmp_path / "network.onnx", bundle)
@@ -153,6 +152,14 @@ def test_the_runner_s_noise_is_ours(seed):
 def test_the_runner_refuses(mel, exported):
     with pytest.raises(ValueError, match=r"got a mel of shape .* expected \[80, frames\]"):
         OnnxVocoder(str(exported[1]))(mel)
+
+
+@pytest.mark.parametrize("name", ["inversion", "whitened"])
+def test_priors_that_are_not_exported_are_refused(name, tmp_path):
+    bundle = tiny_voices.VOICES[name]()._bundle
+    with pytest.raises(ConfigError, match=f"a voice on a {type(bundle.model.prior).__name__} prior is not exported"):
+        export_sampler(tmp_path / "voice.onnx", bundle, bundle.sampler, bundle.times(1))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_runner_can_be_copied():

@@ -6,24 +6,13 @@ from audiodiff.bundle.constructors import build, canonical
 from audiodiff.bundle.format import Bundle
 from audiodiff.convert import convert
 from audiodiff.networks import DiffWave, FromV, KeepToMel, Whitening
-from audiodiff.priors import MelInversion, NnlsMagnitudes
 from tests.convert import foreign
-from tests.trees import SOURCE_FILTER_TREE, TINY_TREE, source_filter_model
-
-
-def inversion(_folder):
-    """A DiffWave on an inversion prior."""
-    torch.manual_seed(0)
-    tree = canonical(TINY_TREE)
-    model = build(tree["model"]).eval()
-    for part in (model.denoiser.network, model.prior.magnitudes.stack):
-        torch.nn.init.normal_(part.output.weight, std=0.05)
-    return Bundle("inversion", model, build(tree["sampler"]), build(tree["grid"]))
+from tests.trees import SOURCE_FILTER_TREE, source_filter_model
 
 
 def whitened(_folder):
-    """A whitening DiffWave that says v, on an inversion by least squares."""
-    bundle = inversion(_folder)
+    """A whitening DiffWave that says v, on filtered pulses."""
+    bundle = source_filter(_folder)
     mel = bundle.model.mel
     network = DiffWave(
         n_mels=80,
@@ -37,7 +26,6 @@ def whitened(_folder):
     ).eval()
     torch.nn.init.normal_(network.output.weight, std=0.05)
     bundle.model.denoiser.network = network
-    bundle.model.prior = MelInversion(mel=mel, magnitudes=NnlsMagnitudes(mel=mel), iterations=4).eval()
     return bundle
 
 
@@ -73,7 +61,6 @@ def converted(write):
 
 
 VOICES = {
-    "inversion": inversion,
     "whitened": whitened,
     "source_filter": source_filter,
     "diffwave_source": diffwave_source,
