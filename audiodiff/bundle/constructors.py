@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from audiodiff.bundle.aliases import current
+from audiodiff.bundle.aliases import current, departure
 from audiodiff.bundle.argument_types import check_arguments
 from audiodiff.errors import BundleError, UntrustedBundleError
 
@@ -42,7 +42,12 @@ def build(node: Any) -> Any:  # noqa: ANN401 (a JSON value in, whatever it descr
 
 
 def resolve(path: str) -> Callable[..., Any]:
-    """Find a class or a function by its dotted path, old or new, if it is defined at that very place in audiodiff."""
+    """Find a class or a function by its dotted path, old or new, if it is defined at that very place in audiodiff.
+
+    Raises `BundleError` for a class that has left audiodiff, `UntrustedBundleError` for what never was a part of it.
+    """
+    if said := departure(str(path)):
+        raise BundleError(said)
     module_name, _, name = current(str(path)).rpartition(".")
     if not _inside(module_name, CLASSES):
         raise UntrustedBundleError(f"{path} is not a part of audiodiff that a bundle may name; nothing was loaded")

@@ -1,6 +1,7 @@
 """Dotted paths of the former release find what they named, in bundles and in users' configs."""
 
 import json
+import sys
 from importlib import import_module
 from shutil import copytree
 
@@ -9,12 +10,16 @@ import torch
 from omegaconf import OmegaConf
 
 from audiodiff import Vocoder
-from audiodiff.bundle.aliases import MOVED, brought_up_to_date, current
-from audiodiff.bundle.constructors import resolve
+from audiodiff.bundle.aliases import LEFT, MOVED, brought_up_to_date, current
+from audiodiff.bundle.constructors import build as build_tree
+from audiodiff.bundle.constructors import canonical, resolve
+from audiodiff.bundle.format import save_bundle
 from audiodiff.bundle.location import BUNDLES
+from audiodiff.errors import BundleError, ConfigError
 from audiodiff.experiment.config import build
 from audiodiff.experiment.resuming import differences
 from audiodiff.mel import MelSpec, convention
+from tests.trees import TINY_TREE
 
 IN_BUNDLES = [
     "audiodiff.audio.spec.MelSpec",
@@ -35,6 +40,26 @@ IN_CONFIGS = [
     "audiodiff.training.features.DeferredMelFeatures",
     "audiodiff.training.features.MelFeatures",
     "audiodiff.training.inversion.MagnitudeMatch",
+    "audiodiff.training.inversion_objectives.MagnitudeMatch",
+]
+LEFT_BUNDLES = [
+    "audiodiff.networks.local_spectral.LocalSpectralNetwork",
+    "audiodiff.networks.spectral.SpectralDiffWave",
+    "audiodiff.networks.spectral_diffwave.SpectralDiffWave",
+    "audiodiff.networks.spectral_generator.SpectralGenerator",
+    "audiodiff.priors.magnitudes.NnlsMagnitudes",
+    "audiodiff.priors.nnls_magnitudes.NnlsMagnitudes",
+]
+LEFT_CONFIGS = [
+    "audiodiff.networks.SpectralDiffWave",
+    "audiodiff.training.inversion.Endpoint",
+    "audiodiff.training.inversion.Rollout",
+    "audiodiff.training.inversion_objectives.Endpoint",
+    "audiodiff.training.inversion_objectives.Rollout",
+    "audiodiff.training.features.InversionFeatures",
+    "audiodiff.training.model_features.InversionFeatures",
+    "audiodiff.training.model_features.MeanFeatures",
+    "audiodiff.training.refinement.Refinement",
 ]
 OLD = {current: old for old, current in MOVED.items() if old != "audiodiff.audio.MelSpec"}
 
@@ -53,6 +78,40 @@ def test_an_old_path_leads_to_an_object_of_that_name(path):
 def test_nothing_of_today_counts_as_old():
     for path in MOVED.values():
         assert current(path) == path
+
+
+def farewell(path):
+    """The sentence for a class that has left."""
+    package, name = ".".join(path.split(".")[:2]), path.rpartition(".")[2]
+    commit = LEFT[f"{package}.{name}"]
+    return f"{name} left audiodiff before 0.1.0, its first release: commit {commit} is the last that has it"
+
+
+@pytest.mark.parametrize("path", LEFT_BUNDLES)
+def test_a_bundle_of_what_has_left_is_refused_in_a_sentence(path, tmp_path):
+    folder = save_bundle(tmp_path / "old", "old", TINY_TREE, build_tree(canonical(TINY_TREE)["model"]), card="")
+    config = json.loads((folder / "config.json").read_text())
+    model = config["model"]
+    part = model["prior"]["magnitudes"] if ".priors." in path else model["denoiser"]["network"]
+    part |= {"_target_": path, "whatever": "it took"}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BundleError) as refusal:
+        Vocoder.from_pretrained(folder)
+    assert str(refusal.value) == farewell(path)
+
+
+@pytest.mark.parametrize("path", LEFT_CONFIGS)
+def test_a_config_of_what_has_left_is_refused_in_a_sentence(path):
+    with pytest.raises(ConfigError) as refusal:
+        build(OmegaConf.create({"model": {"_target_": path, "_partial_": True}}))
+    assert str(refusal.value) == farewell(path)
+
+
+@pytest.mark.parametrize("path", LEFT)
+def test_what_has_left_is_nowhere(path):
+    package, _, name = path.rpartition(".")
+    assert not any(hasattr(module, name) for key, module in sys.modules.items() if key.startswith(package))
+    assert any(old.endswith(f".{name}") for old in (*LEFT_BUNDLES, *LEFT_CONFIGS))
 
 
 def test_a_bundle_of_the_former_release_speaks_as_before(tmp_path):
