@@ -77,9 +77,12 @@ def tree(*, p_uncond: float = 0.1, embedding_size: int = 0, told: bool = True) -
 
 def tiny_model(**options: Any) -> GenerativeModel:
     """A generator's model with random weights that are zero nowhere."""
+    parts = tree(**options)["model"]
     torch.manual_seed(0)
-    model = build(tree(**options)["model"])
-    torch.nn.init.normal_(model.denoiser.network.stack.output.weight, std=0.3)
+    network = build(parts["denoiser"]["network"])  # before the prior, on whose draws it shall not depend
+    torch.nn.init.normal_(network.stack.output.weight, std=0.3)
+    model = build(parts)
+    model.denoiser.network = network
     return model.eval()
 
 
