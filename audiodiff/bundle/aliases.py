@@ -35,7 +35,7 @@ LEFT: Mapping[str, str] = {
     "audiodiff.training.Refinement": "e947cd8",
     "audiodiff.training.Rollout": "e947cd8",
 }
-"""Classes that are no more, by package and name, and the last commit that has them: all left before a first release."""
+"""Classes that are no more, by package and name, and a commit that still has them: all left before a first release."""
 
 
 def departure(path: str) -> str | None:
@@ -44,7 +44,7 @@ def departure(path: str) -> str | None:
     commit = LEFT.get(".".join([*places[:2], name]))
     if commit is None:
         return None
-    return f"{name} left audiodiff before 0.1.0, its first release: commit {commit} is the last that has it"
+    return f"{name} left audiodiff before 0.1.0, its first release: commit {commit} still has it"
 
 
 def current(path: str) -> str:

@@ -84,7 +84,7 @@ def farewell(path):
     """The sentence for a class that has left."""
     package, name = ".".join(path.split(".")[:2]), path.rpartition(".")[2]
     commit = LEFT[f"{package}.{name}"]
-    return f"{name} left audiodiff before 0.1.0, its first release: commit {commit} is the last that has it"
+    return f"{name} left audiodiff before 0.1.0, its first release: commit {commit} still has it"
 
 
 @pytest.mark.parametrize("path", LEFT_BUNDLES)
