@@ -48,7 +48,7 @@ def bundle(tmp_path):
     """A random network whose last layer is not zero, so that the grid makes a difference."""
     torch.manual_seed(0)
     model = build(canonical(TINY_TREE)["model"])
-    torch.nn.init.normal_(model.denoiser.network.stack.output.weight, std=0.05)
+    torch.nn.init.normal_(model.denoiser.network.output.weight, std=0.05)
     return save_bundle(tmp_path / "tiny", "tiny", TINY_TREE, model, card="# tiny\n")
 
 
