@@ -152,7 +152,7 @@ def test_two_models_may_have_one_name_if_not_one_folder(audiodiff, recordings, b
 
 
 def test_tuning_finds_a_grid_that_is_used_from_then_on(audiodiff, recordings, bundle):
-    poor = [1.0, 0.999, 0.998, 0.0]
+    poor = [1.0, 0.5, 0.2, 0.0]
     add_grid(bundle, poor, "by hand")
     result = audiodiff("tune", bundle, recordings / "reference", "--steps", 3, "--budget", 8)
     assert result.returncode == 0, result.stderr
