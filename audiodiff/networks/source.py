@@ -30,6 +30,8 @@ class SourceNetwork(nn.Module):
 
     frequencies: Tensor
     view_of: type[BandLevels | HertzView] = BandLevels
+    ends = 0
+    """Candidates at either end of the range that stand for no pitch but for one that is lost."""
 
     def __init__(
         self,
@@ -85,13 +87,17 @@ class SourceNetwork(nn.Module):
         return BlockwiseSource(self, BlockwiseStack(self._packing.of(self.exact())))
 
     def decided(self, logits: Float[Tensor, "batch outputs frames"]) -> F0:
-        """The mean of the candidates around the likeliest one, weighted by their probabilities; 0 where unvoiced."""
+        """The mean of the candidates around the likeliest one, weighted by their probabilities; 0 where unvoiced.
+
+        A frame whose likeliest candidate is one of the `ends` is unvoiced.
+        """
         candidates, voicing = logits[:, :-1], logits[:, -1]
         top = candidates.argmax(dim=1, keepdim=True)
         index = torch.arange(candidates.shape[1], device=logits.device).view(1, -1, 1)
         near = candidates.masked_fill((index - top).abs() > NEAR, -math.inf).softmax(dim=1)
         octaves = (near * index).sum(dim=1) / self.per_octave
-        return torch.where(voicing > 0, self.lowest * 2**octaves, 0.0)
+        inside = (top >= self.ends) & (top < candidates.shape[1] - self.ends)
+        return torch.where((voicing > 0) & inside.squeeze(1), self.lowest * 2**octaves, 0.0)
 
     def targets(self, f0: F0) -> tuple[Float[Tensor, "batch candidates frames"], Float[Tensor, "batch frames"]]:
         """Soft targets: a Gaussian of one candidate's width around f0, and whether each frame is voiced."""
@@ -109,9 +115,13 @@ class SourceNetwork(nn.Module):
 
 
 class HertzSource(SourceNetwork):
-    """The same from the log bands of any convention, at fine frames: `FineBands` are its mels."""
+    """The same from the log bands of any convention, at fine frames: `FineBands` are its mels.
+
+    The pitch tracker that it learns from ends where this ends, and says so of chords (50 Hz) and hisses (1100 Hz).
+    """
 
     view_of = HertzView
+    ends = 4
 
 
 class BlockwiseSource:

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -22,6 +23,7 @@ from audiodiff.source.pitch_shift import shift_pitch
 from audiodiff.source.pulses import recorded_pulses
 from audiodiff.training.analysed import AnalysedRecording, f0_every
 from audiodiff.training.conventions_drawn import all_conventions
+from audiodiff.training.unspoken import played, whispered
 from audiodiff.types import Hertz, Seconds
 
 GAIN_SPREAD = 4.0
@@ -30,6 +32,8 @@ AROUND: Seconds = 0.1
 """Taken around a crop and cut off again, so that neither mel nor rate conversion meets an edge."""
 VARIED = 0.7
 """The share of examples at another speed, where `speed` allows any, and of those at another pitch."""
+WHISPERS = 0.6
+"""The share of whispers among examples that are no speech; the others are notes, chords and noise."""
 ENOUGH_BAND = 0.85
 """The share of half the sample rate that a recording must hold to be an example at that rate."""
 
@@ -40,7 +44,8 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
     `convention` is a place in `all_conventions`. Which they are depends on `seed` and the number alone. Speakers are
     drawn by the square root of what is heard of them; recordings whose band is narrower than a convention's rate asks
     for are not drawn for it. Up to e^`speed` times faster or slower, a recording is that of another speaker; `pitch` is
-    the same for f0 alone.
+    the same for f0 alone. A share of `unspoken` are whispers made of the recordings, or made music and noise, in which
+    f0 is that of the loudest part; these have no pulses.
     """
 
     def __init__(
@@ -53,10 +58,11 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
         seed: int,
         speed: float = 0.0,
         pitch: float = 0.0,
+        unspoken: float = 0.0,
     ) -> None:
         self.recordings = recordings
         self.batch_size, self.seconds, self.count, self.seed = batch_size, seconds, count, seed
-        self.speed, self.pitch = speed, pitch
+        self.speed, self.pitch, self.unspoken = speed, pitch, unspoken
         self.specs = all_conventions()
         self.front_ends: dict[MelSpec, MelSpectrogram] = {}
         self.able = {rate: self._able(rate) for rate in sorted({spec.sample_rate for spec in self.specs})}
@@ -86,11 +92,10 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
 
     @torch.no_grad()
     def _example(self, spec: MelSpec, chance: Random) -> dict[str, Tensor]:
-        speakers = self.able[spec.sample_rate]
-        recordings = chance.choices([fit for _, fit in speakers], [weight for weight, _ in speakers])[0]
-        recording = chance.choices(recordings, [len(one.wave) / one.sample_rate for one in recordings])[0]
+        recording = self._drawn(spec, chance)
         # played faster or slower, a recording is that of another speaker
         speed, pitch = self._factor(self.speed, chance), self._factor(self.pitch, chance)
+        pitch = pitch if len(recording.instants) else 1.0
         rate, native, hop = spec.sample_rate, round(recording.sample_rate * speed), spec.hop_length
         speed = native / recording.sample_rate
         frames = max(8, round(self.seconds * rate / hop))
@@ -112,6 +117,17 @@ class ConventionBatches(Dataset[dict[str, Tensor]]):
             "f0": faster * _fine_f0(spec, recording, begin, frames, speed),
             "pulses": _pulses(recording, instants, begin, frames * hop, rate, speed, faster),
         }
+
+    def _drawn(self, spec: MelSpec, chance: Random) -> AnalysedRecording:
+        speakers = self.able[spec.sample_rate]
+        recordings = chance.choices([fit for _, fit in speakers], [weight for weight, _ in speakers])[0]
+        recording = chance.choices(recordings, [len(one.wave) / one.sample_rate for one in recordings])[0]
+        if not self.unspoken or chance.random() >= self.unspoken:
+            return recording
+        draw, enough = np.random.default_rng(chance.getrandbits(32)), (self.seconds + 4 * AROUND) * math.exp(self.speed)
+        if chance.random() < WHISPERS:
+            return whispered(recording, enough, draw)
+        return played(enough, spec.sample_rate, draw)
 
     @staticmethod
     def _factor(spread: float, chance: Random) -> float:
@@ -160,7 +176,8 @@ def _pulses(
 class ConventionData(L.LightningDataModule):
     """Batches of random conventions from recordings that `recipes/universal/analyse.py` has analysed.
 
-    `seconds` is the length of a crop, `speed` and `pitch` the largest changes of tempo and of f0 in nepers. There is no
+    `seconds` is the length of a crop, `speed` and `pitch` the largest changes of tempo and of f0 in nepers, `unspoken`
+    the share of whispers and made music and noise, from which f0 and voicing can be learnt but no filter. There is no
     validation set: choices are made on the development list, convention by convention. `features` is not looked at.
     """
 
@@ -173,6 +190,7 @@ class ConventionData(L.LightningDataModule):
         seconds: Seconds = 0.5,
         speed: float = 0.0,
         pitch: float = 0.0,
+        unspoken: float = 0.0,
         batches: int = 1_000_000,
         workers: int = 0,
         seed: int = 0,
@@ -180,7 +198,7 @@ class ConventionData(L.LightningDataModule):
         super().__init__()
         self.folder = Path(folder)
         self.batch_size, self.seconds, self.batches = batch_size, seconds, batches
-        self.speed, self.pitch = speed, pitch
+        self.speed, self.pitch, self.unspoken = speed, pitch, unspoken
         self.workers, self.seed = workers, seed
         self.done = 0
 
@@ -199,6 +217,7 @@ class ConventionData(L.LightningDataModule):
             seed=self.seed,
             speed=self.speed,
             pitch=self.pitch,
+            unspoken=self.unspoken,
         )
 
     def train_dataloader(self) -> DataLoader:

@@ -3,7 +3,8 @@
     python recipes/universal/analyse.py data/*/train.jsonl data/speech.jsonl --out data/analysed
 
 Each recording becomes OUT/ID.safetensors (`audiodiff.training.analysed`), and OUT/train.jsonl lists those that may be
-trained on. Recordings of test.txt, and of speakers held out in speakers.txt, are never taken (see prepare.py).
+trained on. Recordings of test.txt, and of speakers held out in speakers.txt, are never taken (see prepare.py), nor
+polyphonic music: what a pitch tracker says of chords is a pitch far below all of their notes.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from audiodiff.training.analysed import analyse
 
 HELD_OUT = frozenset((Path(__file__).parent / "speakers.txt").read_text().split())
 """Speakers on whom choices are made, and those of the final table."""
+
+POLYPHONIC = frozenset({"music-hungarian_dance_a", "singing_music-lets_go_fishin_a"})
 
 
 @cache
@@ -50,7 +53,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     rows = {row.id: row for manifest in arguments.manifests for row in read_manifest(manifest)}
-    wanted = [row for row in rows.values() if may_train(row) and reader(row) not in HELD_OUT]
+    wanted = [
+        row for row in rows.values() if may_train(row) and reader(row) not in HELD_OUT and row.id not in POLYPHONIC
+    ]
     work = partial(analysed, out=arguments.out, name=arguments.reference)
     with ProcessPoolExecutor(arguments.processes) as pool:
         done = list(track(pool.map(work, wanted), total=len(wanted), description="Analysis", transient=True))

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from audiodiff.errors import ConfigError
 from audiodiff.mel import convention
 from audiodiff.mel.fine import FineEnvelope
-from audiodiff.networks import FilterNetwork, SourceNetwork, SpreadNetwork
+from audiodiff.networks import FilterNetwork, HertzSource, SourceNetwork, SpreadNetwork
 from tests.tiny_voices import mel_of
 
 MEL = convention("hifigan_22k")
@@ -100,6 +100,17 @@ def test_f0_that_was_learnt_by_heart_is_said(hertz):
     best, _ = network.loss(logits, f0)
     for other in (logits.roll(1, dims=1), logits.roll(-2, dims=1)):
         assert network.loss(other, f0)[0] > best
+
+
+@pytest.mark.parametrize(
+    ("hertz", "voiced"), [(50.0, False), (52.0, False), (57.0, True), (990.0, True), (1080.0, False)]
+)
+def test_a_pitch_at_the_ends_of_the_range_is_none_in_any_convention(hertz, voiced):
+    """The tracker that it learns from says them of chords and hisses; the source of one voice keeps them."""
+    for network, said_there in ((HertzSource(mel=MEL, channels=8, layers=2), voiced), (source(), True)):
+        near, _ = network.targets(torch.tensor([[hertz]], dtype=torch.float64))
+        logits = torch.cat([near.clamp_min(1e-12).log(), torch.full((1, 1, 1), 9.0)], dim=1)
+        assert bool(network.decided(logits) > 0) == said_there
 
 
 def test_nothing_voiced_loses_nothing_by_f0():
