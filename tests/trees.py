@@ -59,6 +59,7 @@ SOURCE_FILTER_TREE = TINY_TREE | {
             "filter": {"_target_": "audiodiff.networks.FilterNetwork", "mel": MEL, "channels": 8, "layers": 3},
             "spread": {"_target_": "audiodiff.networks.SpreadNetwork", "mel": MEL, "channels": 8, "layers": 2},
         },
+        "finish": {"_target_": "audiodiff.networks.KeepToMel", "mel": MEL, "onsets": 8},
     },
 }
 
@@ -71,4 +72,5 @@ def source_filter_model():
     for stack in (prior.source.stack, prior.filter.stack, prior.spread.stack):
         torch.nn.init.normal_(stack.output.weight, std=0.3)
     torch.nn.init.normal_(network.output.weight, std=0.05)
+    torch.nn.init.normal_(model.finish.onsets.stack.output.weight, std=0.3)
     return model

@@ -58,6 +58,16 @@ class Stft(nn.Module):
         """
         return (self.radius + inner) // self.hop_length * self.hop_length + self.radius
 
+    def reach(self, before: Samples, after: Samples) -> tuple[Samples, Samples]:
+        """Samples before the start of a hop and after its end that the samples that near to it share frames with.
+
+        A frame begins at a fixed place of a hop, so this is less than `radius` more.
+        """
+        first = (self.n_fft - self.win_length) // 2 - self.left + 1  # of frame 0, whose window begins with a zero
+        last = first + self.win_length - 2
+        earliest, latest = -((before + last) // self.hop_length), (after - 1 - first) // self.hop_length
+        return -(earliest * self.hop_length + first), latest * self.hop_length + last + 1
+
     def forward(self, wave: Wave) -> Spectrum:
         """Transform; the number of samples must be a multiple of `hop_length`."""
         right = self.n_fft - self.hop_length - self.left

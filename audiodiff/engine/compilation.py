@@ -1,5 +1,7 @@
 """Compilation of a model for the device that it is on."""
 
+from torch import nn
+
 from audiodiff.engine.diffwave.cpu import accelerated
 from audiodiff.engine.diffwave.gpu.launch import triton_runs_on
 from audiodiff.engine.diffwave.gpu.recorded_model import RecordedModel
@@ -21,9 +23,10 @@ def compiled(model: DiffusionModel) -> DiffusionModel:
     triton = triton_runs_on(device)
     if isinstance(network, DiffWave) and device.type == "cpu" and not triton:
         return accelerated(model, native=True)
-    for module in model.denoiser.modules():
-        if isinstance(module, GatedStack | DiffWave):
-            module.compile(dynamic=True)
+    for part in (model.denoiser, model.finish):
+        for module in part.modules() if isinstance(part, nn.Module) else ():
+            if isinstance(module, GatedStack | DiffWave):
+                module.compile(dynamic=True)
     if isinstance(network, DiffWave) and triton and supports(network, "triton") is None:
         return RecordedModel(model)
     return accelerated(model)

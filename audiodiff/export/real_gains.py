@@ -76,11 +76,15 @@ class RealKeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
+        kept = self.scaled(wave, mel)
+        return kept if self.onsets is None else self.scaled(self.onsets(kept, mel), mel)
+
+    def scaled(self, wave: Wave, mel: Mel) -> Wave:
+        """Scale magnitudes alone, once."""
         spectrum = rows_of(wave, self.stft)
         magnitudes = power(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
-        kept = wave_of(scaled(spectrum, wanted / magnitudes), self.stft)
-        return kept if self.onsets is None else self.onsets(kept, mel)
+        return wave_of(scaled(spectrum, wanted / magnitudes), self.stft)
 
 
 def rows_of(wave: Wave, stft: ConvolutionStft) -> Parts:

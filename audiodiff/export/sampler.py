@@ -12,11 +12,11 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.export.real import RealDiffWave
-from audiodiff.export.real_gains import RealSpectralGainNetwork
+from audiodiff.export.real_gains import RealKeepToMel, RealSpectralGainNetwork
 from audiodiff.export.real_source import RealAnyMelSourceFilter, RealSourceFilter
 from audiodiff.export.unroll import Call, Clamp, NoiseDraw, Sum, Value, unroll
-from audiodiff.models.diffusion_model import Prior
-from audiodiff.networks import DiffWave, SpectralGainNetwork
+from audiodiff.models.diffusion_model import Finish, Prior
+from audiodiff.networks import DiffWave, KeepToMel, SpectralGainNetwork
 from audiodiff.priors import MelInversion, SourceFilter, SpectralEnvelope
 from audiodiff.priors.any_mel import AnyMelSourceFilter
 from audiodiff.types import Mel, Time, Wave
@@ -36,6 +36,7 @@ class UnrolledSampler(nn.Module):
         self.n_draws, self.n_calls = program.n_draws, program.n_calls
         self.network = real(denoiser.network)
         self.prior = real_prior(prior)
+        self.finish = real_finish(bundle.model.finish)
 
     def forward(self, mel: Mel, noise: Float[Tensor, "draws batch samples"]) -> Wave:
         """Map mels and standard normal noise to `hop_length · frames` samples each."""
@@ -43,7 +44,8 @@ class UnrolledSampler(nn.Module):
         done: list[Wave] = []
         for value in self.values:
             done.append(self._computed(value, done, noise, cond))
-        return self.prior.decode(weighted(self.result, done), cond)
+        wave = self.prior.decode(weighted(self.result, done), cond)
+        return wave if self.finish is None else self.finish(wave, mel)
 
     def _computed(self, value: Value, done: Sequence[Wave], noise: Tensor, cond: Conditioning) -> Wave:
         match value:
@@ -77,6 +79,11 @@ def real(network: nn.Module) -> nn.Module:
     if isinstance(network, SpectralGainNetwork):
         return RealSpectralGainNetwork(network)
     return RealDiffWave(network) if isinstance(network, DiffWave) else network
+
+
+def real_finish(finish: Finish | None) -> Finish | None:
+    """The finish itself, or its twin without complex numbers."""
+    return RealKeepToMel(finish) if isinstance(finish, KeepToMel) else finish
 
 
 def real_prior(prior: Prior) -> Any:  # noqa: ANN401 (what a graph needs of a Prior: it encodes nothing)

@@ -79,14 +79,36 @@ class ScaledPrior(LocalPrior, Protocol):
         ...
 
 
-class DiffusionModel(nn.Module):
-    """A conditional diffusion over waveforms: `denoiser` works in the units of `prior`, mels are those of `mel`."""
+@runtime_checkable
+class Finish(Protocol):
+    """A change of waveforms behind the sampler, of which a frame depends on frames near it alone."""
 
-    def __init__(self, *, mel: MelSpec, denoiser: Denoiser, prior: Prior) -> None:
+    frame_radius: int
+    mel_radius: int
+
+    def __call__(self, wave: Wave, mel: Mel) -> Wave:
+        """Map [batch, hop_length · frames] samples to as many."""
+        ...
+
+
+class DiffusionModel(nn.Module):
+    """A conditional diffusion over waveforms: `denoiser` works in the units of `prior`, mels are those of `mel`.
+
+    `finish` changes the waveform that sampling ends with.
+    """
+
+    def __init__(self, *, mel: MelSpec, denoiser: Denoiser, prior: Prior, finish: Finish | None = None) -> None:
         super().__init__()
         self.mel = mel
         self.denoiser = denoiser
         self.prior = prior
+        self.finish = finish
+
+    def changed(self, *, denoiser: Denoiser | None = None, prior: Prior | None = None) -> "DiffusionModel":
+        """The same model with another denoiser or prior, of the same parameters."""
+        return DiffusionModel(
+            mel=self.mel, denoiser=denoiser or self.denoiser, prior=prior or self.prior, finish=self.finish
+        )
 
     @property
     def radius(self) -> Samples:
@@ -113,20 +135,31 @@ class DiffusionModel(nn.Module):
     def steps(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
         """Sample along the grid and yield the waveform after every step; the last one is the result."""
         cond = self.prior.condition(mel)
+        for state in self.states(cond, sampler=sampler, times=times, noise=noise):
+            yield self.waves(state, cond)
+
+    def states(self, cond: Conditioning, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
+        """Sample along the grid and yield the state after every step, in the units of the prior."""
+        mel = cond.need_mel()
 
         def shaped(x: Tensor) -> Tensor:
             return self.prior.shape(noise(x), cond)
 
         like = torch.empty(len(mel), mel.shape[-1] * self.mel.hop_length, device=mel.device, dtype=mel.dtype)
         x = self.start_scale(times) * shaped(like)
-        for state in sampler(self.denoiser.bind(cond), self.denoiser.schedule, x, times, shaped):
-            yield self.prior.decode(state, cond)
+        yield from sampler(self.denoiser.bind(cond), self.denoiser.schedule, x, times, shaped)
+
+    def waves(self, state: Wave, cond: Conditioning) -> Wave:
+        """From states to finished waveforms."""
+        wave = self.prior.decode(state, cond)
+        return wave if self.finish is None else self.finish(wave, cond.need_mel())
 
     @torch.no_grad()
     def generate(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Wave:
         """Return `hop_length · frames` samples for every mel of the batch."""
-        *_, wave = self.steps(mel, sampler=sampler, times=times, noise=noise)
-        return wave
+        cond = self.prior.condition(mel)
+        *_, state = self.states(cond, sampler=sampler, times=times, noise=noise)
+        return self.waves(state, cond)
 
 
 def radius_of(network: nn.Module) -> Samples:

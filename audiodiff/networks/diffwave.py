@@ -137,8 +137,7 @@ class DiffWave(nn.Module):
         inner = max(blocks, mel) if stft is None else max(stft.radius_around(blocks), mel + stft.radius)
         if self.constraint is None:
             return inner
-        behind = self.constraint.radius if stft is None else self.constraint.radius_behind(stft)
-        return max(inner + behind, self.constraint.mel_radius)
+        return inner + (self.constraint.stft.radius if stft is None else self.constraint.radius_behind(stft))
 
     def _in_samples(self, places: int) -> Samples:
         """The radius of a sample whose place of the convolutions sees this many to either side."""

@@ -1,4 +1,4 @@
-"""A projection that makes an estimate say the mel that it was made from."""
+"""The last stage of a voice: a waveform made to say the mel that it was made from, with onsets where they belong."""
 
 from torch import nn
 
@@ -16,39 +16,54 @@ LEAST_POWER = 1e-12
 class KeepToMel(nn.Module):
     """Waveforms whose magnitudes are scaled until their mel is the given one; phases stay (`MelConstraint`).
 
-    The scaling spreads sound over its window; with `onsets` channels, gains in time follow it (`OnsetGains`).
+    The scaling spreads sound over its window. With `onsets` channels, gains in time follow it (`OnsetGains`), which
+    change the mel a little, and the scaling once more: that is for the end, without them it may follow every estimate.
     """
 
     def __init__(self, mel: MelSpec, onsets: int = 0) -> None:
         super().__init__()
+        self.hop_length = mel.hop_length
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
         self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
         self.margin = (mel.n_fft - mel.win_length) // 2
 
     @property
-    def radius(self) -> Samples:
-        """Receptive radius over the waveform."""
-        return self.stft.radius + (0 if self.onsets is None else self.onsets.reach)
+    def frame_radius(self) -> int:
+        """Frames of the waveform to either side of its own that a frame of the result depends on."""
+        reach = self.stft.reach(0, 0)
+        if self.onsets is not None:
+            before, after = reach
+            reach = self.stft.reach(before + self.onsets.reach, after + self.onsets.reach)
+        return self._frames(max(reach))
 
     @property
-    def mel_radius(self) -> Samples:
-        """Receptive radius over the mel, where that is not within the waveform's."""
-        return 0 if self.onsets is None else self.onsets.radius
+    def mel_radius(self) -> int:
+        """The same of the mel, which the gains see further, at most."""
+        if self.onsets is None:
+            return self.frame_radius
+        return max(self.frame_radius, self._frames(max(self.stft.reach(0, 0)) + self.onsets.radius))
+
+    def _frames(self, samples: Samples) -> int:
+        return -(-samples // self.hop_length)
 
     def radius_behind(self, fine: Stft) -> Samples:
-        """Samples that this adds to the receptive radius of what ends with the inverse of a shorter transform.
+        """Samples that scaling adds to the receptive radius of what ends with the inverse of a shorter transform.
 
         The last sample of a frame lies within the last of the shorter frames that hold it, not always at its beginning.
         """
         between = fine.left - self.stft.left + self.margin + self.stft.radius
         late, early = between % fine.hop_length, (fine.radius - between + self.stft.radius) % fine.hop_length
-        return self.radius - min(late, early)
+        return self.stft.radius - min(late, early)
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
+        kept = self.scaled(wave, mel)
+        return kept if self.onsets is None else self.scaled(self.onsets(kept, mel), mel)
+
+    def scaled(self, wave: Wave, mel: Mel) -> Wave:
+        """Scale magnitudes alone, once."""
         spectrum = self.stft(wave).mT
         magnitudes = energy(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
-        kept = self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
-        return kept if self.onsets is None else self.onsets(kept, mel)
+        return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)

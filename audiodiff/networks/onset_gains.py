@@ -44,9 +44,8 @@ class OnsetGains(nn.Module):
         self.hop_length = fine_spec(mel).hop_length
         # of a frame's own gains and one of each neighbour, which lie in the middle of their share of the hop
         places = (torch.arange(-1, PER_FRAME + 1) + 0.5) * self.hop_length / PER_FRAME
-        self.register_buffer(
-            "at_samples", interpolation(places, torch.arange(self.hop_length) + 0.5).mT, persistent=False
-        )
+        at_samples = interpolation(places, torch.arange(self.hop_length) + 0.5).mT.contiguous()
+        self.register_buffer("at_samples", at_samples, persistent=False)
         low_passes = _low_passes(mel.sample_rate)
         self.reach = low_passes.shape[-1] // 2
         self.register_buffer("low_passes", _sliding(low_passes), persistent=False)
@@ -65,11 +64,7 @@ class OnsetGains(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        return self.scaled_bands(wave, mel).sum(dim=1)
-
-    def scaled_bands(self, wave: Wave, mel: Mel) -> Float[Tensor, "batch bands samples"]:
-        """The bands of the result."""
-        return self.parted(wave) * self.gains(mel)[..., : wave.shape[-1]]
+        return (self.parted(wave) * self.gains(mel)[..., : wave.shape[-1]]).sum(dim=1)
 
     def parted(self, wave: Wave) -> Float[Tensor, "batch bands samples"]:
         """The waveform below, between and above the crossovers."""

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.errors import ConfigError
 from audiodiff.mel.fine import FineEnvelope, fine_spec, fine_stft
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.embeddings import StepEmbedding
@@ -36,8 +35,7 @@ class SpectralGainNetwork(nn.Module):
     turns with it. So a rotation of all phases rotates the output, and no phase has to be learnt as such. At time t the
     residual of a Gaussian would be c(t)·x_t with c = alpha / (alpha² + sigma²) on the straight path: gains start there.
     `together` neighbouring bins share a place of the convolutions, which as many channels more make up for. With
-    `constrained` the estimate's magnitudes on the mel's own STFT are scaled at last until their mel is the given
-    one; with `onsets` channels it gets gains in time after that (`OnsetGains`), else `ConfigError` is raised.
+    `constrained` every estimate's magnitudes on the mel's own STFT are scaled until their mel is the given one.
     """
 
     def __init__(
@@ -48,7 +46,6 @@ class SpectralGainNetwork(nn.Module):
         layers: int = 5,
         together: int = 2,
         constrained: bool = False,
-        onsets: int = 0,
         n_steps: int = 1000,
         step_channels: int = 64,
     ) -> None:
@@ -57,9 +54,7 @@ class SpectralGainNetwork(nn.Module):
         self.parts = mel.hop_length // self.stft.hop_length
         self.envelope = FineEnvelope(mel)
         self.together = together
-        if onsets and not constrained:
-            raise ConfigError(f"onsets={onsets} are gains behind the mel constraint: set constrained as well")
-        self.constraint = KeepToMel(mel, onsets) if constrained else None
+        self.constraint = KeepToMel(mel) if constrained else None
         self.relative = RelativePlanes(fine_spec(mel))
         self.embedding = StepEmbedding(n_steps=n_steps, channels=step_channels)
         self.input = nn.Conv2d(together * self.relative.planes, channels, 3, padding=1)
@@ -84,7 +79,7 @@ class SpectralGainNetwork(nn.Module):
         spectral = inner + max(self.stft.radius, self.stft.n_fft // 2 - 1 + self.envelope.radius)
         if self.constraint is None:
             return spectral
-        return max(spectral + self.constraint.radius_behind(self.stft), self.constraint.mel_radius)
+        return spectral + self.constraint.radius_behind(self.stft)
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""

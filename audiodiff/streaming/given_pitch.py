@@ -94,14 +94,14 @@ def open_to_pitch(model: DiffusionModel) -> tuple[DiffusionModel, GivenPitch | N
     if not isinstance(model.prior, SourceFilter):
         return model, None
     pitch = GivenPitch(model.prior)
-    return DiffusionModel(mel=model.mel, denoiser=model.denoiser, prior=pitch), pitch
+    return model.changed(prior=pitch), pitch
 
 
 def voiced_at(model: DiffusionModel, f0: OneF0) -> DiffusionModel:
     """The same voice for one mel, at this f0."""
     pitch = GivenPitch(source_filter_of(model))
     pitch.give(f0)
-    return DiffusionModel(mel=model.mel, denoiser=model.denoiser, prior=pitch)
+    return model.changed(prior=pitch)
 
 
 @torch.no_grad()

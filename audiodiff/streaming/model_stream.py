@@ -9,6 +9,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Sampler, Times, bound_network
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior, ScaledPrior
+from audiodiff.streaming.finish_stream import FinishStream
 from audiodiff.streaming.frame_buffer import FrameBuffer
 from audiodiff.streaming.replay import SamplerReplay
 from audiodiff.types import Mel, Noise, Samples, Wave
@@ -55,12 +56,22 @@ class ModelStream:
         self.noise = ShapedNoise(self.prior, self.mel, noise, model.mel.hop_length, self.around_prior)
         self.means = self.prior.means()
         self.mean = None if self.means is None else FrameBuffer(model.mel.hop_length)
-        self.finished = 0
+        self.finish = FinishStream(model.finish, self.mel, model.mel.hop_length) if model.finish else None
+        self.sampled = 0
         self.every_step = every_step
 
     @property
     def lag(self) -> int:
-        """In frames; computed from the receptive radius of prior and network, and the number of network calls."""
+        """In frames; computed from how far prior, network and finish see, and the number of network calls."""
+        return self._sampling_lag if self.finish is None else self.finish.lag_behind(self._sampling_lag)
+
+    @property
+    def finished(self) -> int:
+        """Frames that have come out."""
+        return self.sampled if self.finish is None else self.finish.done
+
+    @property
+    def _sampling_lag(self) -> int:
         return self._prior_lag + self.around * len(self.replay.outputs)
 
     @property
@@ -73,13 +84,16 @@ class ModelStream:
         if self.means is not None and self.mean is not None:
             self.mean.append(self.means.feed(mel))
         ready = self.mel.end - self.around_prior
-        return self._advance(ready if self.mean is None else min(ready, self.mean.end), last=False)
+        return self._end(self._advance(ready if self.mean is None else min(ready, self.mean.end), last=False))
 
     def flush(self) -> Wave:
         """Return all that is left."""
         if self.means is not None and self.mean is not None:
             self.mean.append(self.means.flush())
-        return self._advance(self.mel.end, last=True)
+        return self._end(self._advance(self.mel.end, last=True), last=True)
+
+    def _end(self, waves: Wave, *, last: bool = False) -> Wave:
+        return waves if self.finish is None else self.finish.feed(waves, last=last)
 
     def _advance(self, ready: int, *, last: bool) -> Wave:
         """Let every network call go as far as it can; `ready` is where the first one may look."""
@@ -92,15 +106,15 @@ class ModelStream:
                 hop = self.model.mel.hop_length
                 output.append(said[..., (output.end - start) * hop : (end - start) * hop])
             ready = output.end
-        return self._finish(ready)
+        return self._decoded(ready)
 
     def _ask(self, turn: int, start: int, end: int) -> Tensor:
         call = self.replay.call(*self._beginning(start, end), turn, start, end)
         network = bound_network(self.model.denoiser.network, self._cond(start, end))
         return network(call.x, call.label)
 
-    def _finish(self, end: int) -> Wave:
-        start, self.finished = self.finished, end
+    def _decoded(self, end: int) -> Wave:
+        start, self.sampled = self.sampled, end
         if start == end:
             rows = self.replay.n_states if self.every_step else 1
             return self.scale.new_empty(rows, 0, dtype=torch.float32)
@@ -108,9 +122,9 @@ class ModelStream:
         cond = self._cond(start, end)
         waves = [self.prior.decode(state, cond) for state in (states if self.every_step else states[-1:])]
         needed = end - self.around - self.around_prior
-        buffers = [self.mel, *self.replay.outputs, *self.noise.draws, *([] if self.mean is None else [self.mean])]
-        for buffer in buffers:
+        for buffer in [*self.replay.outputs, *self.noise.draws, *([] if self.mean is None else [self.mean])]:
             buffer.forget(before=needed)
+        self.mel.forget(before=needed if self.finish is None else min(needed, self.finish.needed))
         return torch.cat(waves)
 
     def _beginning(self, start: int, end: int) -> tuple[Wave, Noise]:

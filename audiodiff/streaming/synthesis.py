@@ -73,13 +73,12 @@ def synthesize(
         yield model.generate(mel, **plan, noise=together)
         progress(1.0)
         return
-    wave = None
-    for step, wave in enumerate(model.steps(mel, **plan, noise=together), start=1):
-        progress(min(1.0, step / (len(times) - 1)))
-        if every_step:
-            yield wave
-    if wave is not None and not every_step:
-        yield wave
+    if every_step:
+        yield from _told(model.steps(mel, **plan, noise=together), progress, len(times) - 1)
+        return
+    cond = model.prior.condition(mel)
+    *_, state = _told(model.states(cond, **plan, noise=together), progress, len(times) - 1)
+    yield model.waves(state, cond)
 
 
 def synthesize_each(
@@ -160,6 +159,12 @@ def open_stream(
 def share_of(progress: Progress, index: int, n: int, parts: int = 1) -> Progress:
     """The progress of one of `n` equal parts, or of some of them together."""
     return lambda share: progress((index + parts * share) / n)
+
+
+def _told(steps: Iterator[Wave], progress: Progress, count: int) -> Iterator[Wave]:
+    for step, found in enumerate(steps, start=1):
+        progress(min(1.0, step / count))
+        yield found
 
 
 def _tiles(model: DiffusionModel) -> bool:

@@ -81,18 +81,17 @@ class TiledStream(ModelStream):
         self.piece = max(self.calls.tile, FEW)
 
     @property
-    def lag(self) -> int:
-        """In frames; computed from how far prior and network see, and the number of network calls."""
+    def _sampling_lag(self) -> int:
         wait = 0 if self.live else self.calls.tile - 1
         return self._prior_lag + self.calls.ahead + (self.calls.delay + wait) * len(self.replay.outputs)
 
     def _advance(self, ready: int, *, last: bool) -> Wave:
         fed = self.calls.fed
         ready = ready if last else ready - self.calls.ahead
-        waves = [self._finish(self.finished)]
+        waves = [self._decoded(self.sampled)]
         while fed[0] < ready and (last or self.live or fed[0] + self.calls.tile <= ready):
             end = min(fed[0] + self.calls.tile, ready)
-            waves.append(self._finish(self._through(end, last=last and end == ready)))
+            waves.append(self._decoded(self._through(end, last=last and end == ready)))
         return torch.cat(waves, dim=-1)
 
     def _through(self, end: int, *, last: bool) -> int:

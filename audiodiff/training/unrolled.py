@@ -27,7 +27,9 @@ class Unrolled(nn.Module):
     """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at full level.
 
     loss = `spectral` · multi-resolution STFT loss of the result + `mel` · |log mel of it - mel|. The number of steps is
-    drawn for every batch from `steps`. (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee et al. 2024, stage two.)
+    drawn for every batch from `steps`. The finish of the model is a part of the result and stays as it is, for its
+    gains in time need an objective that hears onsets (`OnsetMatch`). (InferGrad, Chen et al. 2022; PeriodWave-Turbo,
+    Lee et al. 2024, stage two.)
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Unrolled(nn.Module):
             raise ConfigError(f"steps={list(steps)}: expected numbers of steps, at least 1 each")
         self.model = model
         self.prior = source_filter_prior(model).requires_grad_(False)
+        if isinstance(model.finish, nn.Module):
+            model.finish.requires_grad_(False)
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
@@ -56,7 +60,11 @@ class Unrolled(nn.Module):
         """Waveforms that the sampler makes of the mels, with the mean of the recordings' own pulses."""
         cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
         times = self.grids[int(torch.randint(len(self.grids), ()))]
-        return self.prior.decode(self.sampled(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
+        return self.finished(self.sampled(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
+
+    def finished(self, x: Wave, cond: Conditioning) -> Wave:
+        """The waveform of the last state."""
+        return self.model.waves(x, cond)
 
     def compared(self, said: Wave, wave: Wave, mel: Mel) -> Losses:
         """The distance to the recordings and to their mels."""

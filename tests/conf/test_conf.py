@@ -40,7 +40,14 @@ def names(group: str) -> list[str]:
 def test_no_group_is_forgotten():
     groups = {str(path.parent.relative_to(TREE)) for path in TREE.rglob("*.yaml")} - {"."}
     nested = {f"objective/{part}" for part in ("distance", "weight", "times")} | {"data/augment"}
-    assert groups == set(GROUPS) | nested | {"callbacks", "debug", "experiment", "paths", "trainer"}
+    assert groups == set(GROUPS) | nested | {"callbacks", "debug", "experiment", "finish", "paths", "trainer"}
+
+
+@pytest.mark.parametrize("name", names("finish"))
+def test_finish_is_built_into_the_model(name):
+    model = build(compose_config("train", [f"finish={name}", "network.channels=4"]).model)
+    assert model.finish is not None
+    assert build(compose_config("train", ["network.channels=4"]).model).finish is None
 
 
 @pytest.mark.parametrize("name", names("trainer"))

@@ -14,7 +14,7 @@ from audiodiff.export.onnx import export_sampler
 from audiodiff.export.onnx_runner import OnnxVocoder
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import SpectralGainNetwork
+from audiodiff.networks import KeepToMel, SpectralGainNetwork
 from tests.priors.test_any_mel import bands_of, prior_for
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `onnx`")
@@ -24,11 +24,12 @@ pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 def voice(spec):
     """As `universal`, with random weights."""
     prior = prior_for(spec)
-    network = SpectralGainNetwork(mel=spec, channels=6, layers=2, step_channels=8, constrained=True, onsets=8)
-    for output in (network.output, network.constraint.onsets.stack.output):
+    network = SpectralGainNetwork(mel=spec, channels=6, layers=2, step_channels=8)
+    finish = KeepToMel(spec, onsets=8).eval()
+    for output in (network.output, finish.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
     denoiser = Denoiser(network=network.eval(), schedule=StraightPath(), prediction=X0Prediction())
-    model = DiffusionModel(mel=spec, denoiser=denoiser, prior=prior).eval()
+    model = DiffusionModel(mel=spec, denoiser=denoiser, prior=prior, finish=finish).eval()
     return Bundle("any", model, ddim, partial(uniform, n_steps=2))
 
 

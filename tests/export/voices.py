@@ -41,12 +41,13 @@ def diffwave_source(_folder):
         dilation_cycle=3,
         sees_mean=True,
         whitening=Whitening(mel=mel),
-        constraint=KeepToMel(mel, onsets=4),
+        constraint=KeepToMel(mel),
         patch=4,
     ).eval()
-    for output in (network.output, network.constraint.onsets.stack.output):
+    finish = KeepToMel(mel, onsets=4).eval()
+    for output in (network.output, finish.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
-    bundle.model.denoiser.network = network
+    bundle.model.denoiser.network, bundle.model.finish = network, finish
     return bundle
 
 

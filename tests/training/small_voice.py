@@ -5,7 +5,7 @@ import torch
 from audiodiff.diffusion import Denoiser, StraightPath, X0Prediction
 from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.networks import FilterNetwork, SourceNetwork, SpectralGainNetwork, SpreadNetwork
+from audiodiff.networks import FilterNetwork, KeepToMel, SourceNetwork, SpectralGainNetwork, SpreadNetwork
 from audiodiff.priors import SourceFilter
 
 HIFIGAN = convention("hifigan_22k")
@@ -22,8 +22,7 @@ def small_model(onsets: int = 0) -> DiffusionModel:
         filter=FilterNetwork(mel=HIFIGAN, **small),
         spread=SpreadNetwork(mel=HIFIGAN, **small),
     )
-    network = SpectralGainNetwork(
-        mel=HIFIGAN, channels=4, layers=1, step_channels=8, onsets=onsets, constrained=bool(onsets)
-    )
+    network = SpectralGainNetwork(mel=HIFIGAN, channels=4, layers=1, step_channels=8)
     denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
-    return DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior)
+    finish = KeepToMel(HIFIGAN, onsets=onsets) if onsets else None
+    return DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior, finish=finish)

@@ -7,6 +7,7 @@ from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram
 from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.training.onset_match import OnsetMatch
+from audiodiff.training.unrolled import Unrolled
 from tests.training.small_voice import FRAMES, HIFIGAN, small_model
 
 BURST = 1700
@@ -42,7 +43,7 @@ def test_only_the_gains_learn(bursts):
     objective(**bursts)["loss"].backward()
     learning = {name for name, p in objective.model.named_parameters() if p.grad is not None}
     assert learning
-    assert all(name.startswith("denoiser.network.constraint.onsets.") for name in learning)
+    assert all(name.startswith("finish.onsets.") for name in learning)
     wanting = {name for name, p in objective.model.named_parameters() if p.requires_grad}
     assert wanting == learning
 
@@ -69,6 +70,14 @@ def energy_before(objective: OnsetMatch, batch: dict[str, torch.Tensor]) -> floa
     return said[:, BURST - 150 : BURST - 30].square().mean().item()
 
 
-def test_a_network_without_such_gains_is_refused():
-    with pytest.raises(ConfigError, match=r"keeps to the mel"):
+def test_a_model_without_such_gains_is_refused():
+    with pytest.raises(ConfigError, match=r"finish=keep_to_mel"):
         OnsetMatch(model=small_model(onsets=0))
+
+
+def test_the_finish_stays_as_it_is_while_the_denoiser_learns(bursts):
+    objective = Unrolled(model=small_model(onsets=8), steps=(1,))
+    objective(**bursts)["loss"].backward()
+    learning = {name for name, p in objective.model.named_parameters() if p.grad is not None}
+    assert learning
+    assert all(name.startswith("denoiser.network.") for name in learning)

@@ -127,4 +127,4 @@ def accelerated(model: DiffusionModel, *, native: bool = False) -> DiffusionMode
         return model
     network = FastDiffWave(denoiser.network, native=native)
     fast = Denoiser(network=network, schedule=denoiser.schedule, prediction=denoiser.prediction)
-    return DiffusionModel(mel=model.mel, denoiser=fast, prior=model.prior).eval()
+    return model.changed(denoiser=fast).eval()

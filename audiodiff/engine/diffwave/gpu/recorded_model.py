@@ -35,7 +35,7 @@ class RecordedModel(DiffusionModel):
         assert isinstance(denoiser.network, DiffWave)
         fused = FusedDiffWave(denoiser.network)
         fast = Denoiser(network=fused, schedule=denoiser.schedule, prediction=denoiser.prediction)
-        super().__init__(mel=model.mel, denoiser=fast, prior=model.prior)
+        super().__init__(mel=model.mel, denoiser=fast, prior=model.prior, finish=model.finish)
         self.fused = fused
         self.eval()
         self._recordings: OrderedDict[Key, Recording] = OrderedDict()
@@ -101,8 +101,7 @@ class RecordedModel(DiffusionModel):
             if device.type == "cuda":
                 torch.cuda.current_stream(device).synchronize()  # another thread's stream may write to the buffers next
         return [
-            [self.prior.decode(state, cond) for state in of_item]
-            for of_item, cond in zip(states, conditions, strict=True)
+            [self.waves(state, cond) for state in of_item] for of_item, cond in zip(states, conditions, strict=True)
         ]
 
     def _recording(self, shape: Shape, sampler: Sampler, times: Times) -> Recording:

@@ -1,0 +1,91 @@
+"""The finish: a waveform made to say its mel, whose frames depend on few others."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from audiodiff.audio.stft import Stft
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.networks import KeepToMel
+
+HIFIGAN = convention("hifigan_22k")
+SPECS = {
+    "hifigan_22k": HIFIGAN,
+    "center": replace(HIFIGAN, framing="center"),
+    "short_window": replace(HIFIGAN, win_length=800),
+    "espnet_24k": convention("espnet_24k"),
+    "speecht5_16k": convention("speecht5_16k"),
+}
+FRAMES, HERE = 41, 20
+
+
+def made(name: str, onsets: int) -> KeepToMel:
+    """Gains in time are not one."""
+    torch.manual_seed(0)
+    finish = KeepToMel(SPECS[name], onsets=onsets)
+    if finish.onsets is not None:
+        torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
+    return finish.double().eval().requires_grad_(False)
+
+
+def sound(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise, and the mel of another."""
+    spec, draw = SPECS[name], torch.Generator().manual_seed(1)
+    waves = 0.1 * torch.randn(2, FRAMES * spec.hop_length, generator=draw)
+    mel = MelSpectrogram(spec)(waves[1:])[..., :FRAMES].double()
+    return waves[:1].double(), mel
+
+
+@pytest.mark.parametrize("onsets", [0, 8])
+@pytest.mark.parametrize("name", SPECS)
+def test_a_frame_depends_on_as_many_as_are_said(name, onsets):
+    """On the furthest of the waveform's frames as well, to one side at least, and on no more of the mel."""
+    finish, (wave, mel), hop = made(name, onsets), sound(name), SPECS[name].hop_length
+    wave, mel = wave.requires_grad_(), mel.requires_grad_()
+    inner = finish(wave, mel)[0, HERE * hop : (HERE + 1) * hop]
+    weights = torch.rand(hop, generator=torch.Generator().manual_seed(2)).double()
+    by_wave, by_mel = torch.autograd.grad((inner * weights).sum(), (wave, mel))
+    of_wave = by_wave.view(FRAMES, hop).abs().amax(dim=1).nonzero().squeeze(1) - HERE
+    of_mel = by_mel[0].abs().amax(dim=0).nonzero().squeeze(1) - HERE
+    assert max(-of_wave.min(), of_wave.max()) == finish.frame_radius
+    assert of_mel.abs().max() <= finish.mel_radius
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_result_says_the_mel(name):
+    """To what magnitudes of overlapping frames leave of it, from another sound that is a third as loud."""
+    wave, mel = sound(name)
+    wave = wave / 3
+    front_end, finish = MelSpectrogram(SPECS[name]).double(), made(name, 0)
+    inner = slice(4, FRAMES - 4)
+
+    def off(x: torch.Tensor) -> float:
+        return (front_end(x)[..., :FRAMES] - mel)[..., inner].abs().mean().item()
+
+    assert off(finish(wave, mel)) < 0.25 * off(wave)
+
+
+def test_the_scaling_follows_the_gains():
+    """What gains in time do to the mel is undone, and what they do within a window stays."""
+    wave, mel = sound("hifigan_22k")
+    finish = made("hifigan_22k", 8)
+    kept = finish.scaled(wave, mel)
+    timed = finish.onsets(kept, mel)
+    assert_close(finish(wave, mel), finish.scaled(timed, mel), rtol=0, atol=1e-12)
+    assert (timed - kept).abs().max() > 0.1 * kept.abs().max()
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("inner", [0, 1, 33, 129, 500])
+def test_reach_of_a_transform_is_exact(name, inner):
+    """The samples near a hop share frames with as many samples as `reach` says, to either side."""
+    stft, hop = Stft(SPECS[name]).double(), SPECS[name].hop_length
+    wave = torch.randn(1, FRAMES * hop, dtype=torch.float64, requires_grad=True)
+    start, end = HERE * hop - inner, (HERE + 1) * hop + inner
+    spectrum = stft(wave)
+    found = stft.inverse(spectrum * (2 + spectrum.abs()))[0, start:end]  # not linear, or it would be the wave alone
+    (seen,) = torch.autograd.grad((found * torch.rand_like(found)).sum(), wave)
+    places = seen[0].nonzero().squeeze(1)
+    assert (HERE * hop - places.min(), places.max() + 1 - (HERE + 1) * hop) == stft.reach(inner, inner)
