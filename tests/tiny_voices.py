@@ -47,13 +47,13 @@ def inversion() -> Vocoder:
 def source_filter() -> Vocoder:
     """Gains over frames and bins on pulses through a filter; voiced most of the time, at f0 that jump."""
     model = source_filter_model()
-    return vocoder_of(model.denoiser.network, model.prior)
+    return vocoder_of(model.denoiser.network, model.prior, model.finish)
 
 
-def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module) -> Vocoder:
+def vocoder_of(network: torch.nn.Module, prior: torch.nn.Module, finish: torch.nn.Module | None = None) -> Vocoder:
     """A vocoder that takes three steps of ddim."""
     denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
-    model = DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior).eval()
+    model = DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior, finish=finish).eval()
     return Vocoder(Bundle("tiny", model, ddim, lambda schedule: uniform(schedule, 3)))
 
 

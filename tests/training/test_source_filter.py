@@ -119,7 +119,7 @@ def test_who_knows_the_recording_loses_nothing(model, batch):
         def forward(self, x_t, t, cond):
             return batch["wave"] - batch["mean"]
 
-    model.denoiser.network = Knows()
+    model.denoiser.network, model.finish = Knows(), None  # gains in time of random weights change what is right
     residual = ResidualDiffusion(model=model)(**given(batch, "mean"))
     unrolled = Unrolled(model=model)(**given(batch, "mean"))
     assert residual["loss"].item() == pytest.approx(0, abs=1e-4)
