@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import LinearBetas
+from audiodiff.errors import ConfigError
 from audiodiff.mel import convention
 from audiodiff.mel.fine import fine_spec, fine_stft
 from audiodiff.networks import (
@@ -133,6 +134,12 @@ def test_radius_is_exact(name):
     plain = isinstance(network, DiffWave) and network.whitening is None
     expected = (network.block_radius + 1) * network.patch - 1 if plain else network.radius
     assert (min(distances), max(distances)) == (-expected, expected)
+
+
+def test_gains_in_time_inside_of_a_network_are_refused():
+    """They see further than a network's radius says."""
+    with pytest.raises(ConfigError, match=r"belong to the model's finish"):
+        DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, constraint=KeepToMel(MEL, onsets=4))
 
 
 def test_radius_of_a_mel_is_exact():
