@@ -14,6 +14,8 @@ from audiodiff.phase.griffin_lim import Revise
 from audiodiff.types import Magnitudes, Mel
 
 LOUDEST_GAIN = 1e4
+LEAST_FACTOR = 1e-20
+"""Under which a factor is as good as none: the root of zero has no gradient, and a mel may be silent in a band."""
 
 
 class MelConstraint(nn.Module):
@@ -55,7 +57,7 @@ class MelConstraint(nn.Module):
         powers = magnitudes if self.power == 1 else magnitudes.pow(self.power)
         gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(1e-20)
         factor = F.linear(gain, self.shares) + self.uncovered
-        return magnitudes * (factor if self.power == 1 else factor.pow(1 / self.power))
+        return magnitudes * (factor if self.power == 1 else factor.clamp_min(LEAST_FACTOR).pow(1 / self.power))
 
     def revision(self, magnitudes: Magnitudes, mel: Mel) -> Revise:
         """Revision by which Griffin-Lim improves estimated magnitudes while it searches for phases.

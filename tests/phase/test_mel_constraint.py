@@ -102,6 +102,22 @@ def test_silence_of_a_mel_silences_what_it_covers():
     assert_close(silent[:, ~covered], magnitudes[:, ~covered])
 
 
+@pytest.mark.parametrize("name", USABLE)
+def test_the_gradient_is_finite_where_bands_or_magnitudes_are_silent(name):
+    constraint, generator = MelConstraint(CONVENTIONS[name]), torch.Generator().manual_seed(0)
+    n_mels, bins = constraint.filters.shape
+    magnitudes = torch.rand(12, bins, generator=generator).requires_grad_()
+    bands = torch.rand(12, n_mels, generator=generator)
+    bands[:4] = 0
+    bands[4:8, ::3] = 0
+    quiet = torch.ones_like(bands)
+    quiet[::2] = 1e-30
+    held = magnitudes * torch.tensor([1.0, 1e-6, 0.0]).repeat(4).unsqueeze(1)
+    constraint.by_frames(held, bands * quiet).sum().backward()
+    assert magnitudes.grad.isfinite().all()
+    assert magnitudes.grad.abs().max() > 0
+
+
 def test_griffin_lim_with_a_mel_keeps_it_better_than_without(clip):
     mel, magnitudes, constraint = heard("hifigan_22k", clip)
     spec, front_end = CONVENTIONS["hifigan_22k"], MelSpectrogram(CONVENTIONS["hifigan_22k"])
