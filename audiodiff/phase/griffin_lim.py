@@ -1,7 +1,5 @@
 """A waveform from magnitudes alone."""
 
-from collections.abc import Callable
-
 import torch
 
 from audiodiff.audio.stft import Spectrum, Stft
@@ -9,9 +7,6 @@ from audiodiff.types import Magnitudes, Wave
 
 TINY = 1e-30
 """Energy that is added before dividing by it."""
-
-Revise = Callable[[Magnitudes, float], Magnitudes]
-"""(magnitudes of a waveform, share of the iterations done) -> the magnitudes to strive for next."""
 
 
 @torch.no_grad()
@@ -21,24 +16,20 @@ def griffin_lim(
     stft: Stft,
     iterations: int,
     momentum: float = 0.99,
-    revise: Revise | None = None,
 ) -> Wave:
     """Find a waveform whose STFT has these magnitudes, by fast Griffin-Lim (Perraudin et al. 2013, alg. 2).
 
     `phases` are unit-modulus complex numbers to start from. `momentum` 0 is the original algorithm of
-    Griffin & Lim (1984). Where the magnitudes are themselves an estimate, `revise` improves it by what the
-    waveform found so far could realize. Returns `hop_length · frames` samples.
+    Griffin & Lim (1984). Returns `hop_length · frames` samples.
     """
     norm = stft.window_sum(magnitudes.shape[-1])
     wave = stft.inverse(magnitudes * phases, norm)
-    wanted, previous = magnitudes, None
-    for done in range(1, iterations + 1):
+    previous = None
+    for _ in range(iterations):
         consistent = stft(wave)
         step = consistent if previous is None else extrapolated(previous, consistent, momentum)
         previous = consistent
-        if revise is not None:
-            wanted = revise(energy(consistent).sqrt_(), done / iterations)
-        wave = stft.inverse(with_magnitudes(step, wanted), norm)
+        wave = stft.inverse(with_magnitudes(step, magnitudes), norm)
     return wave
 
 

@@ -10,7 +10,6 @@ from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.spec import MelSpec
 from audiodiff.phase.banded import BandedProduct
-from audiodiff.phase.griffin_lim import Revise
 from audiodiff.types import Magnitudes, Mel
 
 LOUDEST_GAIN = 1e4
@@ -58,17 +57,3 @@ class MelConstraint(nn.Module):
         gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(1e-20)
         factor = F.linear(gain, self.shares) + self.uncovered
         return magnitudes * (factor if self.power == 1 else factor.clamp_min(LEAST_FACTOR).pow(1 / self.power))
-
-    def revision(self, magnitudes: Magnitudes, mel: Mel) -> Revise:
-        """Revision by which Griffin-Lim improves estimated magnitudes while it searches for phases.
-
-        Every iteration strives for what lies between the estimate and the magnitudes that it reached, half way
-        at first, wholly the latter at last, scaled to the mel. (Masuyama et al. 2023 find magnitudes and phases
-        from a mel together, by consistency and by the mel, and without an estimate.)
-        """
-        bands = self.bands(mel)
-
-        def revise(found: Magnitudes, done: float) -> Magnitudes:
-            return self(torch.lerp(magnitudes, found, (1 + done) / 2), bands)
-
-        return revise

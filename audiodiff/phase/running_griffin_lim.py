@@ -24,9 +24,10 @@ class RunningGriffinLim:
 
     `ADVANCE` frames at a time join the window with random phases, fixed for each frame; all in it are iterated,
     overlapped with those that have left; then the oldest leave (RTISI-LA, Zhu et al. 2007, by blocks). Every frame
-    takes part in about `iterations` of them, and what it strives for is revised on the way, as in
-    `MelConstraint.revision`. The same arithmetic is done in the same shapes however the magnitudes are cut into
-    pieces, so the waveform does not depend on that by a single bit.
+    takes part in about `iterations` of them. The magnitudes given are an estimate: what an iteration strives for lies
+    between it and those just reached, half way at first, wholly the latter at last, scaled to the mel (Masuyama et al.
+    2023 find magnitudes and phases from a mel together, without an estimate). The same arithmetic is done in the same
+    shapes however the magnitudes are cut into pieces, so the waveform does not depend on that by a single bit.
     """
 
     def __init__(self, stft: Stft, constraint: MelConstraint, iterations: int) -> None:

@@ -5,10 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.audio import resample
-from audiodiff.audio.stft import Stft
 from audiodiff.mel import CONVENTIONS, MelSpectrogram
 from audiodiff.phase.banded import BandedProduct
-from audiodiff.phase.griffin_lim import griffin_lim
 from audiodiff.phase.iterations import Rescaling
 from audiodiff.phase.mel_constraint import MelConstraint
 
@@ -116,17 +114,3 @@ def test_the_gradient_is_finite_where_bands_or_magnitudes_are_silent(name):
     constraint.by_frames(held, bands * quiet).sum().backward()
     assert magnitudes.grad.isfinite().all()
     assert magnitudes.grad.abs().max() > 0
-
-
-def test_griffin_lim_with_a_mel_keeps_it_better_than_without(clip):
-    mel, magnitudes, constraint = heard("hifigan_22k", clip)
-    spec, front_end = CONVENTIONS["hifigan_22k"], MelSpectrogram(CONVENTIONS["hifigan_22k"])
-    blurred = constraint(torch.ones_like(magnitudes), constraint.bands(mel))
-    turns = torch.rand(blurred.shape, generator=torch.Generator().manual_seed(0))
-    phases = torch.polar(torch.ones_like(blurred), 6.28 * turns)
-
-    def error(revise):
-        wave = griffin_lim(blurred, phases, Stft(spec), 24, revise=revise)
-        return (front_end(wave) - mel).abs().mean().item()
-
-    assert error(constraint.revision(blurred, mel)) < 0.6 * error(None)
