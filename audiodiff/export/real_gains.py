@@ -8,7 +8,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.export.complex_parts import FrameRows, Parts, power, scaled, shifted, times
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralGainNetwork
-from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel
+from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel, in_turns
 from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, level
 from audiodiff.types import Mel, Time, Wave
 
@@ -72,12 +72,12 @@ class RealKeepToMel(nn.Module):
 
     def __init__(self, keep: KeepToMel) -> None:
         super().__init__()
-        self.stft, self.constraint, self.onsets = ConvolutionStft(keep.stft), keep.constraint, keep.onsets
+        self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
+        self.onsets, self.rounds = keep.onsets, keep.rounds
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        kept = self.scaled(wave, mel)
-        return kept if self.onsets is None else self.scaled(self.onsets(kept, mel), mel)
+        return in_turns(self.scaled, self.onsets, self.rounds, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
         """Scale magnitudes alone, once."""

@@ -1,8 +1,11 @@
 """The last stage of a voice: a waveform made to say the mel that it was made from, with onsets where they belong."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from audiodiff.audio.stft import Stft
+from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.phase.griffin_lim import energy
@@ -17,12 +20,15 @@ class KeepToMel(nn.Module):
     """Waveforms whose magnitudes are scaled until their mel is the given one; phases stay (`MelConstraint`).
 
     The scaling spreads sound over its window. With `onsets` channels, gains in time follow it (`OnsetGains`), which
-    change the mel a little, and the scaling once more: that is for the end, without them it may follow every estimate.
+    change the mel a little, and the scaling once more, so in turns for `rounds`: that is for the end, without gains it
+    may follow every estimate.
     """
 
-    def __init__(self, mel: MelSpec, onsets: int = 0) -> None:
+    def __init__(self, mel: MelSpec, onsets: int = 0, rounds: int = 1) -> None:
         super().__init__()
-        self.hop_length = mel.hop_length
+        if rounds < 1:
+            raise ConfigError(f"rounds={rounds}: expected at least 1")
+        self.hop_length, self.rounds = mel.hop_length, rounds
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
         self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
@@ -31,18 +37,23 @@ class KeepToMel(nn.Module):
     @property
     def frame_radius(self) -> int:
         """Frames of the waveform to either side of its own that a frame of the result depends on."""
-        reach = self.stft.reach(0, 0)
-        if self.onsets is not None:
-            before, after = reach
-            reach = self.stft.reach(before + self.onsets.reach, after + self.onsets.reach)
-        return self._frames(max(reach))
+        return self._frames(self._reach(self.rounds))
 
     @property
     def mel_radius(self) -> int:
         """The same of the mel, which the gains see further, at most."""
         if self.onsets is None:
             return self.frame_radius
-        return max(self.frame_radius, self._frames(max(self.stft.reach(0, 0)) + self.onsets.radius))
+        return max(self.frame_radius, self._frames(self._reach(self.rounds - 1) + self.onsets.radius))
+
+    def _reach(self, rounds: int) -> Samples:
+        """Samples to either side that a result sees through one scaling and that many rounds more."""
+        reach = self.stft.reach(0, 0)
+        if self.onsets is not None:
+            for _ in range(rounds):
+                before, after = reach
+                reach = self.stft.reach(before + self.onsets.reach, after + self.onsets.reach)
+        return max(reach)
 
     def _frames(self, samples: Samples) -> int:
         return -(-samples // self.hop_length)
@@ -58,8 +69,7 @@ class KeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        kept = self.scaled(wave, mel)
-        return kept if self.onsets is None else self.scaled(self.onsets(kept, mel), mel)
+        return in_turns(self.scaled, self.onsets, self.rounds, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
         """Scale magnitudes alone, once."""
@@ -67,3 +77,14 @@ class KeepToMel(nn.Module):
         magnitudes = energy(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
         return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
+
+
+def in_turns(scaled: Callable[[Wave, Mel], Wave], onsets: OnsetGains | None, rounds: int, wave: Wave, mel: Mel) -> Wave:
+    """Scale a waveform to its mel, then apply gains in time and scale again for some rounds."""
+    wave = scaled(wave, mel)
+    if onsets is None:
+        return wave
+    gains = onsets.gains(mel)
+    for _ in range(rounds):
+        wave = scaled(onsets.scaled(wave, gains), mel)
+    return wave

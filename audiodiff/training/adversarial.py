@@ -27,17 +27,19 @@ class Adversarial(Unrolled):
         steps: tuple[int, ...] = (1, 2, 4),
         spectral: float = 1.0,
         mel: float = 0.5,
+        energy: float = 1.0,
+        urgency: float = 8.0,
         adversarial: float = 0.2,
         matching: float = 2.0,
     ) -> None:
-        super().__init__(model=model, steps=steps, spectral=spectral, mel=mel)
+        super().__init__(model=model, steps=steps, spectral=spectral, mel=mel, energy=energy, urgency=urgency)
         self.critics: nn.Module = critics
         self.adversarial, self.matching = adversarial, matching
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
         """Waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
-        said = self.said(wave, mel, mean)
-        losses = self.compared(said, wave, mel)
+        said, plain = self.said(wave, mel, mean)
+        losses = self.compared(said, plain, wave, mel)
         said, wave = self.heard(said), self.heard(wave)
         real = self.critics(wave)
         critic = critic_loss(real, self.critics(said.detach()))

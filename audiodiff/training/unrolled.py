@@ -12,6 +12,8 @@ from audiodiff.diffusion.process import Transition
 from audiodiff.errors import ConfigError
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.networks.keep_to_mel import KeepToMel
+from audiodiff.training.energy_distance import EnergyDistance
 from audiodiff.training.objective import Losses
 from audiodiff.training.source_filter_objectives import EDGE, source_filter_prior
 from audiodiff.training.spectral_loss import MultiResolutionStft
@@ -26,10 +28,10 @@ GRADIENT_CALLS = 2
 class Unrolled(nn.Module):
     """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at full level.
 
-    loss = `spectral` · multi-resolution STFT loss of the result + `mel` · |log mel of it - mel|. The number of steps is
-    drawn for every batch from `steps`. The finish of the model is a part of the result and stays as it is, for its
-    gains in time need an objective that hears onsets (`OnsetMatch`). (InferGrad, Chen et al. 2022; PeriodWave-Turbo,
-    Lee et al. 2024, stage two.)
+    loss = `spectral` · multi-resolution STFT loss of the result + `mel` · |log mel of it - mel| + `energy` · distance
+    of energies of a millisecond (`EnergyDistance`). The number of steps is drawn for every batch from `steps`. The
+    finish of the model is a part of the result and learns along. (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee
+    et al. 2024, stage two.)
     """
 
     def __init__(
@@ -39,40 +41,48 @@ class Unrolled(nn.Module):
         steps: Sequence[int] = (1, 2, 4),
         spectral: float = 1.0,
         mel: float = 0.5,
+        energy: float = 1.0,
+        urgency: float = 8.0,
     ) -> None:
         super().__init__()
         if not steps or min(steps) < 1:
             raise ConfigError(f"steps={list(steps)}: expected numbers of steps, at least 1 each")
         self.model = model
         self.prior = source_filter_prior(model).requires_grad_(False)
-        if isinstance(model.finish, nn.Module):
-            model.finish.requires_grad_(False)
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
-        self.spectral, self.mel = spectral, mel
+        self.in_time = EnergyDistance(model.mel.sample_rate, urgency)
+        self.spectral, self.mel, self.energy = spectral, mel, energy
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
         """Waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
-        return self.compared(self.said(wave, mel, mean), wave, mel)
+        result, plain = self.said(wave, mel, mean)
+        return self.compared(result, plain, wave, mel)
 
-    def said(self, wave: Wave, mel: Mel, mean: Wave) -> Wave:
-        """Waveforms that the sampler makes of the mels, with the mean of the recordings' own pulses."""
+    def said(self, wave: Wave, mel: Mel, mean: Wave) -> tuple[Wave, Wave]:
+        """Waveforms that the model makes of the mels with the mean of the recordings' own pulses.
+
+        The second is the first without gains in time, for which there is no gradient.
+        """
         cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
         times = self.grids[int(torch.randint(len(self.grids), ()))]
-        return self.finished(self.sampled(self.prior.shape(torch.randn_like(wave), cond), times, cond), cond)
+        x = self.sampled(self.prior.shape(torch.randn_like(wave), cond), times, cond)
+        result, finish = self.model.waves(x, cond), self.model.finish
+        with torch.no_grad():
+            plain = finish.scaled(self.prior.decode(x, cond), mel) if isinstance(finish, KeepToMel) else result
+        return result, plain
 
-    def finished(self, x: Wave, cond: Conditioning) -> Wave:
-        """The waveform of the last state."""
-        return self.model.waves(x, cond)
-
-    def compared(self, said: Wave, wave: Wave, mel: Mel) -> Losses:
+    def compared(self, said: Wave, plain: Wave, wave: Wave, mel: Mel) -> Losses:
         """The distance to the recordings and to their mels."""
-        spectral, log_mel = self.distance(self.heard(said), self.heard(wave)), self.mel_distance(said, mel)
+        log_mel = self.mel_distance(said, mel)
+        said, plain, wave = (self.heard(x) for x in (said, plain, wave))
+        spectral, energy = self.distance(said, wave), self.in_time(said, wave, plain)
         return {
-            "loss": self.spectral * spectral + self.mel * log_mel,
+            "loss": self.spectral * spectral + self.mel * log_mel + self.energy * energy,
             "spectral": spectral.detach(),
             "mel": log_mel.detach(),
+            "energy": energy.detach(),
         }
 
     def mel_distance(self, said: Wave, mel: Mel) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.audio.stft import Stft
+from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.networks import KeepToMel
 
@@ -21,10 +22,10 @@ SPECS = {
 FRAMES, HERE = 41, 20
 
 
-def made(name: str, onsets: int) -> KeepToMel:
+def made(name: str, onsets: int, rounds: int = 1) -> KeepToMel:
     """Gains in time are not one."""
     torch.manual_seed(0)
-    finish = KeepToMel(SPECS[name], onsets=onsets)
+    finish = KeepToMel(SPECS[name], onsets=onsets, rounds=rounds)
     if finish.onsets is not None:
         torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
     return finish.double().eval().requires_grad_(False)
@@ -38,11 +39,11 @@ def sound(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     return waves[:1].double(), mel
 
 
-@pytest.mark.parametrize("onsets", [0, 8])
+@pytest.mark.parametrize(("onsets", "rounds"), [(0, 1), (8, 1), (8, 2)])
 @pytest.mark.parametrize("name", SPECS)
-def test_a_frame_depends_on_as_many_as_are_said(name, onsets):
+def test_a_frame_depends_on_as_many_as_are_said(name, onsets, rounds):
     """On the furthest of the waveform's frames as well, to one side at least, and on no more of the mel."""
-    finish, (wave, mel), hop = made(name, onsets), sound(name), SPECS[name].hop_length
+    finish, (wave, mel), hop = made(name, onsets, rounds), sound(name), SPECS[name].hop_length
     wave, mel = wave.requires_grad_(), mel.requires_grad_()
     inner = finish(wave, mel)[0, HERE * hop : (HERE + 1) * hop]
     weights = torch.rand(hop, generator=torch.Generator().manual_seed(2)).double()
@@ -67,14 +68,22 @@ def test_the_result_says_the_mel(name):
     assert off(finish(wave, mel)) < 0.25 * off(wave)
 
 
-def test_the_scaling_follows_the_gains():
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_the_scaling_follows_the_gains(rounds):
     """What gains in time do to the mel is undone, and what they do within a window stays."""
     wave, mel = sound("hifigan_22k")
-    finish = made("hifigan_22k", 8)
+    finish = made("hifigan_22k", 8, rounds)
     kept = finish.scaled(wave, mel)
-    timed = finish.onsets(kept, mel)
-    assert_close(finish(wave, mel), finish.scaled(timed, mel), rtol=0, atol=1e-12)
-    assert (timed - kept).abs().max() > 0.1 * kept.abs().max()
+    for _ in range(rounds):
+        timed = finish.onsets(kept, mel)
+        assert (timed - kept).abs().max() > 0.1 * kept.abs().max()
+        kept = finish.scaled(timed, mel)
+    assert_close(finish(wave, mel), kept, rtol=0, atol=1e-12)
+
+
+def test_no_rounds_are_refused():
+    with pytest.raises(ConfigError, match="rounds=0"):
+        KeepToMel(HIFIGAN, onsets=8, rounds=0)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -37,7 +37,7 @@ def test_critics_learn_from_their_own_loss_alone(objective, batch):
     torch.testing.assert_close(found[0], found[1])
     objective.zero_grad()
     torch.manual_seed(3)
-    said = objective.heard(objective.said(**batch)).detach()
+    said = objective.heard(objective.said(**batch)[0]).detach()
     critic_loss(objective.critics(objective.heard(batch["wave"])), objective.critics(said)).backward()
     torch.testing.assert_close(found[0], gradients(objective.critics))
 
@@ -50,20 +50,20 @@ def test_the_model_does_not_learn_from_the_critics_loss(objective, batch):
     with_critics = gradients(objective.model.denoiser)
     objective.zero_grad()
     torch.manual_seed(3)
-    objective.compared(objective.said(**batch), batch["wave"], batch["mel"])["loss"].backward()
+    objective.compared(*objective.said(**batch), batch["wave"], batch["mel"])["loss"].backward()
     torch.testing.assert_close(with_critics, gradients(objective.model.denoiser))
 
 
 def test_the_model_learns_what_critics_like(objective, batch):
     """A step against the adversarial gradient raises the critics' judgement of what is said."""
-    objective.spectral = objective.mel = 0.0
+    objective.spectral = objective.mel = objective.energy = 0.0
     objective.matching, objective.adversarial = 0.0, 1.0
     parameters = list(objective.model.denoiser.parameters())
 
     def judgement() -> float:
         torch.manual_seed(3)
         with torch.no_grad():
-            return generator_loss(objective.critics(objective.heard(objective.said(**batch)))).item()
+            return generator_loss(objective.critics(objective.heard(objective.said(**batch)[0]))).item()
 
     before = judgement()
     for _ in range(5):
