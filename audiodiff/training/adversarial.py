@@ -29,10 +29,13 @@ class Adversarial(Unrolled):
         mel: float = 0.5,
         energy: float = 1.0,
         urgency: float = 8.0,
+        excess: float = 1.5,
         adversarial: float = 0.2,
         matching: float = 2.0,
     ) -> None:
-        super().__init__(model=model, steps=steps, spectral=spectral, mel=mel, energy=energy, urgency=urgency)
+        super().__init__(
+            model=model, steps=steps, spectral=spectral, mel=mel, energy=energy, urgency=urgency, excess=excess
+        )
         self.critics: nn.Module = critics
         self.adversarial, self.matching = adversarial, matching
 

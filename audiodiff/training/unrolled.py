@@ -43,6 +43,7 @@ class Unrolled(nn.Module):
         mel: float = 0.5,
         energy: float = 1.0,
         urgency: float = 8.0,
+        excess: float = 1.5,
     ) -> None:
         super().__init__()
         if not steps or min(steps) < 1:
@@ -52,7 +53,7 @@ class Unrolled(nn.Module):
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
-        self.in_time = EnergyDistance(model.mel.sample_rate, urgency)
+        self.in_time = EnergyDistance(model.mel.sample_rate, urgency, excess)
         self.spectral, self.mel, self.energy = spectral, mel, energy
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:

@@ -1,5 +1,7 @@
 """The unrolled objective hears energies of a millisecond, by which the finish's gains in time learn along."""
 
+import math
+
 import pytest
 import torch
 
@@ -44,6 +46,15 @@ def test_the_distance_is_deaf_to_sign_and_hears_what_comes_too_early(bursts):
     early, late = wave.roll(-110, dims=1), wave.roll(110, dims=1)
     assert distance(early, wave, early) > 2 * distance(early, wave, wave)  # what the plain one has wrong counts more
     assert distance(early, wave, wave) > 0.5 * distance(late, wave, wave)
+
+
+def test_too_loud_counts_more_than_too_quiet(bursts):
+    wave = bursts["wave"][:, 2 * BURST :]
+    for excess in (1.0, 1.5, 3.0):
+        distance = EnergyDistance(HIFIGAN.sample_rate, urgency=0.0, excess=excess)
+        loud, quiet = (distance(gain * wave, wave, wave) for gain in (1.1, 1 / 1.1))
+        assert loud / quiet == pytest.approx(excess, rel=0.02)
+        assert (loud + quiet) / 2 == pytest.approx(math.log(1.1), rel=0.02)
 
 
 def test_the_finish_learns_along_and_the_prior_does_not(bursts):
