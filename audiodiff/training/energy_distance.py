@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.audio.three_bands import ThreeBands
+from audiodiff.errors import ConfigError
 from audiodiff.types import Hertz, Seconds, Wave
 
 SLOT: Seconds = 0.001
@@ -21,11 +22,13 @@ class EnergyDistance(nn.Module):
     Over slots of a millisecond and three bands. d is the same difference of `plain`, which is the waveform without
     what is to mend its onsets, over several slots: onsets are few, and a plain mean hardly hears them. What is too
     loud counts `excess` times as much as what is too quiet, so that where an onset's place is not certain there is
-    silence rather than a smear: a quantile in place of the median.
+    silence rather than a smear: a quantile in place of the median. Raises `ConfigError` for one that is not positive.
     """
 
     def __init__(self, sample_rate: Hertz, urgency: float = 8.0, excess: float = 1.5) -> None:
         super().__init__()
+        if not excess > 0:
+            raise ConfigError(f"excess={excess}: expected a positive number, 1 for neither side")
         self.parted = ThreeBands(sample_rate)
         self.slot = round(SLOT * sample_rate)
         self.urgency, self.tilt = urgency, (excess - 1) / (excess + 1)

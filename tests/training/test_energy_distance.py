@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from audiodiff.audio.three_bands import ThreeBands
+from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram
 from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.training.energy_distance import EnergyDistance
@@ -55,6 +56,12 @@ def test_too_loud_counts_more_than_too_quiet(bursts):
         loud, quiet = (distance(gain * wave, wave, wave) for gain in (1.1, 1 / 1.1))
         assert loud / quiet == pytest.approx(excess, rel=0.02)
         assert (loud + quiet) / 2 == pytest.approx(math.log(1.1), rel=0.02)
+
+
+@pytest.mark.parametrize("excess", [0.0, -1.0, math.nan])
+def test_an_excess_that_is_not_positive_is_refused(excess):
+    with pytest.raises(ConfigError, match="excess="):
+        EnergyDistance(HIFIGAN.sample_rate, excess=excess)
 
 
 def test_the_finish_learns_along_and_the_prior_does_not(bursts):
