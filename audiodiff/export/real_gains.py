@@ -73,11 +73,11 @@ class RealKeepToMel(nn.Module):
     def __init__(self, keep: KeepToMel) -> None:
         super().__init__()
         self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
-        self.onsets, self.rounds = keep.onsets, keep.rounds
+        self.onsets, self.rounds, self.scaled_first = keep.onsets, keep.rounds, keep.scaled_first
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        return in_turns(self.scaled, self.onsets, self.rounds, wave, mel)
+        return in_turns(self.scaled, self, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
         """Scale magnitudes alone, once."""

@@ -1,6 +1,7 @@
 """The last stage of a voice: a waveform made to say the mel that it was made from, with onsets where they belong."""
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
@@ -21,14 +22,17 @@ class KeepToMel(nn.Module):
 
     The scaling spreads sound over its window. With `onsets` channels, gains in time follow it (`OnsetGains`), which
     change the mel a little, and the scaling once more, so in turns for `rounds`: that is for the end, without gains it
-    may follow every estimate.
+    may follow every estimate. Rounds that are not `scaled_first` begin with the gains, for a waveform that says nearly
+    the mel as it comes; that saves a window of look-ahead.
     """
 
-    def __init__(self, mel: MelSpec, onsets: int = 0, rounds: int = 1) -> None:
+    def __init__(self, mel: MelSpec, onsets: int = 0, rounds: int = 1, scaled_first: bool = True) -> None:
         super().__init__()
         if rounds < 1:
             raise ConfigError(f"rounds={rounds}: expected at least 1")
-        self.hop_length, self.rounds = mel.hop_length, rounds
+        if not (onsets or scaled_first):
+            raise ConfigError("scaled_first=False: without onsets there is nothing else to begin with")
+        self.hop_length, self.rounds, self.scaled_first = mel.hop_length, rounds, scaled_first
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
         self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
@@ -37,18 +41,18 @@ class KeepToMel(nn.Module):
     @property
     def frame_radius(self) -> int:
         """Frames of the waveform to either side of its own that a frame of the result depends on."""
-        return self._frames(self._reach(self.rounds))
+        return self._frames(self._reach(self.rounds, self.scaled_first))
 
     @property
     def mel_radius(self) -> int:
         """The same of the mel, which the gains see further, at most."""
         if self.onsets is None:
             return self.frame_radius
-        return max(self.frame_radius, self._frames(self._reach(self.rounds - 1) + self.onsets.radius))
+        return max(self.frame_radius, self._frames(self._reach(self.rounds - 1, scaled_first=True) + self.onsets.radius))
 
-    def _reach(self, rounds: int) -> Samples:
-        """Samples to either side that a result sees through one scaling and that many rounds more."""
-        reach = self.stft.reach(0, 0)
+    def _reach(self, rounds: int, scaled_first: bool) -> Samples:
+        """Samples to either side that a result sees through that many rounds and the scaling before them."""
+        reach = self.stft.reach(0, 0) if scaled_first else (0, 0)
         if self.onsets is not None:
             for _ in range(rounds):
                 before, after = reach
@@ -69,7 +73,7 @@ class KeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        return in_turns(self.scaled, self.onsets, self.rounds, wave, mel)
+        return in_turns(self.scaled, self, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
         """Scale magnitudes alone, once."""
@@ -79,12 +83,22 @@ class KeepToMel(nn.Module):
         return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
 
 
-def in_turns(scaled: Callable[[Wave, Mel], Wave], onsets: OnsetGains | None, rounds: int, wave: Wave, mel: Mel) -> Wave:
+@runtime_checkable
+class Turns(Protocol):
+    """What is done in turns, and how often."""
+
+    onsets: OnsetGains | None
+    rounds: int
+    scaled_first: bool
+
+
+def in_turns(scaled: Callable[[Wave, Mel], Wave], turns: Turns, wave: Wave, mel: Mel) -> Wave:
     """Scale a waveform to its mel, then apply gains in time and scale again for some rounds."""
-    wave = scaled(wave, mel)
-    if onsets is None:
+    if turns.scaled_first:
+        wave = scaled(wave, mel)
+    if turns.onsets is None:
         return wave
-    gains = onsets.gains(mel)
-    for _ in range(rounds):
-        wave = scaled(onsets.scaled(wave, gains), mel)
+    gains = turns.onsets.gains(mel)
+    for _ in range(turns.rounds):
+        wave = scaled(turns.onsets.scaled(wave, gains), mel)
     return wave
