@@ -48,7 +48,8 @@ class KeepToMel(nn.Module):
         """The same of the mel, which the gains see further, at most."""
         if self.onsets is None:
             return self.frame_radius
-        return max(self.frame_radius, self._frames(self._reach(self.rounds - 1, scaled_first=True) + self.onsets.radius))
+        behind_gains = self._reach(self.rounds - 1, scaled_first=True)
+        return max(self.frame_radius, self._frames(behind_gains + self.onsets.radius))
 
     def _reach(self, rounds: int, scaled_first: bool) -> Samples:
         """Samples to either side that a result sees through that many rounds and the scaling before them."""

@@ -22,10 +22,10 @@ SPECS = {
 FRAMES, HERE = 41, 20
 
 
-def made(name: str, onsets: int, rounds: int = 1) -> KeepToMel:
+def made(name: str, onsets: int, rounds: int = 1, scaled_first: bool = True) -> KeepToMel:
     """Gains in time are not one."""
     torch.manual_seed(0)
-    finish = KeepToMel(SPECS[name], onsets=onsets, rounds=rounds)
+    finish = KeepToMel(SPECS[name], onsets=onsets, rounds=rounds, scaled_first=scaled_first)
     if finish.onsets is not None:
         torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
     return finish.double().eval().requires_grad_(False)
@@ -39,11 +39,14 @@ def sound(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     return waves[:1].double(), mel
 
 
-@pytest.mark.parametrize(("onsets", "rounds"), [(0, 1), (8, 1), (8, 2)])
+@pytest.mark.parametrize(
+    ("onsets", "rounds", "scaled_first"),
+    [(0, 1, True), (8, 1, True), (8, 2, True), (8, 1, False), (8, 2, False)],
+)
 @pytest.mark.parametrize("name", SPECS)
-def test_a_frame_depends_on_as_many_as_are_said(name, onsets, rounds):
+def test_a_frame_depends_on_as_many_as_are_said(name, onsets, rounds, scaled_first):
     """On the furthest of the waveform's frames as well, to one side at least, and on no more of the mel."""
-    finish, (wave, mel), hop = made(name, onsets, rounds), sound(name), SPECS[name].hop_length
+    finish, (wave, mel), hop = made(name, onsets, rounds, scaled_first), sound(name), SPECS[name].hop_length
     wave, mel = wave.requires_grad_(), mel.requires_grad_()
     inner = finish(wave, mel)[0, HERE * hop : (HERE + 1) * hop]
     weights = torch.rand(hop, generator=torch.Generator().manual_seed(2)).double()
@@ -68,12 +71,13 @@ def test_the_result_says_the_mel(name):
     assert off(finish(wave, mel)) < 0.25 * off(wave)
 
 
+@pytest.mark.parametrize("scaled_first", [True, False])
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_the_scaling_follows_the_gains(rounds):
+def test_the_scaling_follows_the_gains(rounds, scaled_first):
     """What gains in time do to the mel is undone, and what they do within a window stays."""
     wave, mel = sound("hifigan_22k")
-    finish = made("hifigan_22k", 8, rounds)
-    kept = finish.scaled(wave, mel)
+    finish = made("hifigan_22k", 8, rounds, scaled_first)
+    kept = finish.scaled(wave, mel) if scaled_first else wave
     for _ in range(rounds):
         timed = finish.onsets(kept, mel)
         assert (timed - kept).abs().max() > 0.1 * kept.abs().max()
@@ -81,9 +85,11 @@ def test_the_scaling_follows_the_gains(rounds):
     assert_close(finish(wave, mel), kept, rtol=0, atol=1e-12)
 
 
-def test_no_rounds_are_refused():
+def test_no_rounds_and_nothing_to_begin_with_are_refused():
     with pytest.raises(ConfigError, match="rounds=0"):
         KeepToMel(HIFIGAN, onsets=8, rounds=0)
+    with pytest.raises(ConfigError, match="scaled_first=False"):
+        KeepToMel(HIFIGAN, scaled_first=False)
 
 
 @pytest.mark.parametrize("name", SPECS)
