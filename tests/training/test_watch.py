@@ -64,17 +64,29 @@ def test_a_failure_is_kept_in_the_log(tmp_path):
     assert "step 2: RuntimeError the power went off" in (tmp_path / "train.log").read_text()
 
 
-def test_the_time_that_is_left_follows_steps_and_max_time(tmp_path):
-    class Asks(L.Callback):
-        left = None
+class Asks(L.Callback):
+    """Keeps what is said to be left after every step."""
 
-        def on_train_batch_end(self, trainer, *_) -> None:
-            self.left = watch.left(trainer)
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.left = watch, []
 
-    for options, least, most in (({"steps": 1000, "max_time": "00:00:00:03"}, 0, 3), ({"steps": 30}, 0, 10)):
-        watch, asks = Watch(log=str(tmp_path / "train.log")), Asks()
-        run(tmp_path, watch, Slow(), asks, **options)
-        assert least <= asks.left <= most
+    def on_train_batch_end(self, trainer, *_) -> None:
+        self.left.append(self.watch.left(trainer))
+
+
+@pytest.mark.parametrize(
+    ("options", "speed", "least", "most"),
+    [
+        ({"max_time": "00:01:00:00"}, 0.0005, 3000, 3600),  # the hour ends before three more steps of 2000 s
+        ({"max_time": "00:01:00:00"}, 0.5, 6, 6),
+        ({}, 0.0005, 6000, 6000),
+    ],
+)
+def test_the_time_that_is_left_follows_steps_and_max_time(options, speed, least, most, tmp_path, monkeypatch):
+    watch = Watch(log=str(tmp_path / "train.log"))
+    monkeypatch.setattr(watch, "speed", lambda: speed)
+    run(tmp_path, watch, asks := Asks(watch), steps=4, **options)
+    assert least <= asks.left[0] <= most
 
 
 def test_lightning_is_only_quiet_meanwhile():
