@@ -86,7 +86,7 @@ class KeepToMel(nn.Module):
 
 @runtime_checkable
 class Turns(Protocol):
-    """What is done in turns, and how often."""
+    """Gains and rounds of a finish."""
 
     onsets: OnsetGains | None
     rounds: int

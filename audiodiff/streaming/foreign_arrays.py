@@ -59,7 +59,7 @@ def tensor_of(
     if isinstance(given, np.ndarray):
         if given.dtype.kind not in ("fiu" if whole else "f"):
             raise error(f"got {given.dtype} values as {what}: expected floating-point numbers")
-        return torch.from_numpy(given.astype(np.float64)).to(dtype)
+        return torch.from_numpy(given.astype(np.float64, order="C")).to(dtype)
     if not isinstance(given, Tensor):
         hint = "; read files with audiodiff.mel.read_mel" if isinstance(given, str | os.PathLike) else ""
         raise error(f"got {kind_of(given)} as {what}: expected a tensor or a NumPy array{hint}")
@@ -67,7 +67,7 @@ def tensor_of(
         raise error(f"got {str(given.dtype).removeprefix('torch.')} values as {what}: expected floating-point numbers")
     if given.layout != torch.strided or given.is_nested or given.is_meta:
         raise error(f"got a sparse, nested or meta tensor as {what}: expected a dense one that holds its values")
-    return given.detach().to("cpu", dtype)
+    return given.detach().to("cpu", dtype).contiguous()  # products round by the order of memory on some processors
 
 
 def items_of(given: object, what: str) -> Iterable[Any]:
