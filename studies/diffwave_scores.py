@@ -78,7 +78,7 @@ def score_samplers(
                 except ConfigError as error:  # restart needs times to go back to
                     print(path.stem, count, error, flush=True)
                     break
-                recorded, generated = (part[0].double().numpy() for part in (wave, prior.decode(state, cond)))
+                recorded, generated = (part[0].double().numpy() for part in (wave, vocoder.model.waves(state, cond)))
                 found.append(score("clip", recorded, generated, vocoder.sample_rate, wanted=SCORES).values)
             if not found:
                 continue
