@@ -8,18 +8,21 @@ import torch
 from torch import Tensor
 
 from audiodiff.diffusion import Sampler, Times
-from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior
+from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior, SamplingPlan
 from audiodiff.noise import SampleNoise
 from audiodiff.streaming.model_stream import AddressedNoise, ModelStream
 from audiodiff.streaming.replay import PointwiseError
 from audiodiff.streaming.tiled_stream import Tileable, TiledStream
+from audiodiff.streaming.windows import WindowPlan, in_windows
 from audiodiff.types import Mel, OneMel, OneWave, Wave
 
 LONG = 1024
 """Frames up to which a mel may be vocoded in one piece; longer ones are streamed, to bound the memory."""
+LONGEST_TOGETHER = 1 << 14
+"""Frames up to which the prior of a mel that goes in windows is computed whole: three minutes."""
 
 MELS_TOGETHER = 16
-"""Mels of a list that go through together."""
+"""Mels of a list, or windows of them, that go through together."""
 BATCHED = frozenset({"cuda"})
 """Kinds of devices that are faster for many mels at a time."""
 
@@ -59,8 +62,17 @@ def synthesize(
     A network that works tile by tile yields all steps when it has come to the end. Raises `ConfigError` where a mel is
     long and prior, network or sampler cannot be had in pieces.
     """
-    plan = {"sampler": sampler, "times": times}
+    plan: SamplingPlan = {"sampler": sampler, "times": times}
     long = mel.shape[-1] > LONG
+    windows = window_plan(model, plan, mel) if long and not every_step else None
+    if windows is not None and windows.length <= mel.shape[-1] <= LONGEST_TOGETHER:
+        seeds = [seed for one in noise for seed in one.seeds]
+        yield torch.stack(
+            in_windows(
+                model, list(mel), **plan, windows=windows, seeds=seeds, together=MELS_TOGETHER, progress=progress
+            )
+        )
+        return
     if long or _tiles(model):
         try:
             yield from in_pieces(model, mel, **plan, noise=noise, every_step=every_step, progress=progress)
@@ -91,17 +103,56 @@ def synthesize_each(
     progress: Progress = silent,
 ) -> list[OneWave]:
     """Return the waveform [samples] of every mel [n_mels, frames], whatever their lengths."""
-    if isinstance(model, Recorded) and all(mel.shape[-1] <= LONG for mel in mels):
-        waves = model.each(mels, sampler=sampler, times=times, seeds=seeds)
-        progress(1.0)
-        return waves
+    plan: SamplingPlan = {"sampler": sampler, "times": times}
     waves: dict[int, OneWave] = {}
-    for group in of_one_length(mels):
-        noise, part = [SampleNoise([seeds[i]]) for i in group], share_of(progress, len(waves), len(mels), len(group))
-        batch = torch.stack([mels[i] for i in group])
-        (made,) = synthesize(model, batch, sampler=sampler, times=times, noise=noise, progress=part)
-        waves |= dict(zip(group, made, strict=True))
+
+    def go(places: Sequence[int], road: Callable[[list[OneMel], list[int], Progress], Sequence[OneWave]]) -> None:
+        if places:
+            part = share_of(progress, len(waves), len(mels), len(places))
+            made = road([mels[i] for i in places], [seeds[i] for i in places], part)
+            part(1.0)
+            waves.update(zip(places, made, strict=True))
+
+    def of_one(alike: list[OneMel], seeds: list[int], part: Progress) -> Sequence[OneWave]:
+        noise = [SampleNoise([seed]) for seed in seeds]
+        return next(synthesize(model, torch.stack(alike), **plan, noise=noise, progress=part))
+
+    if isinstance(model, Recorded):
+        recorded = model.each
+        short = [i for i, mel in enumerate(mels) if mel.shape[-1] <= LONG]
+        go(short, lambda mels, seeds, _: recorded(mels, **plan, seeds=seeds))
+    windows = window_plan(model, plan, mels)
+    if windows is not None:
+        fit = windows
+        places = in_many_lengths(mels, range(fit.length, LONGEST_TOGETHER + 1))
+        go(
+            [i for i in places if i not in waves],
+            lambda mels, seeds, part: in_windows(
+                model, mels, **plan, windows=fit, seeds=seeds, together=MELS_TOGETHER, progress=part
+            ),
+        )
+    rest = [i for i in range(len(mels)) if i not in waves]
+    for places in of_one_length([mels[i] for i in rest]):
+        go([rest[place] for place in places], of_one)
     return [waves[i] for i in range(len(mels))]
+
+
+def window_plan(model: DiffusionModel, plan: SamplingPlan, mels: Sequence[OneMel] | Mel) -> WindowPlan | None:
+    """How mels on a GPU are cut; None elsewhere, and for a sampler that cannot run on a part of a signal."""
+    if not any(mel.device.type in BATCHED for mel in mels):
+        return None
+    try:
+        return WindowPlan.of(model, **plan)
+    except PointwiseError:
+        return None
+
+
+def in_many_lengths(mels: Sequence[OneMel], frames: range) -> list[int]:
+    """The places of mels that windows serve best, `frames` long: those above `LONG`, and those alone with a length."""
+    alike = Counter(mel.shape[-1] for mel in mels)
+    long = [place for place, mel in enumerate(mels) if mel.shape[-1] in frames and mel.shape[-1] > LONG]
+    alone = [place for place, mel in enumerate(mels) if mel.shape[-1] in frames and alike[mel.shape[-1]] == 1]
+    return sorted({*long, *alone}) if long or len(alone) > 1 else []
 
 
 def of_one_length(mels: Sequence[OneMel]) -> list[list[int]]:

@@ -89,6 +89,7 @@ def runs(voice: str) -> dict[str, Callable[[], object]]:
         "batch of 16": batch(16),
         "list of 16 of one length": each([FRAMES] * 16),
         "list of 16": each(list(range(FRAMES, FRAMES + 16))),
+        "list of 16 of 6 to 10 s": each(list(range(520, 840, 20))),
     }
 
 
