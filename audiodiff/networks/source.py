@@ -113,6 +113,19 @@ class SourceNetwork(nn.Module):
         pitch = (entropy * voiced).sum() / voiced.sum().clamp_min(1)
         return pitch, F.binary_cross_entropy_with_logits(logits[:, -1], voiced)
 
+    def distance(self, logits: Float[Tensor, "batch outputs frames"], f0: F0) -> Tensor:
+        """Mean distance of the candidates near f0, as `decided` averages them, from it; in candidates.
+
+        Cross entropy hears which candidate it is, and hardly how near the average of them comes.
+        """
+        place = self.per_octave * torch.log2(f0.clamp(self.lowest, float(self.frequencies[-1])) / self.lowest)
+        index = torch.arange(len(self.frequencies), device=f0.device).view(1, -1, 1)
+        far = (index - place.unsqueeze(1)).abs() > NEAR
+        near = logits[:, :-1].float().masked_fill(far, -math.inf).softmax(dim=1)
+        voiced = f0 > 0
+        error = ((near * index).sum(dim=1) - place).abs()
+        return torch.where(voiced, error, 0.0).sum() / voiced.sum().clamp_min(1)
+
 
 class HertzSource(SourceNetwork):
     """The same from the log bands of any convention, at fine frames: `FineBands` are its mels.

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from audiodiff.audio.framing import frame_centre
 from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.source.closure_pitch import closure_f0
 from audiodiff.source.glottis import Glottis, find_closures
 from audiodiff.source.pitch_track import FRAME
 from audiodiff.source.pulses import recorded_pulses
 from audiodiff.training.model_features import MelFeatures
 from audiodiff.training.source_filter_objectives import source_filter_prior
 
-_METHOD = "closures 2"
+_METHOD = "closures 3"
 """To be changed with the code that finds closures, so that stored features are not taken for new ones."""
 
 
@@ -33,7 +34,7 @@ class GlottalFeatures(MelFeatures):
         glottis = find_closures(wave.double().numpy(), self.sample_rate)
         centre = frame_centre(self.spec.n_fft, self.hop_length, self.spec.framing)
         times = (np.arange(tensors["mel"].shape[-1]) * self.hop_length + centre) / self.sample_rate
-        f0 = torch.from_numpy(f0_at(glottis, times)).float().unsqueeze(0)
+        f0 = torch.from_numpy(closure_f0(glottis, self.sample_rate, times)).float().unsqueeze(0)
         return tensors | {"f0": f0, "pulses": pulses_of(glottis, len(tensors["wave"]), self.sample_rate)}
 
 

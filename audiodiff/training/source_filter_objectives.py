@@ -23,24 +23,30 @@ always found where they are."""
 class SourceMatch(nn.Module):
     """Train the source network: cross entropies of f0 over its candidates, and of voicing.
 
-    Mels are perturbed as TTS models do, so that over-smoothed ones stay voiced.
+    loss = pitch + `voicing` · voicing + `distance` · distance of the averaged candidates from f0. Mels are perturbed
+    as TTS models do, so that over-smoothed ones stay voiced.
     """
 
-    def __init__(self, *, model: DiffusionModel, perturbation: nn.Module, voicing: float = 2.0) -> None:
+    def __init__(
+        self, *, model: DiffusionModel, perturbation: nn.Module, voicing: float = 2.0, distance: float = 1.0
+    ) -> None:
         super().__init__()
         self.model = model
         model.requires_grad_(False)
         self.prior = source_filter_prior(model)
         self.source = source_network(model).requires_grad_(True)
         self.perturbation = perturbation
-        self.voicing = voicing
+        self.voicing, self.distance = voicing, distance
 
     def forward(self, wave: Wave, mel: Mel, f0: Tensor, pulses: Wave) -> Losses:
         """`mel` is [batch, n_mels, frames], `f0` [batch, 1, frames] in hertz; the rest is not looked at."""
         logits = self.prior.pitch_logits(self.perturbation(mel))
         f0 = f0[:, 0].repeat_interleave(logits.shape[-1] // f0.shape[-1], dim=1)
-        pitch, voicing = self.source.loss(logits[..., EDGE:-EDGE], f0[:, EDGE:-EDGE])
-        return {"loss": pitch + self.voicing * voicing, "pitch": pitch.detach(), "voicing": voicing.detach()}
+        logits, f0 = logits[..., EDGE:-EDGE], f0[:, EDGE:-EDGE]
+        pitch, voicing = self.source.loss(logits, f0)
+        distance = self.source.distance(logits, f0)
+        parts = {"pitch": pitch.detach(), "voicing": voicing.detach(), "distance": distance.detach()}
+        return {"loss": pitch + self.voicing * voicing + self.distance * distance, **parts}
 
 
 class SourceFilterLikelihood(nn.Module):

@@ -113,9 +113,30 @@ def test_a_pitch_at_the_ends_of_the_range_is_none_in_any_convention(hertz, voice
         assert bool(network.decided(logits) > 0) == said_there
 
 
+@pytest.mark.parametrize("off", [0.0, 0.2, -0.5])
+def test_the_distance_is_that_of_what_is_said(off):
+    """In candidates, whatever a second voice far away says."""
+    network = source()
+    said = torch.tensor([[220.0, 0.0]], dtype=torch.float64)
+    near, voiced = network.targets(said)
+    logits = torch.cat([near.clamp_min(1e-12).log(), 9 * (2 * voiced - 1).unsqueeze(1)], dim=1)
+    logits[:, 3] += 50
+    f0 = said * 2 ** (off / network.per_octave)
+    assert network.distance(logits, f0).item() == pytest.approx(abs(off), abs=0.02)
+
+
+@pytest.mark.parametrize("hertz", [0.0, 20.0, 5000.0])
+def test_no_f0_and_one_beyond_the_range_have_a_finite_gradient(hertz):
+    network = source()
+    logits = torch.zeros(1, 1 + len(network.frequencies), 3, requires_grad=True)
+    network.distance(logits, torch.full((1, 3), hertz)).backward()
+    assert logits.grad.isfinite().all()
+
+
 def test_nothing_voiced_loses_nothing_by_f0():
-    pitch, voicing = source().loss(torch.zeros(2, 1 + len(source().frequencies), 5), torch.zeros(2, 5))
-    assert pitch == 0
+    nothing = torch.zeros(2, 1 + len(source().frequencies), 5), torch.zeros(2, 5)
+    pitch, voicing = source().loss(*nothing)
+    assert pitch == source().distance(*nothing) == 0
     assert voicing.item() == pytest.approx(math.log(2))
 
 

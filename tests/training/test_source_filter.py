@@ -76,7 +76,7 @@ def test_features_tell_filters_and_methods_apart(model):
 def test_source_match_teaches_the_source_and_nothing_else(model, batch):
     objective = SourceMatch(model=model, perturbation=RandomPerturbation(mel=HIFIGAN))
     losses = objective(**given(batch, "f0", "pulses"))
-    assert_close(losses["loss"], losses["pitch"] + 2 * losses["voicing"])
+    assert_close(losses["loss"], losses["pitch"] + 2 * losses["voicing"] + losses["distance"])
     losses["loss"].backward()
     assert moved(model)
     assert all(name.startswith("prior.source.") for name in moved(model))
@@ -145,6 +145,14 @@ def test_perturbed_mels_stay_mels(clip):
     assert first.min() >= math.log(1e-5) - 1e-5
     assert (first != mel).flatten(1).any(dim=1).float().mean() > 0.2
     assert not torch.equal(first, second)
+
+
+def test_a_share_of_the_mels_stays_untouched():
+    mel = torch.rand(2000, 80, 4) - 5
+    torch.manual_seed(0)
+    kept = (RandomPerturbation(mel=HIFIGAN, untouched=0.5, gain=2.0)(mel) == mel).flatten(1).all(dim=1)
+    assert kept.float().mean().item() == pytest.approx(0.5 + 0.5 * 0.65**4, abs=0.04)
+    assert (RandomPerturbation(mel=HIFIGAN, untouched=1.0)(mel) == mel).all()
 
 
 @pytest.mark.parametrize("make", [SourceFilterLikelihood, ResidualDiffusion, Unrolled, SourceFilterFeatures])
