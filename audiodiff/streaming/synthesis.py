@@ -115,7 +115,7 @@ def synthesize_each(
 
     def of_one(alike: list[OneMel], seeds: list[int], part: Progress) -> Sequence[OneWave]:
         noise = [SampleNoise([seed]) for seed in seeds]
-        return next(synthesize(model, torch.stack(alike), **plan, noise=noise, progress=part))
+        return list(next(synthesize(model, torch.stack(alike), **plan, noise=noise, progress=part)))
 
     if isinstance(model, Recorded):
         recorded = model.each

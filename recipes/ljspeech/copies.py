@@ -53,7 +53,8 @@ def copied(row: Utterance, out: Path) -> list[Utterance]:
             if kind == "shifted":
                 factor = float(np.exp(draw.uniform(-PITCH, PITCH)))
                 made, _ = shift_pitch(wave, instants, f0, factor, row.sample_rate)
-            soundfile.write(path, made / max(1.0, float(made.abs().max())), row.sample_rate, subtype="PCM_16")
+            made = made / max(1.0, float(made.abs().max()))
+            soundfile.write(path, made.numpy(), row.sample_rate, subtype="PCM_16")
     lengths = [soundfile.info(path).frames / row.sample_rate for path in paths]
     return [row] + [
         replace(row, id=name, path=path, duration=round(length, 4), text=None)
