@@ -12,9 +12,9 @@ _Array = Float[np.ndarray, " n"]
 
 SMOOTHED = 0.5
 """Periods: the standard deviation of the Gaussian that instants are smoothed by; jitter is nothing a mel could say."""
-FEWEST = 4
+FEWEST_INSTANTS = 4
 """Instants of a run, at least."""
-FARTHEST = 0.15
+FARTHEST_FROM_TRACK = 0.15
 """Nepers from the pitch track beyond which closures are not believed."""
 STEP = 0.1
 """Nepers between two frames of the track beyond which f0 jumps and is not interpolated."""
@@ -29,13 +29,13 @@ def closure_f0(glottis: Glottis, sample_rate: Hertz, times: _Array) -> _Array:
     f0 = track_f0(glottis, times)
     period = sample_rate / np.maximum(track_f0(glottis, glottis.instants / sample_rate, nearest=True), 1.0)
     for run in _runs(glottis.instants, period):
-        if len(run) < FEWEST:
+        if len(run) < FEWEST_INSTANTS:
             continue
         instants = _smoothed(run)
         middle = (instants[1:] + instants[:-1]) / 2 / sample_rate
         found = np.exp(np.interp(times, middle, np.log(sample_rate / np.diff(instants))))
         inside = (f0 > 0) & (times >= middle[0]) & (times <= middle[-1])
-        f0 = np.where(inside & (np.abs(np.log(found / np.maximum(f0, 1.0))) < FARTHEST), found, f0)
+        f0 = np.where(inside & (np.abs(np.log(found / np.maximum(f0, 1.0))) < FARTHEST_FROM_TRACK), found, f0)
     return f0
 
 

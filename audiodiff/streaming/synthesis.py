@@ -138,7 +138,7 @@ def synthesize_each(
 
 
 def window_plan(model: DiffusionModel, plan: SamplingPlan, mels: Sequence[OneMel] | Mel) -> WindowPlan | None:
-    """How mels on a GPU are cut; None elsewhere, and for a sampler that cannot run on a part of a signal."""
+    """The windows that mels on a GPU are cut into; None elsewhere, and for a sampler that needs the whole signal."""
     if not any(mel.device.type in BATCHED for mel in mels):
         return None
     try:

@@ -21,7 +21,7 @@ TIMES_REACH = 4
 
 
 @dataclass(frozen=True)
-class Window:
+class Cut:
     """Frames from `start` on of a mel, of which those from `first` to `end` are kept."""
 
     item: int
@@ -50,19 +50,19 @@ class WindowPlan:
             reach = max(reach + model.finish.frame_radius, model.finish.mel_radius)
         return cls(max(FRAMES, TIMES_REACH * reach), reach)
 
-    def cut(self, item: int, frames: int) -> Iterator[Window]:
+    def cut(self, item: int, frames: int) -> Iterator[Cut]:
         """The windows of a mel of at least `length` frames: at its two ends they end where it does."""
         done = 0
         while done < frames:
             start = min(max(0, done - self.reach), frames - self.length)
             end = frames if start + self.length == frames else start + self.length - self.reach
-            yield Window(item, start, done, end)
+            yield Cut(item, start, done, end)
             done = end
 
 
 @dataclass
 class WholeMel:
-    """What the prior says of one whole mel, and its noise, draw by draw."""
+    """The condition of one whole mel, and the prior's noise for it, draw by draw."""
 
     model: DiffusionModel
     mel: Mel
