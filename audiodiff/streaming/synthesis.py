@@ -138,8 +138,9 @@ def synthesize_each(
 
 
 def window_plan(model: DiffusionModel, plan: SamplingPlan, mels: Sequence[OneMel] | Mel) -> WindowPlan | None:
-    """The windows that mels on a GPU are cut into; None elsewhere, and for a sampler that needs the whole signal."""
-    if not any(mel.device.type in BATCHED for mel in mels):
+    """The windows that mels on a GPU are cut into; None for a sampler that needs the whole signal, and for no mel."""
+    on_gpu = [mel for mel in mels if mel.device.type in BATCHED]
+    if not in_many_lengths(on_gpu, range(WindowPlan.shortest(), LONGEST_TOGETHER + 1)):
         return None
     try:
         return WindowPlan.of(model, **plan)

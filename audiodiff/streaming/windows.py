@@ -50,6 +50,11 @@ class WindowPlan:
             reach = max(reach + model.finish.frame_radius, model.finish.mel_radius)
         return cls(max(FRAMES, TIMES_REACH * reach), reach)
 
+    @staticmethod
+    def shortest() -> int:
+        """Frames that no window of any model is shorter than."""
+        return FRAMES
+
     def cut(self, item: int, frames: int) -> Iterator[Cut]:
         """The windows of a mel of at least `length` frames: at its two ends they end where it does."""
         done = 0
