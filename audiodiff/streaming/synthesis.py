@@ -121,12 +121,13 @@ def synthesize_each(
         recorded = model.each
         short = [i for i, mel in enumerate(mels) if mel.shape[-1] <= LONG]
         go(short, lambda mels, seeds, _: recorded(mels, **plan, seeds=seeds))
-    windows = window_plan(model, plan, mels)
+    rest = [i for i in range(len(mels)) if i not in waves]
+    windows = window_plan(model, plan, [mels[i] for i in rest])
     if windows is not None:
         fit = windows
-        places = in_many_lengths(mels, range(fit.length, LONGEST_TOGETHER + 1))
+        places = in_many_lengths([mels[i] for i in rest], range(fit.length, LONGEST_TOGETHER + 1))
         go(
-            [i for i in places if i not in waves],
+            [rest[place] for place in places],
             lambda mels, seeds, part: in_windows(
                 model, mels, **plan, windows=fit, seeds=seeds, together=MELS_TOGETHER, progress=part
             ),

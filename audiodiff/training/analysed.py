@@ -14,9 +14,10 @@ from audiodiff.audio.io import resample
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.source.all_pass import smooth_phase, without_phase
+from audiodiff.source.closure_pitch import track_f0
 from audiodiff.source.glottis import Glottis, find_closures
 from audiodiff.source.pitch_track import FRAME
-from audiodiff.training.glottal_features import f0_at, pulses_of
+from audiodiff.training.glottal_features import pulses_of
 from audiodiff.training.source_filter_objectives import source_filter_prior
 from audiodiff.types import Hertz
 
@@ -78,7 +79,7 @@ def _equalized(wave: Tensor, sample_rate: Hertz, glottis: Glottis, reference: Di
     mel = MelSpectrogram(spec)(seen.unsqueeze(0))[..., :frames]
     centre = frame_centre(spec.n_fft, spec.hop_length, spec.framing)
     times = (np.arange(frames) * spec.hop_length + centre) / spec.sample_rate
-    f0 = torch.from_numpy(f0_at(glottis, times)).float().unsqueeze(0)
+    f0 = torch.from_numpy(track_f0(glottis, times, nearest=True)).float().unsqueeze(0)
     scaled = Glottis(glottis.instants * (spec.sample_rate / sample_rate), glottis.track, glottis.polarity)
     pulses = pulses_of(scaled, len(seen), spec.sample_rate)
     mean = prior.filtered(pulses.unsqueeze(0), mel, f0)

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from audiodiff.audio.framing import frame_centre
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.source.closure_pitch import closure_f0
+from audiodiff.source.closure_pitch import closure_f0, track_f0
 from audiodiff.source.glottis import Glottis, find_closures
-from audiodiff.source.pitch_track import FRAME
 from audiodiff.source.pulses import recorded_pulses
 from audiodiff.training.model_features import MelFeatures
 from audiodiff.training.source_filter_objectives import source_filter_prior
@@ -62,15 +61,9 @@ class SourceFilterFeatures(GlottalFeatures):
         return tensors | {"mean": mean[0]}
 
 
-def f0_at(glottis: Glottis, times: np.ndarray) -> np.ndarray:
-    """f0 at times in seconds, that of the nearest frame of the track; 0 where unvoiced."""
-    f0 = glottis.track.f0
-    return f0[np.clip(np.rint(times / FRAME).astype(int), 0, len(f0) - 1)]
-
-
 def pulses_of(glottis: Glottis, n_samples: int, sample_rate: int) -> Tensor:
     """The pulse train of a recording; [samples]."""
-    f0 = f0_at(glottis, glottis.instants / sample_rate)
+    f0 = track_f0(glottis, glottis.instants / sample_rate, nearest=True)
     voiced = f0 > 0
     instants = torch.from_numpy(glottis.instants[voiced])
     return recorded_pulses(instants, torch.from_numpy(f0[voiced]), n_samples, sample_rate)
