@@ -44,6 +44,12 @@ def interpolation(known: Float[Tensor, " values"], wanted: Float[Tensor, " point
     return matrix.float()
 
 
+def product(matrix: Tensor, values: Tensor) -> Tensor:
+    """The matrix product in the precision of the values, under autocast as well: what is interpolated stays exact."""
+    with torch.autocast(values.device.type, enabled=False):
+        return matrix.to(values) @ values
+
+
 def band_places(mel: MelSpec) -> tuple[Float[Tensor, " n_mels"], Float[Tensor, " n_mels"]]:
     """Centre and width of every band in hertz: twelve times the variance of its weights, and the window's own width."""
     filters = mel_filterbank(mel).double()
@@ -87,7 +93,7 @@ class FineBands(nn.Module):
 
     def envelope(self, bands: LogBands) -> Float[Tensor, "batch bins fine_frames"]:
         """Magnitudes on the fine STFT's bins, in units of that STFT."""
-        return self.shape.to(bands) @ (bands + self.fine_unit).exp()
+        return product(self.shape, (bands + self.fine_unit).exp())
 
 
 class HertzView(nn.Module):
@@ -118,7 +124,7 @@ class HertzView(nn.Module):
 
     def forward(self, bands: LogBands) -> Float[Tensor, "batch planes fine_frames"]:
         """The levels, brought to about -2 … 2, and the facts."""
-        levels = (self.weights.to(bands) @ bands + 5 * self.covered.to(bands)) / 3
+        levels = (product(self.weights, bands) + 5 * self.covered.to(bands)) / 3
         return torch.cat([levels, self.facts.to(bands).expand(bands.shape[0], -1, bands.shape[-1])], dim=1)
 
 

@@ -5,7 +5,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from audiodiff.mel.fine import fine_spec
-from audiodiff.mel.hertz import FineBands, FineF0, HertzView, LogBands, axis, interpolation
+from audiodiff.mel.hertz import FineBands, FineF0, HertzView, LogBands, axis, interpolation, product
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.blockwise import BlockwiseStack
 from audiodiff.networks.filter import LEAST, TYPICAL, BlockwiseFilter
@@ -68,7 +68,7 @@ class HertzFilter(nn.Module):
         self, bands: LogBands, said: Float[Tensor, "batch outputs fine_frames"]
     ) -> Complex[Tensor, "batch bins fine_frames"]:
         """Complex numbers of what the stack says, relative to the envelope."""
-        real, imaginary = (self.at_bins @ part for part in said.float().chunk(2, dim=1))
+        real, imaginary = (product(self.at_bins, part) for part in said.float().chunk(2, dim=1))
         return self.bands.envelope(bands).float() * torch.complex(real, imaginary)
 
 
@@ -95,5 +95,5 @@ class HertzSpread(nn.Module):
 
     def forward(self, bands: LogBands) -> Float[Tensor, "batch bins fine_frames"]:
         """Root mean square magnitudes of what the filtered pulses lack, in units of the fine STFT."""
-        said = self.at_bins @ self.stack(self.view(bands)).float()
+        said = product(self.at_bins, self.stack(self.view(bands)).float())
         return self.bands.envelope(bands).float() * (LEAST + nn.functional.softplus(said))

@@ -25,14 +25,16 @@ def smooth_phase(
 ) -> Complex[Tensor, " bins"]:
     """e^(i phase) of the recording relative to its reference, averaged over frames and, smoothly, over frequency.
 
-    `weight` is that of every bin, such as one over its power. Where nothing agrees the phase is that of what lies near.
+    `weight` is that of every bin, such as one over its power. Where nothing agrees the phase is that of what lies near,
+    and 1 if nothing does.
     """
     cross = (recording * reference.conj() * weight).sum(dim=1)
     agreed = cross / (reference.abs().square() * weight).sum(dim=1).clamp_min(1e-12)
     found = torch.zeros_like(agreed)
     for index, width in enumerate(WIDTHS):
         found = found + FALLING**index * _blurred(agreed, width / bin_width)
-    return found / found.abs().clamp_min(1e-12)
+    size = found.abs()
+    return torch.where(size > 1e-12, found / size.clamp_min(1e-12), 1.0)
 
 
 def without_phase(

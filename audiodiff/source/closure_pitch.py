@@ -40,12 +40,16 @@ def closure_f0(glottis: Glottis, sample_rate: Hertz, times: _Array) -> _Array:
 
 
 def track_f0(glottis: Glottis, times: _Array, *, nearest: bool = False) -> _Array:
-    """f0 of the pitch track at times in seconds: of the nearest frame, or between two frames that are both voiced."""
-    f0 = glottis.track.f0
+    """f0 of the pitch track at times in seconds: of the nearest frame, or `between_frames`."""
+    if nearest:
+        return glottis.track.f0[np.rint(np.clip(times / FRAME, 0, len(glottis.track.f0) - 1)).astype(int)]
+    return between_frames(glottis.track.f0, times)
+
+
+def between_frames(f0: _Array, times: _Array) -> _Array:
+    """f0 that has a value every `FRAME` seconds at other times: between two voiced frames, else of the nearest one."""
     place = np.clip(times / FRAME, 0, len(f0) - 1)
     of_nearest = f0[np.rint(place).astype(int)]
-    if nearest:
-        return of_nearest
     left = np.floor(place).astype(int)
     right = np.minimum(left + 1, len(f0) - 1)
     a, b = (np.log(np.maximum(f0[index], 1.0)) for index in (left, right))

@@ -14,7 +14,7 @@ from audiodiff.audio.io import resample
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.source.all_pass import smooth_phase, without_phase
-from audiodiff.source.closure_pitch import track_f0
+from audiodiff.source.closure_pitch import between_frames, closure_f0, track_f0
 from audiodiff.source.glottis import Glottis, find_closures
 from audiodiff.source.pitch_track import FRAME
 from audiodiff.training.glottal_features import pulses_of
@@ -24,11 +24,13 @@ from audiodiff.types import Hertz
 FULL = 32767.0
 HELD_POWER = 1e-8
 """Power of the loudest frames, relative to the loudest band, above which a frequency counts as recorded."""
+HISS: Hertz = 900.0
+"""f0 above which a pitch track of speech has found a hiss."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnalysedRecording:
-    """A waveform at its own rate, the instants of its closures in samples, and f0 every `FRAME` seconds."""
+    """A waveform at its own rate, the instants of its closures in samples, and their f0 every `FRAME` seconds."""
 
     wave: Float[Tensor, " samples"]
     sample_rate: Hertz
@@ -63,7 +65,9 @@ def analyse(wave: Float[Tensor, " samples"], sample_rate: Hertz, reference: Diff
     recording would be in phase.
     """
     glottis = find_closures(wave.double().numpy(), sample_rate)
-    instants, f0 = torch.from_numpy(glottis.instants), torch.from_numpy(glottis.track.f0)
+    instants = torch.from_numpy(glottis.instants)
+    f0 = torch.from_numpy(closure_f0(glottis, sample_rate, np.arange(len(glottis.track.f0)) * FRAME))
+    f0 = torch.where(f0 < HISS, f0, 0.0)
     if len(instants):
         wave = _equalized(wave, sample_rate, glottis, reference)
     peak = max(1.0, float(wave.abs().max()))
@@ -82,10 +86,11 @@ def _equalized(wave: Tensor, sample_rate: Hertz, glottis: Glottis, reference: Di
     f0 = torch.from_numpy(track_f0(glottis, times, nearest=True)).float().unsqueeze(0)
     scaled = Glottis(glottis.instants * (spec.sample_rate / sample_rate), glottis.track, glottis.polarity)
     pulses = pulses_of(scaled, len(seen), spec.sample_rate)
-    mean = prior.filtered(pulses.unsqueeze(0), mel, f0)
+    mean = prior.spoken(pulses.unsqueeze(0), mel, f0)
     recorded, expected = prior.stft(seen.unsqueeze(0))[0], prior.stft(mean)[0]
-    weight = (f0 > 0) / prior.stft.noise_magnitude / (recorded.abs().square() + 1e-6)
-    width = spec.sample_rate / spec.n_fft
+    voiced = (f0 > 0).repeat_interleave(recorded.shape[-1] // frames, dim=1)
+    weight = voiced / prior.stft.noise_magnitude / (recorded.abs().square() + 1e-6)
+    width = spec.sample_rate / prior.stft.n_fft
     return without_phase(wave, smooth_phase(recorded, expected, weight, width), width, sample_rate)
 
 
@@ -98,6 +103,5 @@ def bandwidth_of(wave: Float[Tensor, " samples"], sample_rate: Hertz) -> float:
 
 
 def f0_every(recording: AnalysedRecording, times: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
-    """f0 at times in seconds, that of the nearest frame of the track; 0 where unvoiced."""
-    index = (times / FRAME).round().long().clamp(0, len(recording.f0) - 1)
-    return recording.f0[index]
+    """f0 at times in seconds, 0 where unvoiced."""
+    return torch.from_numpy(between_frames(recording.f0.double().numpy(), times.double().numpy())).to(recording.f0)

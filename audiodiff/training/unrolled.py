@@ -16,7 +16,7 @@ from audiodiff.networks.keep_to_mel import KeepToMel
 from audiodiff.training.energy_distance import EnergyDistance
 from audiodiff.training.objective import Losses
 from audiodiff.training.source_filter_objectives import EDGE, source_filter_prior
-from audiodiff.training.spectral_loss import MultiResolutionStft
+from audiodiff.training.spectral_loss import MultiResolutionMel, MultiResolutionStft
 from audiodiff.types import Mel, Wave
 
 SPECTRAL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
@@ -28,8 +28,8 @@ GRADIENT_CALLS = 2
 class Unrolled(nn.Module):
     """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at full level.
 
-    loss = `spectral` · multi-resolution STFT loss of the result + `mel` · |log mel of it - mel| + `energy` · distance
-    of energies of a millisecond (`EnergyDistance`). The number of steps is drawn for every batch from `steps`. The
+    loss = `spectral` · multi-resolution STFT loss of the result + `mels` · the same of mels (`MultiResolutionMel`) +
+    `mel` · |log mel of it - mel| + `energy` · distance of energies of a millisecond (`EnergyDistance`). The number of steps is drawn for every batch from `steps`. The
     finish of the model is a part of the result and learns along. (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee
     et al. 2024, stage two.)
     """
@@ -40,6 +40,7 @@ class Unrolled(nn.Module):
         model: DiffusionModel,
         steps: Sequence[int] = (1, 2, 4),
         spectral: float = 1.0,
+        mels: float = 0.0,
         mel: float = 0.5,
         energy: float = 1.0,
         urgency: float = 8.0,
@@ -53,8 +54,9 @@ class Unrolled(nn.Module):
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
+        self.heard_distance = MultiResolutionMel(model.mel.sample_rate)
         self.in_time = EnergyDistance(model.mel.sample_rate, urgency, excess)
-        self.spectral, self.mel, self.energy = spectral, mel, energy
+        self.spectral, self.mels, self.mel, self.energy = spectral, mels, mel, energy
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:
         """Waves are [batch, hop_length · frames], `mel` is [batch, n_mels, frames]."""
@@ -79,9 +81,11 @@ class Unrolled(nn.Module):
         log_mel = self.mel_distance(said, mel)
         said, plain, wave = (self.heard(x) for x in (said, plain, wave))
         spectral, energy = self.distance(said, wave), self.in_time(said, wave, plain)
+        mels = self.heard_distance(said, wave)
         return {
-            "loss": self.spectral * spectral + self.mel * log_mel + self.energy * energy,
+            "loss": self.spectral * spectral + self.mels * mels + self.mel * log_mel + self.energy * energy,
             "spectral": spectral.detach(),
+            "mels": mels.detach(),
             "mel": log_mel.detach(),
             "energy": energy.detach(),
         }

@@ -7,7 +7,7 @@ from audiodiff.experiment.config import build, compose_config
 from audiodiff.experiment.run import build_model
 from audiodiff.mel import MelSpectrogram
 from audiodiff.mel.fine import fine_spec
-from audiodiff.training.analysed import AnalysedRecording, analyse
+from audiodiff.training.analysed import AnalysedRecording, analyse, f0_every
 from audiodiff.training.conventions_data import ConventionBatches
 from audiodiff.training.conventions_drawn import all_conventions
 from tests.tiny_voices import source_filter
@@ -79,8 +79,9 @@ def test_a_narrow_recording_is_no_example_at_a_high_rate(recordings):
     assert used == {16000}
 
 
+@pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("objective", ["every_source_match", "every_source_filter", "every_residual", "every_unrolled"])
-def test_batches_in_any_convention_teach_the_one_model(recordings, objective):
+def test_batches_in_any_convention_teach_the_one_model(recordings, objective, bfloat16):
     experiment = {"every_source_match": "source", "every_source_filter": "filter", "every_residual": "residual"}
     name = f"universal_{experiment[objective]}" if objective in experiment else "universal"
     config = compose_config("train", [f"experiment={name}", "init_from=null", *SMALL])
@@ -93,7 +94,9 @@ def test_batches_in_any_convention_teach_the_one_model(recordings, objective):
     for number in range(4):
         batch = data[number]
         seen.add(int(batch["convention"]))
-        module(**batch)["loss"].backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+            loss = module(**batch)["loss"]
+        loss.backward()
         assert {id(parameter) for parameter in module.parameters()} == names
     assert len(seen) > 1
     moved = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
@@ -110,3 +113,26 @@ def test_an_analysed_recording_is_read_as_it_was_written(tmp_path):
     assert torch.equal(read.instants, found.instants)
     assert (read.sample_rate, read.bandwidth) == (24000, found.bandwidth)
     assert len(read.instants) > 100
+
+
+@pytest.mark.parametrize(("f0", "voiced"), [(110.0, True), (440.0, True), (950.0, False)])
+def test_f0_is_that_of_closures_and_hisses_have_none(f0, voiced):
+    wave, instants = vowel(f0, 24000, seconds=1.0)
+    found = analyse(torch.from_numpy(wave).float(), 24000, source_filter().model)
+    times = torch.linspace(0.2, 0.8, 101, dtype=torch.float64)
+    labels = f0_every(found, times)
+    if voiced:
+        between = torch.from_numpy(instants).diff().reciprocal() * 24000
+        assert float((labels / between.median()).log().abs().max()) < 0.01
+    else:
+        assert not labels.any()
+
+
+def test_a_voice_for_every_mel_can_say_how_a_recording_would_be_in_phase():
+    wave, _ = vowel(150.0, 24000, seconds=1.0)
+    recording = torch.from_numpy(wave).float()
+    model = build_model(compose_config("train", ["experiment=universal", "init_from=null", *SMALL]))
+    found = analyse(recording, 24000, model)
+    assert found.wave.shape == recording.shape and found.wave.isfinite().all()
+    ours, theirs = (torch.fft.rfft(x).abs() for x in (found.wave, recording))
+    assert float((ours - theirs).norm() / theirs.norm()) < 0.05  # an all-pass, but for what rings beyond the edges
