@@ -1,0 +1,69 @@
+"""Put a voice together of parts that were trained side by side: one bundle of several.
+
+    python recipes/join.py runs/ljspeech_fast/bundle prior.source=runs/ljspeech_source/bundle --name ljspeech-fast -o OUT
+
+The first bundle is taken as it is but for the named parts (prior.source, prior.filter, prior.spread, denoiser, finish),
+whose weights come from the bundles after `=`. A bundle is a folder, or the name of a voice that ships. With
+`--prior-of` the weights of a prior that a shipped voice has as well are left out. A card that stands in OUT stays.
+"""
+
+import argparse
+from pathlib import Path
+
+from audiodiff.bundle.format import CARD, Bundle, load_bundle, save_bundle
+from audiodiff.bundle.location import bundle_folder
+from audiodiff.errors import AudiodiffError, ConfigError
+
+
+def taken(base: Bundle, part: str, source: Bundle) -> int:
+    """Give `base` the weights of one part of another bundle; returns the number of tensors."""
+    own, other = (
+        {key: tensor for key, tensor in bundle.model.state_dict().items() if key.startswith(f"{part}.")}
+        for bundle in (base, source)
+    )
+    if not own:
+        raise ConfigError(f"{base.name} has no part {part!r} with weights")
+    shapes, others = ({key: tuple(tensor.shape) for key, tensor in tensors.items()} for tensors in (own, other))
+    if shapes != others:
+        differ = next(key for key in shapes | others if shapes.get(key) != others.get(key))
+        raise ConfigError(
+            f"{part} of {source.name} does not fit {base.name}: {differ} is {others.get(differ)} there, "
+            f"{shapes.get(differ)} here"
+        )
+    base.model.load_state_dict(other, strict=False)
+    return len(own)
+
+
+def main() -> None:
+    """Read the command line, and say in a sentence what does not fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base", help="the bundle that everything else comes from")
+    parser.add_argument("parts", nargs="+", metavar="PART=BUNDLE", help="whose weights come from another bundle")
+    parser.add_argument("--name", required=True, help="of the new bundle")
+    parser.add_argument("--prior-of", metavar="VOICE", help="the shipped voice that has the same prior")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="where the bundle goes")
+    arguments = parser.parse_args()
+    try:
+        join(arguments)
+    except AudiodiffError as error:
+        parser.error(str(error))
+
+
+def join(arguments: argparse.Namespace) -> None:
+    """Join and write the bundle."""
+    base = load_bundle(bundle_folder(arguments.base))
+    for given in arguments.parts:
+        part, _, name = given.partition("=")
+        if not name:
+            raise ConfigError(
+                f"{given!r}: expected a part and a bundle, such as prior.source=runs/ljspeech_source/bundle"
+            )
+        print(f"{part}: {taken(base, part, load_bundle(bundle_folder(name)))} tensors of {name}")
+    card = arguments.out / CARD
+    text = card.read_text(encoding="utf-8") if card.is_file() else base.card
+    save_bundle(arguments.out, arguments.name, base.config, base.model, text, base.dtype, prior_of=arguments.prior_of)
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""recipes/join.py: one bundle of parts that were trained side by side."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from audiodiff.bundle.format import load_bundle, save_bundle
+from audiodiff.bundle.location import bundle_folder
+
+SCRIPT = Path(__file__).parents[2] / "recipes/join.py"
+
+
+def join(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["join.py", *map(str, arguments)])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """The default voice with a source whose weights are zeros."""
+    bundle = load_bundle(bundle_folder("ljspeech-fast"))
+    for parameter in bundle.model.prior.source.parameters():
+        parameter.data.zero_()
+    return save_bundle(tmp_path / "silent", "silent", bundle.config, bundle.model, "# Silent\n", bundle.dtype)
+
+
+def test_a_part_comes_from_the_other_bundle_and_all_else_from_the_first(tmp_path, silent, monkeypatch, capsys):
+    join(monkeypatch, silent, "prior.source=ljspeech-fast", "--name", "whole", "-o", tmp_path / "whole")
+    assert "prior.source: 36 tensors" in capsys.readouterr().out
+    weights = (bundle_folder("ljspeech-fast") / "model.safetensors").read_bytes()
+    assert (tmp_path / "whole/model.safetensors").read_bytes() == weights
+    assert (tmp_path / "whole/README.md").read_text() == "# Silent\n"
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("prior.source=ljspeech-tiny", "prior.source of ljspeech-tiny does not fit ljspeech-fast"),
+        ("prior.sauce=ljspeech-tiny", "no part 'prior.sauce'"),
+        ("prior.source", "expected a part and a bundle"),
+        ("prior.source=nowhere", "no model 'nowhere'"),
+    ],
+)
+def test_what_does_not_fit_is_said_and_nothing_written(tmp_path, monkeypatch, capsys, part, said):
+    with pytest.raises(SystemExit):
+        join(monkeypatch, "ljspeech-fast", part, "--name", "new", "-o", tmp_path / "new")
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
