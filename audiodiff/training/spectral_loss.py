@@ -1,5 +1,7 @@
 """Losses that compare sounds by their spectra, deaf to phase."""
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -13,6 +15,9 @@ from audiodiff.types import Hertz, Samples, Wave
 
 MEL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
 """Of `MultiResolutionMel`, in samples."""
+SILENT = 1e-2
+"""Root mean square magnitude below which a reference counts as that loud in spectral convergence, which divides by it:
+-60 dB of full scale in a window of 1024 samples."""
 QUIETEST = 1e-10
 """Power added to every bin, so that the magnitude of a silent one has a gradient."""
 
@@ -43,7 +48,8 @@ class MultiResolutionStft(nn.Module):
     def _one(self, wave: Wave, reference: Wave, window: Tensor, hop: int) -> Float[Tensor, ""]:
         ours, theirs = self._magnitude(wave, window, hop), self._magnitude(reference, window, hop)
         difference = torch.linalg.vector_norm(theirs - ours, dim=(1, 2))
-        convergence = difference / torch.linalg.vector_norm(theirs, dim=(1, 2))
+        silent = SILENT * math.sqrt(theirs[0].numel())
+        convergence = difference / torch.linalg.vector_norm(theirs, dim=(1, 2)).clamp_min(silent)
         distance = convergence.mean() + (ours.log() - theirs.log()).abs().mean()
         return distance
 

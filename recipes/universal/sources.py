@@ -27,9 +27,7 @@ def utterances(folder: Path) -> Iterator[Utterance]:
             info = soundfile.info(path)
             name = "-".join(Path(row["file"]).with_suffix("").parts)
             duration = round(info.frames / info.samplerate, 4)
-            yield Utterance(
-                id=name, path=path, duration=duration, sample_rate=info.samplerate, speaker=row["speaker"]
-            )
+            yield Utterance(id=name, path=path, duration=duration, sample_rate=info.samplerate, speaker=row["speaker"])
 
 
 def main() -> None:

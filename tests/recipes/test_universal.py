@@ -1,6 +1,7 @@
 """The universal recipe: what it merges, what it leaves out, how its copies vary."""
 
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,20 @@ def test_made_sounds_are_what_they_are_called(clip):
     assert heights[1] / heights[0] == pytest.approx(1.3, rel=0.05)
     assert 6 <= (clicks != 0).sum() <= 10
     assert pink.square().mean().sqrt() == pytest.approx(0.05, rel=1e-3)
+
+
+def test_a_table_of_sources_becomes_a_manifest(tmp_path, monkeypatch, capsys):
+    (tmp_path / "corpus/one").mkdir(parents=True)
+    soundfile.write(tmp_path / "corpus/one/a.flac", np.zeros(2400), 24000)
+    soundfile.write(tmp_path / "corpus/b.flac", np.zeros(8000), 16000)
+    table = "file\tspeaker\tlanguage\none/a.flac\tann\ten\nb.flac\tbob\tfi\n"
+    (tmp_path / "corpus/SOURCES.tsv").write_text(table)
+    arguments = ["sources.py", str(tmp_path / "corpus"), "--out", str(tmp_path / "speech.jsonl")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    runpy.run_path(str(ROOT / "recipes/universal/sources.py"), run_name="__main__")
+    assert "2 recordings, 2 speakers" in capsys.readouterr().out
+    rows = {row.id: row for row in read_manifest(tmp_path / "speech.jsonl")}
+    assert {name: (row.speaker, row.sample_rate, row.duration) for name, row in rows.items()} == {
+        "one-a": ("ann", 24000, 0.1),
+        "b": ("bob", 16000, 0.5),
+    }

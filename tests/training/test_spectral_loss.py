@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from audiodiff.training.spectral_loss import MultiResolutionMel
+from audiodiff.training.spectral_loss import MultiResolutionMel, MultiResolutionStft
 
 RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 
@@ -43,3 +43,11 @@ def test_the_lowest_kilohertz_is_a_third_of_it():
     quieter = torch.fft.irfft(spectrum, n=22050)
     share = MultiResolutionMel(22050, windows=(512, 1024, 2048))(quieter, reference) / math.log(2)
     assert 0.27 < share < 0.36
+
+
+def test_a_silent_recording_does_not_outweigh_all_others():
+    torch.manual_seed(0)
+    hiss, speech = 1e-3 * torch.randn(1, 22050), 0.1 * torch.randn(1, 22050)
+    of = MultiResolutionStft()
+    assert of(hiss, torch.zeros(1, 22050)) < 10
+    assert of(0.5 * speech, speech) == pytest.approx(0.5 + math.log(2), rel=0.01)
