@@ -1,6 +1,6 @@
 """Put a voice together of parts that were trained side by side: one bundle of several.
 
-    python recipes/join.py runs/ljspeech_fast/bundle prior.source=runs/ljspeech_source/bundle --name ljspeech-fast -o OUT
+    python recipes/join.py runs/ljspeech_fast/bundle prior.source=runs/ljspeech_source/bundle --name NAME -o OUT
 
 The first bundle is taken as it is but for the named parts (prior.source, prior.filter, prior.spread, denoiser, finish),
 whose weights come from the bundles after `=`. A bundle is a folder, or the name of a voice that ships. With

@@ -29,9 +29,9 @@ class Unrolled(nn.Module):
     """Train through DDIM on uniform grids at the numbers of steps that a voice ships with, from noise at full level.
 
     loss = `spectral` · multi-resolution STFT loss of the result + `mels` · the same of mels (`MultiResolutionMel`) +
-    `mel` · |log mel of it - mel| + `energy` · distance of energies of a millisecond (`EnergyDistance`). The number of steps is drawn for every batch from `steps`. The
-    finish of the model is a part of the result and learns along. (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee
-    et al. 2024, stage two.)
+    `mel` · |log mel of it - mel| + `energy` · distance of energies of a millisecond (`EnergyDistance`). The number of
+    steps is drawn for every batch from `steps`. The finish of the model is a part of the result and learns along.
+    (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee et al. 2024, stage two.)
     """
 
     def __init__(

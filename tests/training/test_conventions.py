@@ -133,6 +133,7 @@ def test_a_voice_for_every_mel_can_say_how_a_recording_would_be_in_phase():
     recording = torch.from_numpy(wave).float()
     model = build_model(compose_config("train", ["experiment=universal", "init_from=null", *SMALL]))
     found = analyse(recording, 24000, model)
-    assert found.wave.shape == recording.shape and found.wave.isfinite().all()
+    assert found.wave.shape == recording.shape
+    assert found.wave.isfinite().all()
     ours, theirs = (torch.fft.rfft(x).abs() for x in (found.wave, recording))
     assert float((ours - theirs).norm() / theirs.norm()) < 0.05  # an all-pass, but for what rings beyond the edges
