@@ -15,7 +15,7 @@ from audiodiff.types import Hertz, Samples, Wave
 
 MEL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
 """Of `MultiResolutionMel`, in samples."""
-SILENT = 1e-2
+QUIET_REFERENCE = 1e-2
 """Root mean square magnitude below which a reference counts as that loud in spectral convergence, which divides by it:
 -60 dB of full scale in a window of 1024 samples."""
 QUIETEST = 1e-10
@@ -48,7 +48,7 @@ class MultiResolutionStft(nn.Module):
     def _one(self, wave: Wave, reference: Wave, window: Tensor, hop: int) -> Float[Tensor, ""]:
         ours, theirs = self._magnitude(wave, window, hop), self._magnitude(reference, window, hop)
         difference = torch.linalg.vector_norm(theirs - ours, dim=(1, 2))
-        silent = SILENT * math.sqrt(theirs[0].numel())
+        silent = QUIET_REFERENCE * math.sqrt(theirs[0].numel())
         convergence = difference / torch.linalg.vector_norm(theirs, dim=(1, 2)).clamp_min(silent)
         distance = convergence.mean() + (ours.log() - theirs.log()).abs().mean()
         return distance
