@@ -16,7 +16,7 @@ from audiodiff.cli.evaluate import evaluate
 from audiodiff.cli.export import export
 from audiodiff.cli.generate import generate
 from audiodiff.cli.inspect import inspect
-from audiodiff.cli.threads import idle_cores, set_threads
+from audiodiff.cli.threads import end_process_group, idle_cores, set_threads
 from audiodiff.cli.tune import tune
 from audiodiff.errors.sentences import boundary, in_flags
 from audiodiff.version import __version__
@@ -168,4 +168,7 @@ def main() -> None:
     """Run the command; whatever goes wrong is one sentence and exit code 2, a traceback only with --debug."""
     warnings.showwarning = say_warning
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    boundary(lambda: app(args=arguments), debug="--debug" in sys.argv)
+    try:
+        boundary(lambda: app(args=arguments), debug="--debug" in sys.argv)
+    finally:
+        end_process_group()

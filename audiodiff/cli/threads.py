@@ -1,6 +1,7 @@
-"""The number of threads of a command."""
+"""The number of threads of a command, and its group of processes."""
 
 import os
+import sys
 from math import ceil
 from pathlib import Path
 
@@ -41,3 +42,10 @@ def allowed_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit, _, period = _QUOTA.read_text().partition(" ") if _QUOTA.is_file() else ("max", "", "")
     return cores if limit == "max" else max(1, min(cores, ceil(int(limit) / int(period))))
+
+
+def end_process_group() -> None:
+    """End the group that Lightning may have begun: its threads abort an interpreter that ends before they do."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -1,11 +1,13 @@
-"""The number of threads that `vocode` takes unless it is told."""
+"""The number of threads that `vocode` takes unless it is told, and how a command ends."""
 
+import contextlib
 import os
+import sys
 
 import pytest
 import torch
 
-from audiodiff.cli import threads
+from audiodiff.cli import main, threads
 from audiodiff.cli.threads import allowed_cores, idle_cores
 
 
@@ -49,3 +51,21 @@ def test_torch_s_own_bound_holds(machine, monkeypatch):
     machine(0.0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     assert idle_cores() == 4
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["no-such-command"]])
+def test_a_command_ends_the_group_of_processes_that_it_was_in(tmp_path, monkeypatch, arguments):
+    def joined() -> bool:
+        return torch.distributed.is_initialized()
+
+    def in_a_group(**settings: object) -> None:
+        torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+        assert joined()
+        app(**settings)
+
+    app = main.app
+    monkeypatch.setattr(main, "app", in_a_group)
+    monkeypatch.setattr(sys, "argv", ["audiodiff", *arguments])
+    with contextlib.suppress(SystemExit):
+        main.main()
+    assert not joined()
