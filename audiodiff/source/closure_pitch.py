@@ -41,20 +41,21 @@ def closure_f0(glottis: Glottis, sample_rate: Hertz, times: _Array) -> _Array:
 
 def track_f0(glottis: Glottis, times: _Array, *, nearest: bool = False) -> _Array:
     """f0 of the pitch track at times in seconds: of the nearest frame, or `between_frames`."""
-    if nearest:
-        return glottis.track.f0[np.rint(np.clip(times / FRAME, 0, len(glottis.track.f0) - 1)).astype(int)]
-    return between_frames(glottis.track.f0, times)
+    return _of_nearest(glottis.track.f0, times) if nearest else between_frames(glottis.track.f0, times)
 
 
 def between_frames(f0: _Array, times: _Array) -> _Array:
     """f0 that has a value every `FRAME` seconds at other times: between two voiced frames, else of the nearest one."""
     place = np.clip(times / FRAME, 0, len(f0) - 1)
-    of_nearest = f0[np.rint(place).astype(int)]
     left = np.floor(place).astype(int)
     right = np.minimum(left + 1, len(f0) - 1)
     a, b = (np.log(np.maximum(f0[index], 1.0)) for index in (left, right))
     between = np.exp(a + (place - left) * (b - a))
-    return np.where((f0[left] > 0) & (f0[right] > 0) & (np.abs(b - a) < STEP), between, of_nearest)
+    return np.where((f0[left] > 0) & (f0[right] > 0) & (np.abs(b - a) < STEP), between, _of_nearest(f0, times))
+
+
+def _of_nearest(f0: _Array, times: _Array) -> _Array:
+    return f0[np.clip(np.rint(times / FRAME), 0, len(f0) - 1).astype(int)]
 
 
 def _runs(instants: _Array, period: _Array) -> list[_Array]:

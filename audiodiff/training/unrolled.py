@@ -54,7 +54,7 @@ class Unrolled(nn.Module):
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
-        self.heard_distance = MultiResolutionMel(model.mel.sample_rate)
+        self.in_mels = MultiResolutionMel(model.mel.sample_rate)
         self.in_time = EnergyDistance(model.mel.sample_rate, urgency, excess)
         self.spectral, self.mels, self.mel, self.energy = spectral, mels, mel, energy
 
@@ -81,14 +81,16 @@ class Unrolled(nn.Module):
         log_mel = self.mel_distance(said, mel)
         said, plain, wave = (self.heard(x) for x in (said, plain, wave))
         spectral, energy = self.distance(said, wave), self.in_time(said, wave, plain)
-        mels = self.heard_distance(said, wave)
-        return {
-            "loss": self.spectral * spectral + self.mels * mels + self.mel * log_mel + self.energy * energy,
+        losses = {
+            "loss": self.spectral * spectral + self.mel * log_mel + self.energy * energy,
             "spectral": spectral.detach(),
-            "mels": mels.detach(),
             "mel": log_mel.detach(),
             "energy": energy.detach(),
         }
+        if self.mels:  # seven more transforms, which most voices do without
+            mels = self.in_mels(said, wave)
+            losses |= {"loss": losses["loss"] + self.mels * mels, "mels": mels.detach()}
+        return losses
 
     def mel_distance(self, said: Wave, mel: Mel) -> Tensor:
         """The mean difference of the result's mel, edges apart."""

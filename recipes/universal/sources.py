@@ -10,9 +10,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-import soundfile
-
 from audiodiff.data import Utterance, write_manifest
+from audiodiff.data.recipe import CorpusRecording, describe
 from audiodiff.errors import InputError
 
 
@@ -23,11 +22,9 @@ def utterances(folder: Path) -> Iterator[Utterance]:
         raise InputError(f"{table} does not exist: it says which speaker each file is of")
     with table.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
-            path = (folder / row["file"]).resolve()
-            info = soundfile.info(path)
+            path = folder / row["file"]
             name = "-".join(Path(row["file"]).with_suffix("").parts)
-            duration = round(info.frames / info.samplerate, 4)
-            yield Utterance(id=name, path=path, duration=duration, sample_rate=info.samplerate, speaker=row["speaker"])
+            yield describe(CorpusRecording(id=name, path=path, split="train", speaker=row["speaker"]))
 
 
 def main() -> None:
