@@ -1,6 +1,6 @@
 """Shapes and units, named once. `Float[Tensor, "..."]` documents shapes; the tests check them at run time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, SupportsFloat
 
@@ -24,6 +24,9 @@ OneF0 = Float[Tensor, " frames"]
 OneWave = Float[Tensor, " samples"]
 AnyMel = OneMel | Mel
 AnyWave = OneWave | Wave
+
+FirstFrame = int | Sequence[int]
+"""The frame of a whole mel that a piece of it begins with, or that of every row."""
 
 Noise = Callable[[Tensor], Tensor]
 """Draws noise shaped like its argument: the one way in which randomness enters a sampler."""

@@ -73,11 +73,12 @@ class RealKeepToMel(nn.Module):
     def __init__(self, keep: KeepToMel) -> None:
         super().__init__()
         self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
-        self.onsets, self.rounds, self.scaled_first = keep.onsets, keep.rounds, keep.scaled_first
+        self.onsets, self.rounds, self.scaled_first, self.low = keep.onsets, keep.rounds, keep.scaled_first, keep.low
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        return in_turns(self.scaled, self, wave, mel)
+        wave = in_turns(self.scaled, self, wave, mel)
+        return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
         """Scale magnitudes alone, once."""

@@ -10,7 +10,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, Sampler, Times
 from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
-from audiodiff.types import Mel, Noise, Samples, Wave
+from audiodiff.types import FirstFrame, Mel, Noise, Samples, Wave
 
 
 class SamplingPlan(TypedDict):
@@ -86,7 +86,7 @@ class Finish(Protocol):
     frame_radius: int
     mel_radius: int
 
-    def __call__(self, wave: Wave, mel: Mel) -> Wave:
+    def __call__(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
         """Map [batch, hop_length · frames] samples to as many."""
         ...
 
@@ -149,10 +149,10 @@ class DiffusionModel(nn.Module):
         x = self.start_scale(times) * shaped(like)
         yield from sampler(self.denoiser.bind(cond), self.denoiser.schedule, x, times, shaped)
 
-    def waves(self, state: Wave, cond: Conditioning) -> Wave:
-        """From states to finished waveforms."""
+    def waves(self, state: Wave, cond: Conditioning, first: FirstFrame = 0) -> Wave:
+        """From states to finished waveforms; `first` is the frame of a whole mel that each row begins with."""
         wave = self.prior.decode(state, cond)
-        return wave if self.finish is None else self.finish(wave, cond.need_mel())
+        return wave if self.finish is None else self.finish(wave, cond.need_mel(), first)
 
     @torch.no_grad()
     def generate(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Wave:

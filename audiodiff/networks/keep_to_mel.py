@@ -10,8 +10,9 @@ from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
 from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.phase.griffin_lim import energy
+from audiodiff.phase.low_band import LowBand
 from audiodiff.phase.mel_constraint import MelConstraint
-from audiodiff.types import Mel, Samples, Wave
+from audiodiff.types import FirstFrame, Mel, Samples, Wave
 
 LEAST_POWER = 1e-12
 """Under which a magnitude is none, so that none is divided by zero."""
@@ -23,25 +24,31 @@ class KeepToMel(nn.Module):
     The scaling spreads sound over its window. With `onsets` channels, gains in time follow it (`OnsetGains`), which
     change the mel a little, and the scaling once more, so in turns for `rounds`: that is for the end, without gains it
     may follow every estimate. Rounds that are not `scaled_first` begin with the gains, for a waveform that says nearly
-    the mel as it comes; that saves a window of look-ahead.
+    the mel as it comes; that saves a window of look-ahead. `iterations` more, below one kilohertz alone, come last
+    (`LowBand`).
     """
 
-    def __init__(self, mel: MelSpec, onsets: int = 0, rounds: int = 1, scaled_first: bool = True) -> None:
+    def __init__(
+        self, mel: MelSpec, onsets: int = 0, rounds: int = 1, scaled_first: bool = True, iterations: int = 0
+    ) -> None:
         super().__init__()
         if rounds < 1:
             raise ConfigError(f"rounds={rounds}: expected at least 1")
         if not (onsets or scaled_first):
             raise ConfigError("scaled_first=False: without onsets there is nothing else to begin with")
+        if iterations < 0:
+            raise ConfigError(f"iterations={iterations}: expected at least 0")
         self.hop_length, self.rounds, self.scaled_first = mel.hop_length, rounds, scaled_first
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
         self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
+        self.low = LowBand(mel, self.stft, self.constraint, iterations) if iterations else None
         self.margin = (mel.n_fft - mel.win_length) // 2
 
     @property
     def frame_radius(self) -> int:
         """Frames of the waveform to either side of its own that a frame of the result depends on."""
-        return self._frames(self._reach(self.rounds, self.scaled_first))
+        return self._frames(self._reach(self.rounds, self.scaled_first) + self._reach_below)
 
     @property
     def mel_radius(self) -> int:
@@ -49,7 +56,11 @@ class KeepToMel(nn.Module):
         if self.onsets is None:
             return self.frame_radius
         behind_gains = self._reach(self.rounds - 1, scaled_first=True)
-        return max(self.frame_radius, self._frames(behind_gains + self.onsets.radius))
+        return max(self.frame_radius, self._frames(behind_gains + self.onsets.radius + self._reach_below))
+
+    @property
+    def _reach_below(self) -> Samples:
+        return 0 if self.low is None else self.low.reach
 
     def _reach(self, rounds: int, scaled_first: bool) -> Samples:
         """Samples to either side that a result sees through that many rounds and the scaling before them."""
@@ -72,8 +83,13 @@ class KeepToMel(nn.Module):
         late, early = between % fine.hop_length, (fine.radius - between + self.stft.radius) % fine.hop_length
         return self.stft.radius - min(late, early)
 
-    def forward(self, wave: Wave, mel: Mel) -> Wave:
-        """Scale [batch, hop_length · frames] samples."""
+    def forward(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
+        """Scale [batch, hop_length · frames] samples; `first` says where in a whole mel each row begins, if it does."""
+        wave = self.learnt(wave, mel)
+        return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT, first)
+
+    def learnt(self, wave: Wave, mel: Mel) -> Wave:
+        """The same without the `iterations`, through which nothing learns."""
         return in_turns(self.scaled, self, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:

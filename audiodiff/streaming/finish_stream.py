@@ -36,13 +36,13 @@ class FinishStream:
             return waves[..., :0]
         start, end = max(0, self.done - self.around), min(given, ready + self.around)
         mel = self.mel.read(start, min(self.mel.end, ready + self.around))
-        found = self._finished(self.waves.read(start, end), mel)
+        found = self._finished(self.waves.read(start, end), mel, start)
         hop, self.done, before = self.hop_length, ready, self.done
         self.waves.forget(before=self.needed)
         return found[..., (before - start) * hop : (ready - start) * hop]
 
-    def _finished(self, waves: Wave, mel: Tensor) -> Wave:
+    def _finished(self, waves: Wave, mel: Tensor, first: int) -> Wave:
         """Rows of as many frames as the mel has: those behind the wave's are of no account, and silent."""
         missing = mel.shape[-1] * self.hop_length - waves.shape[-1]
         waves = torch.nn.functional.pad(waves, (0, missing))
-        return self.finish(waves, mel.expand(len(waves), -1, -1))
+        return self.finish(waves, mel.expand(len(waves), -1, -1), first)

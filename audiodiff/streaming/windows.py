@@ -145,7 +145,7 @@ def _sampled(
 
     x = model.start_scale(times) * noise(times)
     *_, state = sampler(model.denoiser.bind(cond), model.denoiser.schedule, x, times, noise)
-    return model.waves(state, cond)
+    return model.waves(state, cond, [start for _, start in places])
 
 
 def _stacked(conditions: Sequence[Conditioning]) -> Conditioning:

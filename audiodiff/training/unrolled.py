@@ -71,10 +71,13 @@ class Unrolled(nn.Module):
         cond = Conditioning(mel=mel, mean=mean, scale=self.prior.scale(mel))
         times = self.grids[int(torch.randint(len(self.grids), ()))]
         x = self.sampled(self.prior.shape(torch.randn_like(wave), cond), times, cond)
-        result, finish = self.model.waves(x, cond), self.model.finish
+        finish, decoded = self.model.finish, self.prior.decode(x, cond)
+        if not isinstance(finish, KeepToMel):
+            result = self.model.waves(x, cond)
+            return result, result
         with torch.no_grad():
-            plain = finish.scaled(self.prior.decode(x, cond), mel) if isinstance(finish, KeepToMel) else result
-        return result, plain
+            plain = finish.scaled(decoded, mel)
+        return finish.learnt(decoded, mel), plain
 
     def compared(self, said: Wave, plain: Wave, wave: Wave, mel: Mel) -> Losses:
         """The distance to the recordings and to their mels."""

@@ -1,0 +1,143 @@
+"""The iteration below one kilohertz: what it finds, what it leaves alone, and how far it sees."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from audiodiff.errors import ConfigError
+from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.networks import KeepToMel
+from audiodiff.phase.low_band import LowBand
+
+HIFIGAN = convention("hifigan_22k")
+SPECS = {
+    "hifigan_22k": HIFIGAN,
+    "center": replace(HIFIGAN, framing="center"),
+    "espnet_24k": convention("espnet_24k"),
+    "cosyvoice2_24k": convention("cosyvoice2_24k"),
+    "xtts_dvae_22k": convention("xtts_dvae_22k"),  # of powers
+}
+
+
+def low_band(spec, iterations: int = 8) -> tuple[LowBand, KeepToMel]:
+    finish = KeepToMel(spec, iterations=iterations).double()
+    assert finish.low is not None
+    return finish.low, finish
+
+
+def voice(spec, frames: int, *, early: float = 0.0, seed: int = 0) -> torch.Tensor:
+    """Harmonics of 70 Hz with phases of their own, [1, samples]."""
+    draw = torch.Generator().manual_seed(seed)
+    seconds = torch.arange(frames * spec.hop_length, dtype=torch.float64) / spec.sample_rate + early
+    harmonics = torch.arange(1, 31, dtype=torch.float64)
+    phases = 2 * torch.pi * torch.rand(30, generator=draw, dtype=torch.float64)
+    tones = torch.sin(2 * torch.pi * 70 * harmonics.unsqueeze(1) * seconds + phases.unsqueeze(1))
+    return 0.05 * (tones / harmonics.unsqueeze(1).sqrt()).sum(dim=0, keepdim=True)
+
+
+def bands_of(finish: KeepToMel, spec, wave: torch.Tensor) -> torch.Tensor:
+    mel = MelSpectrogram(spec).double()(wave)[..., : wave.shape[1] // spec.hop_length]
+    return finish.constraint.bands(mel).mT.double()
+
+
+def distance(finish: KeepToMel, bands: torch.Tensor, wave: torch.Tensor) -> float:
+    """In log magnitude below 900 Hz, edges apart."""
+    magnitudes = finish.stft(wave).abs()
+    found = torch.einsum("bkt,mk->btm", magnitudes**finish.constraint.power, finish.constraint.filters)
+    centres = finish.constraint.filters.argmax(dim=1) * SPECS["hifigan_22k"].sample_rate / finish.stft.n_fft
+    low = (centres > 100) & (centres < 850)
+    off = (found.clamp_min(1e-9).log() - bands.clamp_min(1e-9).log())[:, 8:-8, low]
+    return off.abs().mean().item()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_more_iterations_come_nearer_to_the_mel(name):
+    spec = SPECS[name]
+    draw = torch.Generator().manual_seed(0)
+    wave, other = 0.1 * torch.randn(2, 1, 40 * spec.hop_length, generator=draw, dtype=torch.float64)
+    few, many = low_band(spec, 2), low_band(spec, 24)
+    bands = bands_of(few[1], spec, wave)
+    before, soon, late = (distance(few[1], bands, x) for x in (other, few[0](other, bands), many[0](other, bands)))
+    assert soon < 0.8 * before
+    assert late < 0.7 * soon, (before, soon, late)
+
+
+def test_one_iteration_is_the_scaling_below_one_kilohertz():
+    low, finish = low_band(HIFIGAN, 1)
+    mel = MelSpectrogram(HIFIGAN).double()(voice(HIFIGAN, 60))[..., :60]
+    wave = voice(HIFIGAN, 60, seed=1)
+    scaled, found = finish.scaled(wave, mel), low(wave, finish.constraint.bands(mel).mT)
+    inner = slice(8 * 256, -8 * 256)
+    spectra = [torch.fft.rfft(x[0, inner] * torch.hann_window(44 * 256).double()) for x in (wave, scaled, found)]
+    hertz = torch.arange(len(spectra[0])) * 22050 / (44 * 256)
+    passed = hertz < 850
+    change = (spectra[1] - spectra[0])[passed].norm()
+    assert (spectra[2] - spectra[1])[passed].norm() < 0.1 * change
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_what_lies_above_stays(name):
+    spec = SPECS[name]
+    low, finish = low_band(spec)
+    wave = voice(spec, 50)
+    change = low(wave, bands_of(finish, spec, voice(spec, 50, seed=1))) - wave
+    spectrum = torch.fft.rfft(change[0] * torch.hann_window(change.shape[1]).double()).abs()
+    above = torch.arange(len(spectrum)) * spec.sample_rate / change.shape[1] > 1700
+    assert spectrum[above].max() < 1e-3 * spectrum.max()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_sample_sees_as_far_as_is_said(name):
+    spec = SPECS[name]
+    low, finish = low_band(spec, 2)
+    frames = 2 * -(-low.reach // spec.hop_length) + 9
+    hop, here = spec.hop_length, frames // 2
+    wave, bands = voice(spec, frames).requires_grad_(), bands_of(finish, spec, voice(spec, frames, seed=1)).requires_grad_()
+    for frame in range(here, here + low.block, 3):
+        inner = low(wave, bands)[0, frame * hop : (frame + 1) * hop]
+        by_wave, by_bands = torch.autograd.grad(inner.sum(), (wave, bands))
+        seen = by_wave[0].nonzero().squeeze(1)
+        assert seen.min() >= frame * hop - low.reach
+        assert seen.max() < (frame + 1) * hop + low.reach
+        frames_seen = by_bands[0].abs().amax(dim=1).nonzero().squeeze(1) * hop
+        assert frames_seen.min() > frame * hop - low.reach - hop
+        assert frames_seen.max() < (frame + 1) * hop + low.reach
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_pieces_that_begin_anywhere_are_parts_of_the_whole(name):
+    """Each of them as a row of one batch, too."""
+    spec = SPECS[name]
+    low, finish = low_band(spec, 3)
+    around = -(-low.reach // spec.hop_length)
+    frames, hop = 2 * around + 40, spec.hop_length
+    wave, bands = voice(spec, frames), bands_of(finish, spec, voice(spec, frames, seed=1))
+    whole, length = low(wave, bands), 2 * around + 20
+    starts = [0, 3, 20]
+    cut = [(wave[:, x * hop : (x + length) * hop], bands[:, x : x + length]) for x in starts]
+    together = low(torch.cat([x for x, _ in cut]), torch.cat([x for _, x in cut]), starts)
+    for start, (piece, its_bands), row in zip(starts, cut, together, strict=True):
+        first, last = around if start else 0, length - around
+        expected = whole[0, (start + first) * hop : (start + last) * hop]
+        assert_close(row[first * hop : last * hop], expected, rtol=0, atol=1e-9)
+        assert_close(low(piece, its_bands, start)[0, first * hop : last * hop], expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7])
+@pytest.mark.parametrize("name", [*SPECS, "speecht5_16k", "rvc_40k", "acestep_44k"])
+def test_short_mels(name, frames):
+    spec = SPECS.get(name) or convention(name)
+    low, _ = low_band(spec, 3)
+    wave, nothing = voice(spec, frames), torch.zeros(1, frames, spec.n_mels, dtype=torch.float64)
+    for bands in (torch.rand_like(nothing), nothing):
+        found = low(wave, bands)
+        assert found.shape == wave.shape
+        assert found.isfinite().all()
+    assert_close(low(torch.zeros_like(wave), nothing), torch.zeros_like(wave), rtol=0, atol=1e-9)
+
+
+def test_fewer_than_no_iterations_are_refused():
+    with pytest.raises(ConfigError, match="iterations=-1"):
+        KeepToMel(HIFIGAN, iterations=-1)
