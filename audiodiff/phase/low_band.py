@@ -15,6 +15,8 @@ from audiodiff.types import FirstFrame, Samples, Seconds, Wave
 
 LOW_BAND_TOP = 1000.0
 """In hertz; half of the change remains there, none a tenth above."""
+LOW_BAND_FOOT = (20.0, 120.0)
+"""In hertz above the lowest frequency of a mel that does not begin at 0 Hz: the change begins there, and is whole."""
 BLOCK_LENGTH: Seconds = 0.07
 """Of samples that are changed together, and seen to either side of them."""
 WINDOWS_TOGETHER = 32
@@ -22,14 +24,15 @@ WINDOWS_TOGETHER = 32
 
 BandValues = Float[Tensor, "batch frames bands"]
 Hops = Float[Tensor, "windows hops low_hop"]
+SpectralParts = Float[Tensor, "windows frames parts"]
 
 
 class LowBand(nn.Module):
-    """Fast Griffin-Lim (Perraudin et al. 2013) below `LOW_BAND_TOP` alone, from a waveform whose phases are nearly right.
+    """Fast Griffin-Lim (Perraudin et al. 2013) below `LOW_BAND_TOP`, from a waveform whose phases are nearly right.
 
     Harmonics of low voices lie closer than a mel frame resolves, so how loud it is between them tells how their phases
-    lie to one another, and scaling once (`MelConstraint`) does not make use of that. In each iteration magnitudes are
-    scaled to the mel; momentum grows as i / (i + 1). All this happens at a sample rate of some 3 kHz, in windows of three
+    lie to one another, of which scaling once (`MelConstraint`) makes little use. In each iteration magnitudes are
+    scaled to the mel; momentum grows as i / (i + 1). It works at a sample rate of some 3 kHz, in windows of three
     blocks, the middle one of which is kept, so that a sample depends on what is near; blocks are counted from the
     beginning of the mel. What lies above `LOW_BAND_TOP` stays as it is.
     """
@@ -45,7 +48,7 @@ class LowBand(nn.Module):
 
     def __init__(self, mel: MelSpec, stft: Stft, constraint: MelConstraint, iterations: int) -> None:
         super().__init__()
-        self.iterations, self.power = iterations, constraint.power
+        self.mel, self.iterations, self.power = mel, iterations, constraint.power
         self.rate = LowRate(mel.sample_rate, mel.hop_length, 1.1 * LOW_BAND_TOP)
         self.hop, factor = self.rate.low_hop, self.rate.factor
         self.block = max(1, round(BLOCK_LENGTH * mel.sample_rate / mel.hop_length))
@@ -60,7 +63,10 @@ class LowBand(nn.Module):
 
         hertz = torch.arange(stft.bins) * mel.sample_rate / stft.n_fft
         fraction = ((1.1 * LOW_BAND_TOP - hertz) / (0.2 * LOW_BAND_TOP)).clamp(0, 1)
-        low = fraction > 0
+        if mel.f_min:  # the lower half of a harmonic there is not in the mel: its level would drift
+            none, whole = LOW_BAND_FOOT
+            fraction = fraction * ((hertz - mel.f_min - none) / (whole - none)).clamp(0, 1)
+        low = hertz < 1.1 * LOW_BAND_TOP
         angles = 2 * torch.pi * torch.outer(taps, torch.arange(int(low.sum())).double()) / stft.n_fft
         parts = torch.cat([angles.cos(), -angles.sin()], dim=1) * window.unsqueeze(1)
         missing = self.segments * self.hop - len(taps)
@@ -96,22 +102,21 @@ class LowBand(nn.Module):
         """The difference at the low rate."""
         batch, frames, _ = bands.shape
         block, hop = self.block, self.hop
-        shifts = [x % block for x in ([first] * batch if isinstance(first, int) else first)]
-        count = -(-(frames + max(shifts) + 1) // block)
+        shifts = [x % block for x in ([first] if isinstance(first, int) else first)]  # one for all, or of each row
+        count = (frames + max(shifts) + block) // block + 1  # never one alone: a graph would be made for that
         before = [(block + shift) * hop + self.early for shift in shifts]
-        windows = _threes(_placed(low, before, (count + 2) * block * hop), count).unflatten(1, (-1, hop))
+        windows = _threes(_placed(low, before, (count + 2) * block * hop), block, hop)
 
         known = F.pad(bands[..., self.kept], (0, 1), value=1.0)  # the last column: whether there is such a frame
         width = known.shape[2]
         leads = [(block + shift - self.ahead) * width for shift in shifts]
-        known = _threes(_placed(known.flatten(1), leads, (count + 2) * block * width), count)
+        known = _threes(_placed(known.flatten(1), leads, (count + 2) * block * width), block, width)
         inside = 3 * block - self.segments + 1  # frames that lie in a window as a whole
-        known = known.unflatten(1, (-1, width))[:, :inside]
 
-        changes = self._changes(windows, known).flatten(1).mul(self.fade).view(batch, count, 3, -1)
-        laid = [F.pad(changes[:, :, k], (0, 0, k, 2 - k)) for k in range(3)]
-        total = torch.stack(laid).sum(dim=0).flatten(1)
-        return torch.stack([row[start : start + low.shape[1]] for row, start in zip(total, before, strict=True)])
+        changes = self._changes(windows, known[:, :inside]).flatten(1).mul(self.fade)
+        thirds = changes.view(batch, -1, 3, block * hop)
+        laid = [F.pad(thirds[:, :, k], (0, 0, k, 2 - k)) for k in range(3)]
+        return _taken(torch.stack(laid).sum(dim=0).flatten(1), before, low.shape[1])
 
     def _changes(self, windows: Hops, known: BandValues) -> Hops:
         traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
@@ -132,10 +137,7 @@ class LowBand(nn.Module):
 
     def _correction(self, wave: Hops, bands: BandValues, exists: Tensor) -> Hops:
         """The difference that scaling the magnitudes of all frames makes (`MelConstraint.by_frames`)."""
-        inside, last = bands.shape[1], self.segments - 1
-        frames = torch.cat([wave[:, k : k + inside] for k in range(self.segments)], dim=2)
-        spectrum = frames @ self.transform
-        real, imaginary = spectrum.chunk(2, dim=2)
+        real, imaginary = self.transformed(wave).chunk(2, dim=2)
         energy = real.square() + imaginary.square()
         powers = energy.clamp_min(LEAST_FACTOR).sqrt() if self.power == 1 else energy
         gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(LEAST_FACTOR)
@@ -143,8 +145,17 @@ class LowBand(nn.Module):
         if self.power != 1:
             factor = factor.clamp_min(LEAST_FACTOR).pow(1 / self.power)
         more = (factor - 1) * self.fraction * exists
-        pieces = (torch.cat([real * more, imaginary * more], dim=2) @ self.inverse).unflatten(2, (self.segments, -1))
-        laid = [F.pad(pieces[:, :, k], (0, 0, k, last - k)) for k in range(self.segments)]
+        return self.inverted(torch.cat([real * more, imaginary * more], dim=2))
+
+    def transformed(self, wave: Hops) -> SpectralParts:
+        """The real and the imaginary parts of all frames."""
+        inside = wave.shape[1] - self.segments + 1
+        return torch.cat([wave[:, k : k + inside] for k in range(self.segments)], dim=2) @ self.transform
+
+    def inverted(self, spectrum: SpectralParts) -> Hops:
+        """The sum of the overlapping frames."""
+        pieces = (spectrum @ self.inverse).unflatten(2, (self.segments, self.hop))
+        laid = [F.pad(pieces[:, :, k], (0, 0, k, self.segments - 1 - k)) for k in range(self.segments)]
         return torch.stack(laid).sum(dim=0)
 
 
@@ -161,12 +172,18 @@ def _fade(block: Samples) -> Tensor:
 
 def _placed(rows: Tensor, before: Sequence[int], length: int) -> Tensor:
     """Every row so many places from the beginning of a longer one of zeros."""
-    if len(set(before)) == 1:
+    if len(before) == 1:
         return F.pad(rows, (before[0], length - before[0] - rows.shape[1]))
     return torch.stack([F.pad(x, (k, length - k - len(x))) for x, k in zip(rows, before, strict=True)])
 
 
-def _threes(rows: Tensor, count: int) -> Tensor:
-    """Rows of `count` + 2 blocks as [batch · count, three neighbouring blocks]."""
-    blocks = rows.unflatten(1, (count + 2, -1))
-    return torch.cat([blocks[:, k : k + count] for k in range(3)], dim=2).flatten(0, 1)
+def _taken(rows: Tensor, before: Sequence[int], length: int) -> Tensor:
+    """The inverse of `_placed`."""
+    if len(before) == 1:
+        return rows.index_select(1, torch.arange(before[0], before[0] + length, device=rows.device))
+    return torch.stack([x[k : k + length] for x, k in zip(rows, before, strict=True)])
+
+
+def _threes(rows: Tensor, block: int, width: int) -> Tensor:
+    """Windows of three blocks of so many places, one from every block, [batch · windows, places, width]."""
+    return rows.unfold(1, 3 * block * width, block * width).flatten(0, 1).unflatten(1, (3 * block, width))

@@ -94,7 +94,8 @@ def test_a_sample_sees_as_far_as_is_said(name):
     low, finish = low_band(spec, 2)
     frames = 2 * -(-low.reach // spec.hop_length) + 9
     hop, here = spec.hop_length, frames // 2
-    wave, bands = voice(spec, frames).requires_grad_(), bands_of(finish, spec, voice(spec, frames, seed=1)).requires_grad_()
+    wave = voice(spec, frames).requires_grad_()
+    bands = bands_of(finish, spec, voice(spec, frames, seed=1)).requires_grad_()
     for frame in range(here, here + low.block, 3):
         inner = low(wave, bands)[0, frame * hop : (frame + 1) * hop]
         by_wave, by_bands = torch.autograd.grad(inner.sum(), (wave, bands))
