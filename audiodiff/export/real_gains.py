@@ -99,7 +99,7 @@ class ConvolvedLowBand(LowBand):
 
     def __init__(self, keep: KeepToMel) -> None:
         assert keep.low is not None
-        super().__init__(keep.low.mel, keep.stft, keep.constraint, keep.low.iterations)
+        super().__init__(keep.low.mel, keep.stft, keep.constraint, keep.low.iterations, keep.low.share)
         forward = self.transform.unflatten(0, (self.segments, self.hop)).permute(2, 1, 0)
         inverse = self.inverse.unflatten(1, (self.segments, self.hop)).permute(0, 2, 1)
         self.register_buffer("forward_kernels", forward.contiguous(), persistent=False)

@@ -24,12 +24,18 @@ class KeepToMel(nn.Module):
     The scaling spreads sound over its window. With `onsets` channels, gains in time follow it (`OnsetGains`), which
     change the mel a little, and the scaling once more, so in turns for `rounds`: that is for the end, without gains it
     may follow every estimate. Rounds that are not `scaled_first` begin with the gains, for a waveform that says nearly
-    the mel as it comes; that saves a window of look-ahead. `iterations` more, below one kilohertz alone, come last
-    (`LowBand`).
+    the mel as it comes; that saves a window of look-ahead. `iterations` more, below one kilohertz alone, come last,
+    of whose way a `share` is gone (`LowBand`).
     """
 
     def __init__(
-        self, mel: MelSpec, onsets: int = 0, rounds: int = 1, scaled_first: bool = True, iterations: int = 0
+        self,
+        mel: MelSpec,
+        onsets: int = 0,
+        rounds: int = 1,
+        scaled_first: bool = True,
+        iterations: int = 0,
+        share: float = 1.0,
     ) -> None:
         super().__init__()
         if rounds < 1:
@@ -38,11 +44,13 @@ class KeepToMel(nn.Module):
             raise ConfigError("scaled_first=False: without onsets there is nothing else to begin with")
         if iterations < 0:
             raise ConfigError(f"iterations={iterations}: expected at least 0")
+        if not 0 < share <= 1:
+            raise ConfigError(f"share={share}: expected more than 0 and at most 1")
         self.hop_length, self.rounds, self.scaled_first = mel.hop_length, rounds, scaled_first
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
         self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
-        self.low = LowBand(mel, self.stft, self.constraint, iterations) if iterations else None
+        self.low = LowBand(mel, self.stft, self.constraint, iterations, share) if iterations else None
         self.margin = (mel.n_fft - mel.win_length) // 2
 
     @property

@@ -34,7 +34,8 @@ class LowBand(nn.Module):
     lie to one another, of which scaling once (`MelConstraint`) makes little use. In each iteration magnitudes are
     scaled to the mel; momentum grows as i / (i + 1). It works at a sample rate of some 3 kHz, in windows of three
     blocks, the middle one of which is kept, so that a sample depends on what is near; blocks are counted from the
-    beginning of the mel. What lies above `LOW_BAND_TOP` stays as it is.
+    beginning of the mel. With a `share` below 1 only so much of the way is gone, and scaled once more: phases that are
+    good already stay nearer to what they were. What lies above `LOW_BAND_TOP` stays as it is.
     """
 
     transform: Float[Tensor, "taps parts"]
@@ -46,9 +47,11 @@ class LowBand(nn.Module):
     kept: Float[Tensor, " bands"]
     fade: Float[Tensor, " low_samples"]
 
-    def __init__(self, mel: MelSpec, stft: Stft, constraint: MelConstraint, iterations: int) -> None:
+    def __init__(
+        self, mel: MelSpec, stft: Stft, constraint: MelConstraint, iterations: int, share: float = 1.0
+    ) -> None:
         super().__init__()
-        self.mel, self.iterations, self.power = mel, iterations, constraint.power
+        self.mel, self.iterations, self.share, self.power = mel, iterations, share, constraint.power
         self.rate = LowRate(mel.sample_rate, mel.hop_length, 1.1 * LOW_BAND_TOP)
         self.hop, factor = self.rate.low_hop, self.rate.factor
         self.block = max(1, round(BLOCK_LENGTH * mel.sample_rate / mel.hop_length))
@@ -133,7 +136,10 @@ class LowBand(nn.Module):
         for i in range(1, self.iterations):
             before, scaled = scaled, now + self._correction(now, bands, exists)
             now = torch.lerp(before, scaled, 1 + i / (i + 1))
-        return scaled
+        if self.share == 1:
+            return scaled
+        scaled = torch.lerp(start, scaled, self.share)
+        return scaled + self._correction(scaled, bands, exists)
 
     def _correction(self, wave: Hops, bands: BandValues, exists: Tensor) -> Hops:
         """The difference that scaling the magnitudes of all frames makes (`MelConstraint.by_frames`)."""

@@ -139,6 +139,19 @@ def test_short_mels(name, frames):
     assert_close(low(torch.zeros_like(wave), nothing), torch.zeros_like(wave), rtol=0, atol=1e-9)
 
 
-def test_fewer_than_no_iterations_are_refused():
-    with pytest.raises(ConfigError, match="iterations=-1"):
-        KeepToMel(HIFIGAN, iterations=-1)
+def test_a_share_of_the_way_lies_between():
+    """The result is the mean of the start and of the whole way, scaled once."""
+    whole, finish = low_band(HIFIGAN, 6)
+    half, once = (LowBand(HIFIGAN, finish.stft, finish.constraint, n, x).double() for n, x in ((6, 0.5), (1, 1.0)))
+    wave, bands = voice(HIFIGAN, 30), bands_of(finish, HIFIGAN, voice(HIFIGAN, 30, seed=1))
+    far, near = (x(wave, bands) - wave for x in (whole, half))
+    assert 0 < near.norm() < 0.9 * far.norm()
+    inner = slice(10 * 256, 20 * 256)
+    expected = once(wave + far / 2, bands)[:, inner]
+    assert (half(wave, bands)[:, inner] - expected).norm() < 0.1 * far[:, inner].norm()
+
+
+@pytest.mark.parametrize(("settings", "said"), [({"iterations": -1}, "iterations=-1"), ({"share": 0.0}, "share=0.0")])
+def test_what_cannot_be_is_refused(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        KeepToMel(HIFIGAN, **settings)
