@@ -41,13 +41,13 @@ def test_what_it_says_has_the_mel_that_it_was_given(steps, clip):
 
 
 def test_steps_bring_it_nearer_to_the_mel(clip):
-    """A diffusion from noise at its full level, whose steps earn their time."""
+    """A diffusion from noise at its full level, whose steps earn their time, on the average over three noises."""
     vocoder = Vocoder.from_pretrained(NAME)
-    mel = MelSpectrogram(vocoder.mel_spec)(clip[: 256 * 60].unsqueeze(0))[0]
+    mels = MelSpectrogram(vocoder.mel_spec)(clip[: 256 * 60].expand(3, -1))
     errors = []
     for steps in (1, 2, 6):
-        wave = vocoder(mel, spec=vocoder.mel_spec, n_steps=steps)
-        errors.append((MelSpectrogram(vocoder.mel_spec)(wave.unsqueeze(0))[0] - mel).abs().mean().item())
+        waves = vocoder(mels, spec=vocoder.mel_spec, n_steps=steps, seed=[0, 1, 2])
+        errors.append((MelSpectrogram(vocoder.mel_spec)(waves) - mels).abs().mean().item())
     assert errors[0] > errors[1] > errors[2]
 
 
