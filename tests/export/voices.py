@@ -44,7 +44,7 @@ def diffwave_source(_folder):
         constraint=KeepToMel(mel),
         patch=4,
     ).eval()
-    finish = KeepToMel(mel, onsets=4, rounds=2, iterations=2, share=0.5).eval()
+    finish = KeepToMel(mel, onsets=4, rounds=2, iterations=1, share=0.5).eval()
     for output in (network.output, finish.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
     bundle.model.denoiser.network, bundle.model.finish = network, finish
