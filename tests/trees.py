@@ -59,7 +59,14 @@ SOURCE_FILTER_TREE = TINY_TREE | {
             "filter": {"_target_": "audiodiff.networks.FilterNetwork", "mel": MEL, "channels": 8, "layers": 3},
             "spread": {"_target_": "audiodiff.networks.SpreadNetwork", "mel": MEL, "channels": 8, "layers": 2},
         },
-        "finish": {"_target_": "audiodiff.networks.KeepToMel", "mel": MEL, "onsets": 8, "rounds": 2},
+        "finish": {
+            "_target_": "audiodiff.networks.KeepToMel",
+            "mel": MEL,
+            "onsets": 8,
+            "rounds": 2,
+            "iterations": 8,
+            "share": 0.5,
+        },
     },
 }
 

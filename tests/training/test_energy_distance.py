@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from torch.testing import assert_close
 
 from audiodiff.audio.three_bands import ThreeBands
 from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram
+from audiodiff.networks import KeepToMel
 from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.training.energy_distance import EnergyDistance
 from audiodiff.training.unrolled import Unrolled
@@ -78,6 +80,20 @@ def test_a_model_without_gains_learns_as_well(bursts):
     losses["loss"].backward()
     assert losses["energy"] > 0
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in objective.model.denoiser.parameters())
+
+
+def test_nothing_learns_through_the_iterations_of_the_finish(bursts):
+    """A voice that has them is trained as without, and speaks otherwise."""
+    plain, iterated = small_model(onsets=8), small_model(onsets=8)
+    iterated.finish = KeepToMel(HIFIGAN, onsets=8, iterations=2)
+    iterated.finish.load_state_dict(plain.finish.state_dict())
+    said = []
+    for model in (plain, iterated):
+        torch.manual_seed(3)
+        said.append(Unrolled(model=model, steps=(1,)).said(**bursts)[0])
+    assert_close(said[0], said[1], rtol=0, atol=0)
+    wave, mel = bursts["wave"], bursts["mel"]
+    assert not torch.equal(plain.finish(wave, mel), iterated.finish(wave, mel))
 
 
 def test_gains_learn_where_sound_begins(bursts):
