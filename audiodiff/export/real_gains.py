@@ -77,9 +77,11 @@ class RealKeepToMel(nn.Module):
         self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
         self.onsets, self.rounds, self.scaled_first = keep.onsets, keep.rounds, keep.scaled_first
         self.low = None if keep.low is None else ConvolvedLowBand(keep)
+        self.postfilter = keep.postfilter
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
+        mel = mel if self.postfilter is None else self.postfilter(mel)
         wave = in_turns(self.scaled, self, wave, mel)
         return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT)
 

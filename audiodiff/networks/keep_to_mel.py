@@ -8,6 +8,7 @@ from torch import nn
 from audiodiff.audio.stft import Stft
 from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
+from audiodiff.networks.mel_postfilter import MelPostfilter
 from audiodiff.networks.onset_gains import OnsetGains
 from audiodiff.phase.griffin_lim import energy
 from audiodiff.phase.low_band import LowBand
@@ -25,7 +26,8 @@ class KeepToMel(nn.Module):
     change the mel a little, and the scaling once more, so in turns for `rounds`: that is for the end, without gains it
     may follow every estimate. Rounds that are not `scaled_first` begin with the gains, for a waveform that says nearly
     the mel as it comes; that saves a window of look-ahead. `iterations` more, below one kilohertz alone, come last,
-    of whose way a `share` is gone (`LowBand`).
+    of whose way a `share` is gone (`LowBand`). With `postfilter` channels all of them keep to what a smoothed mel will
+    have been (`MelPostfilter`).
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class KeepToMel(nn.Module):
         scaled_first: bool = True,
         iterations: int = 0,
         share: float = 1.0,
+        postfilter: int = 0,
     ) -> None:
         super().__init__()
         if rounds < 1:
@@ -50,6 +53,7 @@ class KeepToMel(nn.Module):
         self.stft = Stft(mel)
         self.constraint = MelConstraint(mel)
         self.onsets = OnsetGains(mel=mel, channels=onsets) if onsets else None
+        self.postfilter = MelPostfilter(mel=mel, channels=postfilter) if postfilter else None
         self.low = LowBand(mel, self.stft, self.constraint, iterations, share) if iterations else None
         self.margin = (mel.n_fft - mel.win_length) // 2
 
@@ -60,11 +64,13 @@ class KeepToMel(nn.Module):
 
     @property
     def mel_radius(self) -> int:
-        """The same of the mel, which the gains see further, at most."""
+        """The same of the mel, which the gains and the postfilter see further, at most."""
+        filtered = 0 if self.postfilter is None else self.postfilter.frame_radius
         if self.onsets is None:
-            return self.frame_radius
+            return self.frame_radius + filtered
         behind_gains = self._reach(self.rounds - 1, scaled_first=True)
-        return max(self.frame_radius, self._frames(behind_gains + self.onsets.radius + self._reach_below))
+        gained = self._frames(behind_gains + self.onsets.radius + self._reach_below)
+        return max(self.frame_radius, gained) + filtered
 
     @property
     def _reach_below(self) -> Samples:
@@ -93,11 +99,16 @@ class KeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
         """Scale [batch, hop_length · frames] samples; `first` says where in a whole mel each row begins, if it does."""
-        wave = self.learnt(wave, mel)
+        mel = self.meant(mel)
+        wave = in_turns(self.scaled, self, wave, mel)
         return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT, first)
 
+    def meant(self, mel: Mel) -> Mel:
+        """The mel that is kept to: behind the postfilter, if there is one."""
+        return mel if self.postfilter is None else self.postfilter(mel)
+
     def learnt(self, wave: Wave, mel: Mel) -> Wave:
-        """The same without the `iterations`, through which nothing learns."""
+        """The same for a recording's mel and without the `iterations`: that through which denoisers and gains learn."""
         return in_turns(self.scaled, self, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:

@@ -1,0 +1,62 @@
+"""The objective of a postfilter: recordings' mels from over-smoothed ones, and to tell the two apart."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from audiodiff.errors import ConfigError
+from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.networks.keep_to_mel import KeepToMel
+from audiodiff.networks.mel_postfilter import MelPostfilter
+from audiodiff.training.objective import Losses
+from audiodiff.types import Mel, Wave
+
+LEAST_CHANGE = 0.05
+"""Mean change in nepers from which on a mel is one to correct; that of a recording through a codec is smaller."""
+_LINEAR_FROM = 0.5
+"""Nepers from which on an error counts by its size, no longer by its square."""
+_EDGE = 8
+"""Frames at both ends of a crop that count nowhere."""
+
+
+class PostfilterMatch(nn.Module):
+    """Train the postfilter of a model's finish on mels as `smoothing` leaves them; nothing else learns.
+
+    loss = Huber distance of the corrected levels from the recording's + `decision` · cross entropy of whether a mel was
+    changed. Levels are moved by up to `gain` nepers before, for a third of the mels.
+    """
+
+    def __init__(
+        self, *, model: DiffusionModel, smoothing: nn.Module, decision: float = 0.02, gain: float = 2.0
+    ) -> None:
+        super().__init__()
+        self.model = model
+        model.requires_grad_(False)
+        self.postfilter = _postfilter(model).requires_grad_(True)
+        self.smoothing = smoothing
+        self.decision, self.gain = decision, gain
+
+    def forward(self, wave: Wave, mel: Mel) -> Losses:
+        """`mel` is [batch, n_mels, frames]; the waveforms are not looked at."""
+        compression, power = self.postfilter.compression, self.postfilter.power
+        chance, amount = torch.rand(2, len(mel), 1, 1).to(mel.device)
+        louder = (2 * amount - 1) * self.gain * power * (chance < 1 / 3)
+        wanted = compression.log_bands(compression.values(compression.log_bands(mel) + louder))
+        given = compression.log_bands(compression.values(self.smoothing(wanted)))
+        change, decisions = self.postfilter.judged(given / power)
+        inner = slice(_EDGE, -_EDGE)
+        error = (given / power + change - wanted / power)[..., inner]
+        distance = F.huber_loss(error, torch.zeros_like(error), delta=_LINEAR_FROM)
+        changed = ((given - wanted).abs().mean(dim=(1, 2)) > LEAST_CHANGE * power).to(mel)
+        decisions = decisions[..., inner]
+        decision = F.binary_cross_entropy_with_logits(decisions, changed.unsqueeze(1).expand_as(decisions))
+        loss = distance + self.decision * decision
+        return {"loss": loss, "distance": error.detach().abs().mean(), "decision": decision.detach()}
+
+
+def _postfilter(model: DiffusionModel) -> MelPostfilter:
+    if not isinstance(model.finish, KeepToMel) or model.finish.postfilter is None:
+        raise ConfigError(
+            "this trains the postfilter of a finish: choose finish=keep_to_mel model.finish.postfilter=CHANNELS"
+        )
+    return model.finish.postfilter
