@@ -66,6 +66,7 @@ SOURCE_FILTER_TREE = TINY_TREE | {
             "rounds": 2,
             "iterations": 8,
             "share": 0.5,
+            "postfilter": 4,
         },
     },
 }
@@ -80,4 +81,6 @@ def source_filter_model():
         torch.nn.init.normal_(stack.output.weight, std=0.3)
     torch.nn.init.normal_(network.output.weight, std=0.05)
     torch.nn.init.normal_(model.finish.onsets.stack.output.weight, std=0.3)
+    torch.nn.init.normal_(model.finish.postfilter.said.weight, std=0.3)
+    torch.nn.init.constant_(model.finish.postfilter.decided[2].bias, 1.0)  # sharpens, by half or so
     return model

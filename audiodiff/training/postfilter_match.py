@@ -1,7 +1,7 @@
 """The objective of a postfilter: recordings' mels from over-smoothed ones, and to tell the two apart."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.errors import ConfigError
@@ -36,8 +36,8 @@ class PostfilterMatch(nn.Module):
         self.smoothing = smoothing
         self.decision, self.gain = decision, gain
 
-    def forward(self, wave: Wave, mel: Mel) -> Losses:
-        """`mel` is [batch, n_mels, frames]; the waveforms are not looked at."""
+    def forward(self, wave: Wave, mel: Mel, f0: Tensor | None = None, pulses: Wave | None = None) -> Losses:
+        """`mel` is [batch, n_mels, frames]; the rest is not looked at."""
         compression, power = self.postfilter.compression, self.postfilter.power
         chance, amount = torch.rand(2, len(mel), 1, 1).to(mel.device)
         louder = (2 * amount - 1) * self.gain * power * (chance < 1 / 3)

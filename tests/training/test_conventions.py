@@ -79,11 +79,14 @@ def test_a_narrow_recording_is_no_example_at_a_high_rate(recordings):
     assert used == {16000}
 
 
+EXPERIMENTS = {"every_source_match": "source", "every_source_filter": "filter", "every_residual": "residual"}
+EXPERIMENTS |= {"every_postfilter_match": "postfilter"}
+
+
 @pytest.mark.parametrize("bfloat16", [False, True])
-@pytest.mark.parametrize("objective", ["every_source_match", "every_source_filter", "every_residual", "every_unrolled"])
+@pytest.mark.parametrize("objective", [*EXPERIMENTS, "every_unrolled"])
 def test_batches_in_any_convention_teach_the_one_model(recordings, objective, bfloat16):
-    experiment = {"every_source_match": "source", "every_source_filter": "filter", "every_residual": "residual"}
-    name = f"universal_{experiment[objective]}" if objective in experiment else "universal"
+    name = f"universal_{EXPERIMENTS[objective]}" if objective in EXPERIMENTS else "universal"
     config = compose_config("train", [f"experiment={name}", "init_from=null", *SMALL])
     model = build_model(config)
     for parameter in model.parameters():
