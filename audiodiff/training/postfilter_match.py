@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks.keep_to_mel import KeepToMel
-from audiodiff.networks.mel_postfilter import MelPostfilter
+from audiodiff.networks.mel_postfilter import LOWEST_LEVEL, MelPostfilter
 from audiodiff.training.objective import Losses
 from audiodiff.types import Mel, Wave
 
@@ -38,11 +38,11 @@ class PostfilterMatch(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel, f0: Tensor | None = None, pulses: Wave | None = None) -> Losses:
         """`mel` is [batch, n_mels, frames]; the rest is not looked at."""
-        compression, power = self.postfilter.compression, self.postfilter.power
+        power = self.postfilter.power
         chance, amount = torch.rand(2, len(mel), 1, 1).to(mel.device)
         louder = (2 * amount - 1) * self.gain * power * (chance < 1 / 3)
-        wanted = compression.log_bands(compression.values(compression.log_bands(mel) + louder))
-        given = compression.log_bands(compression.values(self.smoothing(wanted)))
+        wanted = self._stored(self.postfilter.compression.log_bands(mel) + louder)
+        given = self._stored(self.smoothing(wanted))
         change, decisions = self.postfilter.judged(given / power)
         inner = slice(_EDGE, -_EDGE)
         error = (given / power + change - wanted / power)[..., inner]
@@ -52,6 +52,11 @@ class PostfilterMatch(nn.Module):
         decision = F.binary_cross_entropy_with_logits(decisions, changed.unsqueeze(1).expand_as(decisions))
         loss = distance + self.decision * decision
         return {"loss": loss, "distance": error.detach().abs().mean(), "decision": decision.detach()}
+
+    def _stored(self, log_bands: Mel) -> Mel:
+        """What is left of them in the convention; silence, which may lie at minus infinity, is finite."""
+        compression, lowest = self.postfilter.compression, LOWEST_LEVEL * self.postfilter.power
+        return compression.log_bands(compression.values(log_bands.clamp_min(lowest))).clamp_min(lowest)
 
 
 def _postfilter(model: DiffusionModel) -> MelPostfilter:

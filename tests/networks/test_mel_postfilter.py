@@ -154,3 +154,18 @@ def test_the_shipped_one_brings_smoothed_mels_nearer_to_the_recordings(shipped, 
     mel = MelSpectrogram(convention("hifigan_22k"))(clip[None])
     given = SMOOTHED[kind](mel).clamp_min(mel.min())
     assert (shipped(given) - mel).abs().mean() < 0.97 * (given - mel).abs().mean()
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_silence_teaches_nothing_that_is_not_finite(name):
+    """In no convention, also where it stores silence as minus infinity would be."""
+    spec = convention(name)
+    model = KeepToMel(spec, postfilter=4)
+    torch.nn.init.normal_(model.postfilter.said.weight)
+    holder = source_filter_model()
+    holder.finish = model
+    mel = MelSpectrogram(spec)(torch.zeros(2, 60 * spec.hop_length))
+    loss = PostfilterMatch(model=holder, smoothing=OverSmoothing())(wave=torch.zeros(2, 1), mel=mel)["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
