@@ -3,13 +3,17 @@
     python recipes/join.py runs/ljspeech_fast/bundle prior.source=runs/ljspeech_source/bundle --name NAME -o OUT
 
 The first bundle is taken as it is but for the named parts (prior.source, prior.filter, prior.spread, denoiser, finish),
-whose weights come from the bundles after `=`. A bundle is a folder, or the name of a voice that ships. With
+whose weights come from the bundles after `=`. A part that the first lacks (finish.postfilter) is added, with the
+setting of the same name in the other's config. A bundle is a folder, or the name of a voice that ships. With
 `--prior-of` the weights of a prior that a shipped voice has as well are left out. A card that stands in OUT stays.
 """
 
 import argparse
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
+from audiodiff.bundle.constructors import build
 from audiodiff.bundle.format import CARD, Bundle, load_bundle, save_bundle
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.errors import AudiodiffError, ConfigError
@@ -32,6 +36,22 @@ def taken(base: Bundle, part: str, source: Bundle) -> int:
         )
     base.model.load_state_dict(other, strict=False)
     return len(own)
+
+
+def with_part(base: Bundle, part: str, source: Bundle) -> Bundle:
+    """`base` with a part that only `source` has, its weights not taken yet; `base` itself where it has the part."""
+    if any(key.startswith(f"{part}.") for key in base.model.state_dict()):
+        return base
+    config, (*path, name) = deepcopy(base.config), ["model", *part.split(".")]
+    owner, other = config, source.config
+    for key in path:
+        owner, other = owner.get(key, {}), other.get(key, {})
+    if name not in other:
+        raise ConfigError(f"{base.name} and {source.name} have no part {part!r} with weights")
+    owner[name] = other[name]
+    model = build(config["model"])
+    model.load_state_dict(base.model.state_dict(), strict=False)
+    return replace(base, config=config, model=model.eval())
 
 
 def main() -> None:
@@ -58,7 +78,9 @@ def join(arguments: argparse.Namespace) -> None:
             raise ConfigError(
                 f"{given!r}: expected a part and a bundle, such as prior.source=runs/ljspeech_source/bundle"
             )
-        print(f"{part}: {taken(base, part, load_bundle(bundle_folder(name)))} tensors of {name}")
+        source = load_bundle(bundle_folder(name))
+        base = with_part(base, part, source)
+        print(f"{part}: {taken(base, part, source)} tensors of {name}")
     card = arguments.out / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else base.card
     save_bundle(arguments.out, arguments.name, base.config, base.model, text, base.dtype, prior_of=arguments.prior_of)

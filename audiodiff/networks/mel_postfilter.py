@@ -24,7 +24,7 @@ LOWEST_LEVEL = -25.0
 """Nepers; silence may lie at minus infinity."""
 DILATIONS = (1, 2, 4, 8, 2, 1)
 """Over the bands, of the layers behind the first."""
-AROUND = 3
+LEVEL_REACH = 3
 """Frames to either side of one over which its level is averaged."""
 _DECISION_KERNELS = (5, 9)
 
@@ -61,7 +61,7 @@ class MelPostfilter(nn.Module):
     @property
     def frame_radius(self) -> int:
         """Frames to either side of its own that a frame of the result depends on."""
-        return AROUND + 1 + len(self.layers) + sum(kernel // 2 for kernel in _DECISION_KERNELS)
+        return LEVEL_REACH + 1 + len(self.layers) + sum(kernel // 2 for kernel in _DECISION_KERNELS)
 
     def forward(self, mel: Mel) -> Mel:
         """The mel in its own convention, sharpened by as much as its frames are taken for changed ones."""
@@ -72,10 +72,10 @@ class MelPostfilter(nn.Module):
         return torch.where(share > 0, sharp.to(mel), mel)
 
     def judged(self, levels: Levels) -> tuple[Levels, Decisions]:
-        """What mels that are blurred or noisy lack, in nepers, and whether they are any."""
+        """Changes in nepers that would mend blurred or noisy mels, and for every frame whether it is one."""
         levels = levels.clamp_min(LOWEST_LEVEL)
-        around = F.pad(levels.mean(dim=1, keepdim=True), (AROUND, AROUND), mode="replicate")
-        relative = (levels - F.avg_pool1d(around, 2 * AROUND + 1, 1)) / 2
+        around = F.pad(levels.mean(dim=1, keepdim=True), (LEVEL_REACH, LEVEL_REACH), mode="replicate")
+        relative = (levels - F.avg_pool1d(around, 2 * LEVEL_REACH + 1, 1)) / 2
         facts = self.facts.unsqueeze(0).expand(len(levels), -1, -1, levels.shape[-1])
         seen = torch.cat([relative.unsqueeze(1), facts], dim=1).to(self.said.weight)
         x = F.silu(self.first(seen.contiguous(memory_format=torch.channels_last)))  # faster so on a processor

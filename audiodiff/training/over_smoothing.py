@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from audiodiff.data.perturbation import NaturalLogMel, add_noise
 
-Kernel = Float[Tensor, " taps"]
+SmoothingKernel = Float[Tensor, " taps"]
 
 
 class OverSmoothing(nn.Module):
@@ -39,7 +39,7 @@ class OverSmoothing(nn.Module):
         return add_noise(log_mel, self.noise * float(torch.rand(()))) if noisy < 0.35 else log_mel
 
 
-def drawn_kernel(widest: float) -> Kernel:
+def drawn_kernel(widest: float) -> SmoothingKernel:
     """An average over one or two neighbours or a Gaussian, its standard deviation below `widest` samples."""
     shape, width = torch.rand(2).tolist()
     if shape < 0.4:
@@ -51,7 +51,7 @@ def drawn_kernel(widest: float) -> Kernel:
     return kernel / kernel.sum()
 
 
-def smoothed(log_mel: NaturalLogMel, kernel: Kernel) -> NaturalLogMel:
+def smoothed(log_mel: NaturalLogMel, kernel: SmoothingKernel) -> NaturalLogMel:
     """Convolve over the last dimension, whose ends repeat."""
     reach = len(kernel) // 2
     padded = F.pad(log_mel.unsqueeze(1), (reach, reach), mode="replicate")

@@ -54,7 +54,7 @@ class PostfilterMatch(nn.Module):
         return {"loss": loss, "distance": error.detach().abs().mean(), "decision": decision.detach()}
 
     def _stored(self, log_bands: Mel) -> Mel:
-        """What is left of them in the convention; silence, which may lie at minus infinity, is finite."""
+        """Those that the convention can tell apart; silence, which may lie at minus infinity, is finite."""
         compression, lowest = self.postfilter.compression, LOWEST_LEVEL * self.postfilter.power
         return compression.log_bands(compression.values(log_bands.clamp_min(lowest))).clamp_min(lowest)
 

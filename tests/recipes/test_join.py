@@ -48,3 +48,17 @@ def test_what_does_not_fit_is_said_and_nothing_written(tmp_path, monkeypatch, ca
         join(monkeypatch, "ljspeech-fast", part, "--name", "new", "-o", tmp_path / "new")
     assert said in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_part_that_the_first_lacks_is_added_with_its_setting(tmp_path, monkeypatch):
+    """Taken away from the default voice and put back, it is the same voice."""
+    bundle = load_bundle(bundle_folder("ljspeech-fast"))
+    bare = load_bundle(bundle_folder("ljspeech-fast"))
+    del bare.config["model"]["finish"]["postfilter"]
+    bare.model.finish.postfilter = None
+    without = save_bundle(tmp_path / "bare", "bare", bare.config, bare.model, "# Bare\n", bare.dtype)
+    join(monkeypatch, without, "finish.postfilter=ljspeech-fast", "--name", "whole", "-o", tmp_path / "whole")
+    whole = load_bundle(tmp_path / "whole")
+    assert whole.config["model"] == bundle.config["model"]
+    weights = (bundle_folder("ljspeech-fast") / "model.safetensors").read_bytes()
+    assert (tmp_path / "whole/model.safetensors").read_bytes() == weights
