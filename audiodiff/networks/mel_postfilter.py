@@ -52,7 +52,8 @@ class MelPostfilter(nn.Module):
             nn.Conv2d(channels, channels, 3, dilation=(dilation, 1), padding=(dilation, 1)) for dilation in dilations
         )
         self.said = nn.Conv2d(channels, 1, 1)
-        nn.init.zeros_(self.said.weight)
+        for parameter in self.said.parameters():
+            nn.init.zeros_(parameter)  # corrects nothing before it has learnt to
         early, late = _DECISION_KERNELS
         self.decided = nn.Sequential(
             nn.Conv1d(2 * channels, 16, early, padding=early // 2), nn.SiLU(), nn.Conv1d(16, 1, late, padding=late // 2)

@@ -30,7 +30,8 @@ class Unrolled(nn.Module):
 
     loss = `spectral` · multi-resolution STFT loss of the result + `mels` · the same of mels (`MultiResolutionMel`) +
     `mel` · |log mel of it - mel| + `energy` · distance of energies of a millisecond (`EnergyDistance`). The number of
-    steps is drawn for every batch from `steps`. The finish of the model is a part of the result and learns along.
+    steps is drawn for every batch from `steps`. The finish of the model is a part of the result and
+    learns along, but for its postfilter.
     (InferGrad, Chen et al. 2022; PeriodWave-Turbo, Lee et al. 2024, stage two.)
     """
 
@@ -51,6 +52,8 @@ class Unrolled(nn.Module):
             raise ConfigError(f"steps={list(steps)}: expected numbers of steps, at least 1 each")
         self.model = model
         self.prior = source_filter_prior(model).requires_grad_(False)
+        if isinstance(model.finish, KeepToMel) and model.finish.postfilter is not None:
+            model.finish.postfilter.requires_grad_(False)  # recordings' mels need none
         self.grids = [uniform(model.denoiser.schedule, n) for n in steps]
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)

@@ -14,6 +14,7 @@ from audiodiff.networks import KeepToMel
 from audiodiff.networks.mel_postfilter import LARGEST_CHANGE, MelPostfilter
 from audiodiff.training.over_smoothing import OverSmoothing, drawn_kernel, smoothed
 from audiodiff.training.postfilter_match import PostfilterMatch
+from audiodiff.training.unrolled import Unrolled
 from tests.trees import source_filter_model
 
 CONVENTIONS = ["hifigan_22k", "espnet_24k", "xtts_dvae_22k", "speecht5_16k", "bigvgan_44k_512", "vocos_24k"]
@@ -169,3 +170,18 @@ def test_silence_teaches_nothing_that_is_not_finite(name):
     loss.backward()
     assert loss.isfinite()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_an_untrained_one_changes_nothing():
+    torch.manual_seed(0)
+    postfilter, mel = MelPostfilter(mel=convention("hifigan_22k"), channels=6).double(), stored("hifigan_22k")
+    torch.nn.init.constant_(postfilter.decided[2].bias, 9.0)
+    assert_close(postfilter(mel), mel)
+
+
+def test_the_unrolled_stage_leaves_it_alone():
+    """Nothing of it learns there, so that several processes wait for no gradient of it."""
+    model = source_filter_model().requires_grad_(True)
+    Unrolled(model=model)
+    assert not any(parameter.requires_grad for parameter in model.finish.postfilter.parameters())
+    assert all(parameter.requires_grad for parameter in model.finish.onsets.parameters())
