@@ -71,7 +71,7 @@ def test_one_time_for_all_equals_a_batch_of_it(schedule, prediction):
     assert_close(prediction.scale_input(x_0, one, schedule), prediction.scale_input(x_0, batch, schedule))
 
 
-@pytest.mark.parametrize("name", PREDICTIONS.keys() - NEEDS_SIGNAL)
+@pytest.mark.parametrize("name", sorted(PREDICTIONS.keys() - NEEDS_SIGNAL))
 @pytest.mark.parametrize("ends_in_noise", ["straight", "diffwave_50_zero_snr"])
 def test_pure_noise_is_no_obstacle(ends_in_noise, name):
     schedule, prediction = SCHEDULES[ends_in_noise], PREDICTIONS[name]
