@@ -77,9 +77,9 @@ class MelPostfilter(nn.Module):
         levels = levels.clamp_min(LOWEST_LEVEL)
         around = F.pad(levels.mean(dim=1, keepdim=True), (LEVEL_REACH, LEVEL_REACH), mode="replicate")
         relative = (levels - F.avg_pool1d(around, 2 * LEVEL_REACH + 1, 1)) / 2
-        facts = self.facts.unsqueeze(0).expand(len(levels), -1, -1, levels.shape[-1])
+        facts = self.facts.unsqueeze(0).expand(levels.shape[0], -1, -1, levels.shape[-1])
         seen = torch.cat([relative.unsqueeze(1), facts], dim=1).to(self.said.weight)
-        x = F.silu(self.first(seen.contiguous(memory_format=torch.channels_last)))  # faster so on a processor
+        x = F.silu(self.first(seen))
         for layer in self.layers:
             x = x + F.silu(layer(x))
         change = LARGEST_CHANGE * torch.tanh(self.said(x).squeeze(1).to(levels) / LARGEST_CHANGE)
