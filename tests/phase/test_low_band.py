@@ -49,11 +49,11 @@ def bands_of(finish: KeepToMel, spec, wave: torch.Tensor) -> torch.Tensor:
 
 
 def distance(spec, finish: KeepToMel, bands: torch.Tensor, wave: torch.Tensor) -> float:
-    """In log magnitude below 900 Hz, edges apart."""
+    """In log magnitude below 850 Hz, edges apart, and apart from the lowest bands of a mel that begins above zero."""
     magnitudes = finish.stft(wave).abs()
     found = torch.einsum("bkt,mk->btm", magnitudes**finish.constraint.power, finish.constraint.filters)
     centres = finish.constraint.filters.argmax(dim=1) * spec.sample_rate / finish.stft.n_fft
-    low = (centres > 220) & (centres < 850)
+    low = (centres > (spec.f_min + 140 if spec.f_min else 100)) & (centres < 850)
     off = (found.clamp_min(1e-9).log() - bands.clamp_min(1e-9).log())[:, 8:-8, low]
     return off.abs().mean().item()
 
