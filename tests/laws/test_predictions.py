@@ -80,7 +80,7 @@ def test_pure_noise_is_no_obstacle(ends_in_noise, name):
     assert_close(prediction.x0(prediction.target(x_0, eps, t, schedule), eps, t, schedule), x_0)
 
 
-@pytest.mark.parametrize("name", NEEDS_SIGNAL)
+@pytest.mark.parametrize("name", sorted(NEEDS_SIGNAL))
 def test_pair_that_fails_in_pure_noise_is_refused(name):
     with pytest.raises(ConfigError, match="does not work at t = 1, where StraightPath has alpha = 0"):
         Denoiser(network=nn.Identity(), schedule=SCHEDULES["straight"], prediction=PREDICTIONS[name])
