@@ -15,7 +15,7 @@ from audiodiff.priors import MelInversion
 
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 torch.set_num_threads(max(1, torch.get_num_threads() // WORKERS))
-os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # or commands would take as many as are idle
+os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())  # or commands would take as many as are idle
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "tests" / "clips" / "LJ001-0002.flac"

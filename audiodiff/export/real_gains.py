@@ -9,7 +9,7 @@ from audiodiff.conditioning import Conditioning
 from audiodiff.export.complex_parts import FrameRows, Parts, power, scaled, shifted, times
 from audiodiff.export.transforms import ConvolutionStft
 from audiodiff.networks import SpectralGainNetwork
-from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel, in_turns
+from audiodiff.networks.keep_to_mel import LEAST_POWER, KeepToMel, in_turns, sharpened
 from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE, level
 from audiodiff.phase.low_band import Hops, LowBand, SpectralParts
 from audiodiff.types import Mel, Time, Wave
@@ -81,7 +81,7 @@ class RealKeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
-        mel = mel if self.postfilter is None else self.postfilter(mel)
+        mel = sharpened(mel, self.postfilter)
         wave = in_turns(self.scaled, self, wave, mel)
         return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT)
 

@@ -26,8 +26,8 @@ class KeepToMel(nn.Module):
     change the mel a little, and the scaling once more, so in turns for `rounds`: that is for the end, without gains it
     may follow every estimate. Rounds that are not `scaled_first` begin with the gains, for a waveform that says nearly
     the mel as it comes; that saves a window of look-ahead. `iterations` more, below one kilohertz alone, come last,
-    of whose way a `share` is gone (`LowBand`). With `postfilter` channels all of them keep to what a smoothed mel will
-    have been (`MelPostfilter`).
+    of whose way a `share` is gone (`LowBand`). With `postfilter` channels the mel itself comes first: one that was
+    smoothed is made sharp (`MelPostfilter`), and the result keeps to that.
     """
 
     def __init__(
@@ -99,16 +99,12 @@ class KeepToMel(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
         """Scale [batch, hop_length · frames] samples; `first` says where in a whole mel each row begins, if it does."""
-        mel = self.meant(mel)
+        mel = sharpened(mel, self.postfilter)
         wave = in_turns(self.scaled, self, wave, mel)
         return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT, first)
 
-    def meant(self, mel: Mel) -> Mel:
-        """The mel that is kept to: behind the postfilter, if there is one."""
-        return mel if self.postfilter is None else self.postfilter(mel)
-
     def learnt(self, wave: Wave, mel: Mel) -> Wave:
-        """The same for a recording's mel and without the `iterations`: that through which denoisers and gains learn."""
+        """The same without postfilter and `iterations`: that through which denoisers and gains learn."""
         return in_turns(self.scaled, self, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
@@ -138,3 +134,8 @@ def in_turns(scaled: Callable[[Wave, Mel], Wave], turns: Turns, wave: Wave, mel:
     for _ in range(turns.rounds):
         wave = scaled(turns.onsets.scaled(wave, gains), mel)
     return wave
+
+
+def sharpened(mel: Mel, postfilter: MelPostfilter | None) -> Mel:
+    """The mel that a finish keeps to."""
+    return mel if postfilter is None else postfilter(mel)

@@ -1,4 +1,4 @@
-"""The objective of a postfilter: recordings' mels from over-smoothed ones, and to tell the two apart."""
+"""The objective of a postfilter: recordings' mels from smoothed ones, and to tell the two apart."""
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +11,18 @@ from audiodiff.networks.mel_postfilter import LOWEST_LEVEL, MelPostfilter
 from audiodiff.training.objective import Losses
 from audiodiff.types import Mel, Wave
 
-LEAST_CHANGE = 0.05
-"""Mean change in nepers from which on a mel is one to correct; that of a recording through a codec is smaller."""
+LEAST_SMOOTHING = 0.05
+"""Mean difference in nepers from which on a mel counts as smoothed; that of a recording through a codec is smaller."""
 _LINEAR_FROM = 0.5
 """Nepers from which on an error counts by its size, no longer by its square."""
-_EDGE = 8
-"""Frames at both ends of a crop that count nowhere."""
 
 
 class PostfilterMatch(nn.Module):
     """Train the postfilter of a model's finish on mels as `smoothing` leaves them; nothing else learns.
 
     loss = Huber distance of the corrected levels from the recording's + `decision` · cross entropy of whether a mel was
-    changed. Levels are moved by up to `gain` nepers before, for a third of the mels.
+    smoothed. The ends of a crop, beyond which nothing is seen, count as those of a short mel. Levels are moved by up to
+    `gain` nepers before, for a third of the mels.
     """
 
     def __init__(
@@ -42,14 +41,12 @@ class PostfilterMatch(nn.Module):
         chance, amount = torch.rand(2, len(mel), 1, 1).to(mel.device)
         louder = (2 * amount - 1) * self.gain * power * (chance < 1 / 3)
         wanted = self._stored(self.postfilter.compression.log_bands(mel) + louder)
-        given = self._stored(self.smoothing(wanted))
-        change, decisions = self.postfilter.judged(given / power)
-        inner = slice(_EDGE, -_EDGE)
-        error = (given / power + change - wanted / power)[..., inner]
+        given = self._stored(power * self.smoothing(wanted / power))
+        correction, decisions = self.postfilter.judged(given / power)
+        error = (given - wanted) / power + correction
         distance = F.huber_loss(error, torch.zeros_like(error), delta=_LINEAR_FROM)
-        changed = ((given - wanted).abs().mean(dim=(1, 2)) > LEAST_CHANGE * power).to(mel)
-        decisions = decisions[..., inner]
-        decision = F.binary_cross_entropy_with_logits(decisions, changed.unsqueeze(1).expand_as(decisions))
+        smoothed = ((given - wanted).abs().mean(dim=(1, 2)) > LEAST_SMOOTHING * power).to(mel)
+        decision = F.binary_cross_entropy_with_logits(decisions, smoothed.unsqueeze(1).expand_as(decisions))
         loss = distance + self.decision * decision
         return {"loss": loss, "distance": error.detach().abs().mean(), "decision": decision.detach()}
 

@@ -11,7 +11,7 @@ from audiodiff.data.perturbation import add_noise, blur_bands, blur_frames
 from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.networks import KeepToMel
-from audiodiff.networks.mel_postfilter import LARGEST_CHANGE, MelPostfilter
+from audiodiff.networks.mel_postfilter import LARGEST_CORRECTION, MelPostfilter
 from audiodiff.training.over_smoothing import OverSmoothing, drawn_kernel, smoothed
 from audiodiff.training.postfilter_match import PostfilterMatch
 from audiodiff.training.unrolled import Unrolled
@@ -60,7 +60,7 @@ def test_it_corrects_by_as_much_as_it_is_sure(name):
     before = full.compression.log_bands(mel)
     kept = log_bands[0] > before.min() + 0.1  # a floor cuts the rest
     assert_close((log_bands[1] - before)[kept] * 2, (log_bands[0] - before)[kept], atol=1e-4, rtol=1e-3)
-    assert ((log_bands[0] - before).abs() <= LARGEST_CHANGE * full.power + 1e-6).all()
+    assert ((log_bands[0] - before).abs() <= LARGEST_CORRECTION * full.power + 1e-6).all()
 
 
 def test_frame_radius_is_exact():
@@ -69,16 +69,24 @@ def test_frame_radius_is_exact():
     torch.nn.init.normal_(postfilter.decided[2].weight, std=0.1)
     other = mel.clone()
     other[..., 30] += 0.5
-    changes, decisions = postfilter.judged(mel), postfilter.judged(other)
-    touched = [(a - b).abs().amax(dim=tuple(range(a.dim() - 1))) > 0 for a, b in zip(changes, decisions, strict=True)]
-    frames = (touched[0] | touched[1]).nonzero().squeeze(1)
+    (corrections, decisions), (other_corrections, other_decisions) = postfilter.judged(mel), postfilter.judged(other)
+    moved = (corrections != other_corrections).any(dim=1) | (decisions != other_decisions)
+    frames = moved[0].nonzero().squeeze(1)
     assert (frames.min(), frames.max()) == (30 - postfilter.frame_radius, 30 + postfilter.frame_radius)
 
 
-@pytest.mark.parametrize("value", [-1e4, -30.0, 0.0, 30.0])
-def test_absurd_levels_stay_finite(value):
-    mel = torch.full((1, 80, 40), value, dtype=torch.float64)
-    assert made("hifigan_22k", 1.0)(mel).isfinite().all()
+@pytest.mark.parametrize("place", [(0, slice(None), 20), (0, 7), (0, 7, 20)], ids=["a frame", "a band", "a value"])
+@pytest.mark.parametrize("value", [-math.inf, -1e4, -30.0, 30.0])
+def test_absurd_levels_stay_where_they_are(value, place):
+    """They and no others: corrections are bounded."""
+    mel = stored("hifigan_22k")
+    mel[place] = value
+    sharp = made("hifigan_22k", 9.0)(mel)
+    others = torch.ones_like(mel, dtype=torch.bool)
+    others[place] = False
+    assert sharp[others].isfinite().all()
+    assert ((sharp - mel)[others].abs() <= LARGEST_CORRECTION + 1e-6).all()
+    assert ((sharp[place] - value).abs() <= LARGEST_CORRECTION + 1e-6).all() or value < mel[others].min()
 
 
 def test_a_finish_keeps_to_the_sharpened_mel():
@@ -111,7 +119,7 @@ def test_smoothing_leaves_a_constant_and_the_share_it_says():
     assert_close(OverSmoothing(noise=0.0, untouched=0.0)(level), level)
     mels = torch.randn(400, 12, 12)
     same = (OverSmoothing(untouched=0.35)(mels) == mels).all(dim=(1, 2)).float().mean().item()
-    assert same == pytest.approx(0.35 + 0.65 * 0.4 * 0.6 * 0.65, abs=0.07)
+    assert same == pytest.approx(0.35, abs=0.07)
 
 
 def test_its_objective_teaches_the_postfilter_and_nothing_else():
@@ -143,9 +151,9 @@ def test_the_shipped_one_leaves_a_recordings_mel_alone(shipped, clip):
     """Also where it is 20 dB louder or softer, or noise; silence stays within half a decibel."""
     front_end = MelSpectrogram(convention("hifigan_22k"))
     noise = 0.1 * torch.randn(22050, generator=torch.Generator().manual_seed(0))
-    for wave, least in ((clip, 0.002), (clip / 10, 0.002), (clip * 10, 0.002), (noise, 0.0), (torch.zeros(22050), 0.05)):
+    for wave, most in ((clip, 0.002), (clip / 10, 0.002), (clip * 10, 0.002), (noise, 0.0), (torch.zeros(22050), 0.05)):
         mel = front_end(wave[None])
-        assert (shipped(mel) - mel).abs().mean() <= least
+        assert (shipped(mel) - mel).abs().mean() <= most
 
 
 @pytest.mark.parametrize("kind", SMOOTHED)
@@ -159,7 +167,7 @@ def test_the_shipped_one_brings_smoothed_mels_nearer_to_the_recordings(shipped, 
 
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_silence_teaches_nothing_that_is_not_finite(name):
-    """In no convention, also where it stores silence as minus infinity would be."""
+    """In no convention, whatever it stores for silence."""
     spec = convention(name)
     model = KeepToMel(spec, postfilter=4)
     torch.nn.init.normal_(model.postfilter.said.weight)
