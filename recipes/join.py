@@ -45,11 +45,16 @@ def with_part(base: Bundle, part: str, source: Bundle) -> Bundle:
     config, (*path, name) = deepcopy(base.config), ["model", *part.split(".")]
     owner, other = config, source.config
     for key in path:
-        owner, other = owner.get(key, {}), other.get(key, {})
-    if name not in other:
-        raise ConfigError(f"{base.name} and {source.name} have no part {part!r} with weights")
+        owner, other = owner.get(key) or {}, other.get(key) or {}
+    if not owner or name not in other:
+        raise ConfigError(f"{base.name} has no part {part!r} with weights, and no place for that of {source.name}")
+    if source.model.mel != base.model.mel:
+        raise ConfigError(f"{part} of {source.name} is for other mels than those of {base.name}")
     owner[name] = other[name]
-    model = build(config["model"])
+    try:
+        model = build(config["model"])
+    except TypeError as error:  # a constructor that knows no such keyword
+        raise ConfigError(f"{base.name} has no place for {part} of {source.name}: {error}") from error
     model.load_state_dict(base.model.state_dict(), strict=False)
     return replace(base, config=config, model=model.eval())
 

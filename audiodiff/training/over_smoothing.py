@@ -18,9 +18,7 @@ class OverSmoothing(nn.Module):
     stay as they are.
     """
 
-    def __init__(
-        self, *, bands: float = 1.5, frames: float = 1.2, noise: float = 0.4, untouched: float = 0.45
-    ) -> None:
+    def __init__(self, *, bands: float = 1.5, frames: float = 1.2, noise: float = 0.4, untouched: float = 0.45) -> None:
         super().__init__()
         self.bands, self.frames, self.noise, self.untouched = bands, frames, noise, untouched
 

@@ -136,10 +136,11 @@ def test_radius_is_exact(name):
     assert (min(distances), max(distances)) == (-expected, expected)
 
 
-def test_gains_in_time_inside_of_a_network_are_refused():
+@pytest.mark.parametrize("part", ["onsets", "postfilter"])
+def test_parts_of_a_finish_are_refused_inside_of_a_network(part):
     """They see further than a network's radius says."""
     with pytest.raises(ConfigError, match=r"belong to the model's finish"):
-        DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, constraint=KeepToMel(MEL, onsets=4))
+        DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, constraint=KeepToMel(MEL, **{part: 4}))
 
 
 def test_radius_of_a_mel_is_exact():

@@ -8,6 +8,7 @@ import pytest
 
 from audiodiff.bundle.format import load_bundle, save_bundle
 from audiodiff.bundle.location import bundle_folder
+from audiodiff.priors import Isotropic
 
 SCRIPT = Path(__file__).parents[2] / "recipes/join.py"
 
@@ -46,6 +47,31 @@ def test_a_part_comes_from_the_other_bundle_and_all_else_from_the_first(tmp_path
 def test_what_does_not_fit_is_said_and_nothing_written(tmp_path, monkeypatch, capsys, part, said):
     with pytest.raises(SystemExit):
         join(monkeypatch, "ljspeech-fast", part, "--name", "new", "-o", tmp_path / "new")
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("base", "part", "said"),
+    [
+        ("ljspeech-tiny", "denoiser.network.onsets=universal", "has no part 'denoiser.network.onsets'"),
+        ("fsdd-digits", "prior.source=ljspeech-fast", "is for other mels"),
+        ("fsdd-digits", "finish.postfilter=ljspeech-fast", "no place for that of ljspeech-fast"),
+        ("no finish", "finish.postfilter=ljspeech-fast", "no place for that of ljspeech-fast"),
+        ("another prior", "prior.source=ljspeech-fast", "no place for prior.source"),
+    ],
+)
+def test_a_part_without_a_place_is_refused(tmp_path, monkeypatch, capsys, base, part, said):
+    if base in ("no finish", "another prior"):
+        bundle = load_bundle(bundle_folder("ljspeech-tiny"))
+        name, config = (
+            ("finish", None) if base == "no finish" else ("prior", {"_target_": "audiodiff.priors.Isotropic"})
+        )
+        setattr(bundle.model, name, None if config is None else Isotropic())
+        bundle.config["model"][name] = config
+        base = save_bundle(tmp_path / "bare", "bare", bundle.config, bundle.model, "# Bare\n", bundle.dtype)
+    with pytest.raises(SystemExit):
+        join(monkeypatch, base, part, "--name", "new", "-o", tmp_path / "new")
     assert said in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
