@@ -62,8 +62,8 @@ def _check(hop_length: Samples, patch: Samples, n_mels: int | None, outputs: int
     if patch < 1 or hop_length % patch:
         raise ConfigError(f"patch={patch} does not divide hop_length={hop_length}")
     constraint = shaped.get("constraint")
-    if isinstance(constraint, KeepToMel) and not (constraint.onsets is constraint.postfilter is None):
-        raise ConfigError("constraint scales to the mel alone: onsets and a postfilter belong to the model's finish")
+    if isinstance(constraint, KeepToMel) and constraint.does_more:
+        raise ConfigError("constraint scales to the mel, no more: all else belongs to the model's finish")
     kinds = " and ".join(name for name, part in shaped.items() if part is not None)
     if kinds and (outputs != 1 or not n_mels):
         raise ConfigError(f"{kinds} needs a mel and is for one output: got n_mels={n_mels}, outputs={outputs}")

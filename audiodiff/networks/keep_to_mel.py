@@ -58,6 +58,11 @@ class KeepToMel(nn.Module):
         self.margin = (mel.n_fft - mel.win_length) // 2
 
     @property
+    def does_more(self) -> bool:
+        """Whether it does more than scale."""
+        return not (self.onsets is self.low is self.postfilter is None)
+
+    @property
     def frame_radius(self) -> int:
         """Frames of the waveform to either side of its own that a frame of the result depends on."""
         return self._frames(self._reach(self.rounds, self.scaled_first) + self._reach_below)

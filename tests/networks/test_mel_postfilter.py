@@ -152,7 +152,7 @@ def shipped(request, clip) -> tuple[MelPostfilter, MelSpectrogram, torch.Tensor]
 
 @torch.inference_mode()
 def test_a_shipped_one_leaves_a_recordings_mel_alone(shipped):
-    """Also where it is 20 dB louder or softer, or noise, or half a second of it; silence stays within half a decibel."""
+    """Also where it is 20 dB louder or softer, noise, or half a second of it; silence stays within half a decibel."""
     postfilter, front_end, clip = shipped
     noise = 0.1 * torch.randn(22050, generator=torch.Generator().manual_seed(0))
     cut = clip[len(clip) // 3 :][: front_end.spec.sample_rate // 2]

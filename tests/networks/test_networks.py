@@ -136,10 +136,10 @@ def test_radius_is_exact(name):
     assert (min(distances), max(distances)) == (-expected, expected)
 
 
-@pytest.mark.parametrize("part", ["onsets", "postfilter"])
+@pytest.mark.parametrize("part", ["onsets", "iterations", "postfilter"])
 def test_parts_of_a_finish_are_refused_inside_of_a_network(part):
     """They see further than a network's radius says."""
-    with pytest.raises(ConfigError, match=r"belong to the model's finish"):
+    with pytest.raises(ConfigError, match=r"belongs to the model's finish"):
         DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, constraint=KeepToMel(MEL, **{part: 4}))
 
 
