@@ -1,4 +1,4 @@
-"""How far exported voices are from PyTorch, beside what rounding does to PyTorch itself.
+"""Distances of exported voices from PyTorch, beside what rounding does to PyTorch itself.
 
     pip install 'audiodiff[onnx]'
     python benchmarks/export_equality.py RECORDING [--voices ljspeech-fast,universal] [--frames 1,31,163] [--seed 5]

@@ -59,7 +59,7 @@ class KeepToMel(nn.Module):
 
     @property
     def does_more(self) -> bool:
-        """Whether it does more than scale."""
+        """True if it does not scale alone."""
         return not (self.onsets is self.low is self.postfilter is None)
 
     @property
