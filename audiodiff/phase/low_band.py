@@ -15,11 +15,16 @@ from audiodiff.types import FirstFrame, Samples, Seconds, Wave
 
 LOW_BAND_TOP = 1000.0
 """In hertz; half of the change remains there, none a tenth above."""
-LOW_BAND_FOOT = (20.0, 120.0)
-"""In hertz above the lowest frequency of a mel that does not begin at 0 Hz: the change begins there, and is whole."""
+LOWEST_HARMONIC = 50.0
+"""In hertz; a mel that begins above it may show half of a voice's lowest harmonic."""
+LOW_BAND_FOOT, LATE_FOOT = (0.0, 30.0), (20.0, 200.0)
+"""In hertz above the beginning of a mel that does not begin at 0 Hz, and of one that begins above `LOWEST_HARMONIC`:
+where the change begins, and where it is whole."""
+SETTLING = 16
+"""Iterations at the end that settle what momentum has stirred: it begins anew there."""
 BLOCK_LENGTH: Seconds = 0.07
 """Of samples that are changed together, and seen to either side of them."""
-WINDOWS_TOGETHER = 32
+WINDOWS_TOGETHER = 64
 """Windows that fit a processor's cache."""
 
 BandValues = Float[Tensor, "batch frames bands"]
@@ -32,10 +37,12 @@ class LowBand(nn.Module):
 
     Harmonics of low voices lie closer than a mel frame resolves, so how loud it is between them tells how their phases
     lie to one another, of which scaling once (`MelConstraint`) makes little use. In each iteration magnitudes are
-    scaled to the mel; momentum grows as i / (i + 1). It works at a sample rate of some 3 kHz, in windows of three
-    blocks, the middle one of which is kept, so that a sample depends on what is near; blocks are counted from the
-    beginning of the mel. With a `share` below 1 only so much of the way is gone, and scaled once more: phases that are
-    good already stay nearer to what they were. What lies above `LOW_BAND_TOP` stays as it is.
+    scaled to the mel; momentum grows as i / (i + 1), and begins anew for the last ones (`SETTLING`). It works at a
+    sample rate of some 3 kHz, in windows of three blocks, the middle one of which is kept, so that a sample depends on
+    what is near; blocks are counted from the beginning of the mel. With a `share` below 1 only so much of the way is
+    gone, and scaled once more: phases that are good already stay nearer to what they were. What lies above
+    `LOW_BAND_TOP` stays as it is, and so does what lies where a mel begins that shows half of a lowest harmonic: its
+    level would drift by the other half.
     """
 
     transform: Float[Tensor, "taps parts"]
@@ -66,8 +73,8 @@ class LowBand(nn.Module):
 
         hertz = torch.arange(stft.bins) * mel.sample_rate / stft.n_fft
         fraction = ((1.1 * LOW_BAND_TOP - hertz) / (0.2 * LOW_BAND_TOP)).clamp(0, 1)
-        if mel.f_min:  # the lower half of a harmonic there is not in the mel: its level would drift
-            none, whole = LOW_BAND_FOOT
+        if mel.f_min:
+            none, whole = LATE_FOOT if mel.f_min > LOWEST_HARMONIC else LOW_BAND_FOOT
             fraction = fraction * ((hertz - mel.f_min - none) / (whole - none)).clamp(0, 1)
         low = hertz < 1.1 * LOW_BAND_TOP
         angles = 2 * torch.pi * torch.outer(taps, torch.arange(int(low.sum())).double()) / stft.n_fft
@@ -131,11 +138,13 @@ class LowBand(nn.Module):
     def _iterated(self, start: Hops, known: BandValues) -> Hops:
         """Fast Griffin-Lim from there."""
         bands, exists = known[..., :-1], known[..., -1:]
-        scaled = start + self._correction(start, bands, exists)
-        now = scaled
-        for i in range(1, self.iterations):
-            before, scaled = scaled, now + self._correction(now, bands, exists)
-            now = torch.lerp(before, scaled, 1 + i / (i + 1))
+        last = min(SETTLING, self.iterations)
+        scaled = start
+        for count in (self.iterations - last, last):
+            now = scaled
+            for i in range(count):
+                before, scaled = scaled, now + self._correction(now, bands, exists)
+                now = torch.lerp(before, scaled, 1 + i / (i + 1))
         if self.share == 1:
             return scaled
         scaled = torch.lerp(start, scaled, self.share)
@@ -143,15 +152,15 @@ class LowBand(nn.Module):
 
     def _correction(self, wave: Hops, bands: BandValues, exists: Tensor) -> Hops:
         """The difference that scaling the magnitudes of all frames makes (`MelConstraint.by_frames`)."""
-        real, imaginary = self.transformed(wave).chunk(2, dim=2)
-        energy = real.square() + imaginary.square()
+        spectrum = self.transformed(wave).unflatten(2, (2, -1))
+        energy = spectrum.square().sum(dim=2)
         powers = energy.clamp_min(LEAST_FACTOR).sqrt() if self.power == 1 else energy
         gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(LEAST_FACTOR)
         factor = F.linear(gain, self.shares, self.uncovered)
         if self.power != 1:
             factor = factor.clamp_min(LEAST_FACTOR).pow(1 / self.power)
         more = (factor - 1) * self.fraction * exists
-        return self.inverted(torch.cat([real * more, imaginary * more], dim=2))
+        return self.inverted((spectrum * more.unsqueeze(2)).flatten(2))
 
     def transformed(self, wave: Hops) -> SpectralParts:
         """The real and the imaginary parts of all frames."""
@@ -161,8 +170,11 @@ class LowBand(nn.Module):
     def inverted(self, spectrum: SpectralParts) -> Hops:
         """The sum of the overlapping frames."""
         pieces = (spectrum @ self.inverse).unflatten(2, (self.segments, self.hop))
-        laid = [F.pad(pieces[:, :, k], (0, 0, k, self.segments - 1 - k)) for k in range(self.segments)]
-        return torch.stack(laid).sum(dim=0)
+        windows, inside = pieces.shape[:2]
+        wave = pieces.new_zeros(windows, inside + self.segments - 1, self.hop)
+        for k in range(self.segments):
+            wave[:, k : k + inside] += pieces[:, :, k]
+        return wave
 
 
 def _fade(block: Samples) -> Tensor:

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.networks import KeepToMel
+from audiodiff.phase import low_band as low_band_module
 from audiodiff.phase.low_band import LowBand
 
 HIFIGAN = convention("hifigan_22k")
@@ -53,7 +54,7 @@ def distance(spec, finish: KeepToMel, bands: torch.Tensor, wave: torch.Tensor) -
     magnitudes = finish.stft(wave).abs()
     found = torch.einsum("bkt,mk->btm", magnitudes**finish.constraint.power, finish.constraint.filters)
     centres = finish.constraint.filters.argmax(dim=1) * spec.sample_rate / finish.stft.n_fft
-    low = (centres > (spec.f_min + 140 if spec.f_min else 100)) & (centres < 850)
+    low = (centres > (spec.f_min + 220 if spec.f_min else 100)) & (centres < 850)
     off = (found.clamp_min(1e-9).log() - bands.clamp_min(1e-9).log())[:, 8:-8, low]
     return off.abs().mean().item()
 
@@ -68,6 +69,19 @@ def test_more_iterations_come_nearer_to_the_mel(name):
     before, soon, late = (distance(spec, few[1], bands, x) for x in said)
     assert soon < 0.8 * before
     assert late < 0.7 * soon
+
+
+@pytest.mark.parametrize("name", ["hifigan_22k", "cosyvoice2_24k"])
+def test_the_last_iterations_settle_what_momentum_has_stirred(name, monkeypatch):
+    """With momentum to the end it is further from the mel."""
+    spec = SPECS[name]
+    low, finish = low_band(spec, 64)
+    wave, other = noises(spec, 40)
+    bands = bands_of(finish, spec, wave)
+    settled = low(other, bands)
+    monkeypatch.setattr(low_band_module, "SETTLING", 0)
+    stirred = low(other, bands)
+    assert distance(spec, finish, bands, settled) < 0.97 * distance(spec, finish, bands, stirred)
 
 
 def test_one_iteration_is_the_scaling_below_one_kilohertz():
@@ -107,6 +121,17 @@ def test_little_changes_where_a_mel_begins():
 
     assert between(60, 80) < 0.1 * between(300, 850)
     assert between(60, 100) < 0.3 * between(300, 850)
+    assert between(100, 150) < 0.6 * between(300, 850)
+
+
+def test_a_mel_that_begins_below_all_harmonics_is_kept_to_soon():
+    """One that begins at 80 Hz is kept to in full from 280 Hz on, one that begins at 30 from 60."""
+    early, late = (replace(HIFIGAN, f_min=x) for x in (30.0, 80.0))
+    hertz = torch.arange(low_band(early)[0].fraction.shape[0]) * HIFIGAN.sample_rate / HIFIGAN.n_fft
+    for spec, whole in ((early, 60), (late, 280)):
+        fraction = low_band(spec)[0].fraction
+        assert bool((fraction[(hertz >= whole) & (hertz < 900)] == 1).all())
+        assert bool((fraction[hertz < whole - 1] < 1).all())
 
 
 @pytest.mark.parametrize("name", ["hifigan_22k", "espnet_24k"])
