@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from audiodiff.audio.low_rate import LowRate
 from audiodiff.audio.stft import Stft
 from audiodiff.mel.spec import MelSpec
-from audiodiff.phase.mel_constraint import LEAST_FACTOR, LOUDEST_GAIN, MelConstraint
+from audiodiff.phase.mel_constraint import LEAST_FACTOR, MelConstraint
 from audiodiff.types import FirstFrame, Samples, Seconds, Wave
 
 LOW_BAND_TOP = 1000.0
@@ -22,6 +22,9 @@ LOW_BAND_FOOT, LATE_FOOT = (0.0, 30.0), (20.0, 200.0)
 where the change begins, and where it is whole."""
 SETTLING = 16
 """Iterations at the end that settle what momentum has stirred: it begins anew there."""
+LARGEST_GAIN = 30.0
+"""Of a band, in one iteration: where harmonics cancel there is hardly anything, and what is made of that depends on
+rounding."""
 BLOCK_LENGTH: Seconds = 0.07
 """Of samples that are changed together, and seen to either side of them."""
 WINDOWS_TOGETHER = 64
@@ -155,7 +158,8 @@ class LowBand(nn.Module):
         spectrum = self.transformed(wave).unflatten(2, (2, -1))
         energy = spectrum.square().sum(dim=2)
         powers = energy.clamp_min(LEAST_FACTOR).sqrt() if self.power == 1 else energy
-        gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(LEAST_FACTOR)
+        found = F.linear(powers, self.filters).add(bands, alpha=1 / LARGEST_GAIN).clamp_min(LEAST_FACTOR)
+        gain = bands * (1 + 1 / LARGEST_GAIN) / found  # 1 where they agree
         factor = F.linear(gain, self.shares, self.uncovered)
         if self.power != 1:
             factor = factor.clamp_min(LEAST_FACTOR).pow(1 / self.power)
