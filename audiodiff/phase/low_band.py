@@ -22,7 +22,7 @@ LOW_BAND_FOOT, LATE_FOOT = (0.0, 30.0), (20.0, 200.0)
 where the change begins, and where it is whole."""
 SETTLING = 16
 """Iterations at the end that settle what momentum has stirred: it begins anew there."""
-LARGEST_GAIN = 30.0
+LARGEST_BAND_GAIN = 30.0
 """Of a band, in one iteration: where harmonics cancel there is hardly anything, and what is made of that depends on
 rounding."""
 BLOCK_LENGTH: Seconds = 0.07
@@ -158,8 +158,8 @@ class LowBand(nn.Module):
         spectrum = self.transformed(wave).unflatten(2, (2, -1))
         energy = spectrum.square().sum(dim=2)
         powers = energy.clamp_min(LEAST_FACTOR).sqrt() if self.power == 1 else energy
-        found = F.linear(powers, self.filters).add(bands, alpha=1 / LARGEST_GAIN).clamp_min(LEAST_FACTOR)
-        gain = bands * (1 + 1 / LARGEST_GAIN) / found  # 1 where they agree
+        found = F.linear(powers, self.filters).add(bands, alpha=1 / LARGEST_BAND_GAIN).clamp_min(LEAST_FACTOR)
+        gain = bands * (1 + 1 / LARGEST_BAND_GAIN) / found  # 1 where they agree
         factor = F.linear(gain, self.shares, self.uncovered)
         if self.power != 1:
             factor = factor.clamp_min(LEAST_FACTOR).pow(1 / self.power)
