@@ -59,7 +59,7 @@ class Editor:
         clips = Clips.of(waves, self.generator)
         noisy = self._encode(clips)
         bands = self._prior.mel(noisy)
-        compression = self._prior.envelope.compression
+        compression = self._prior.envelope.likely.compression
         margin = STANDS_OUT * compression.neper / compression.scale
         heard = self._prior.rows(bands > bands.quantile(QUIETEST, dim=2, keepdim=True) + margin)
 

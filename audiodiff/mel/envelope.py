@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.below_floor import LikelyBands
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
@@ -25,7 +25,7 @@ class MelEnvelope(nn.Module):
     def __init__(self, mel: MelSpec) -> None:
         super().__init__()
         self.spec = mel
-        self.compression = MelCompression(mel)
+        self.likely = LikelyBands(mel)
         filters = mel_filterbank(mel)
         self.register_buffer("area", filters.sum(dim=1).clamp_min(1e-8).unsqueeze(1), persistent=False)
         self.register_buffer("spread", band_spread(filters), persistent=False)
@@ -36,7 +36,7 @@ class MelEnvelope(nn.Module):
 
     def bands(self, mel: Mel) -> Mel:
         """Mean STFT magnitude of every band, at least `_QUIETEST`."""
-        linear = self.compression.log_bands(mel.to(torch.promote_types(mel.dtype, torch.float32))).exp()
+        linear = self.likely(mel.to(torch.promote_types(mel.dtype, torch.float32))).exp()
         magnitude = (linear / self.area).pow(1 / self.spec.power)
         if self.spec.stft_norm == "window":
             magnitude = magnitude * torch.hann_window(self.spec.win_length).square().sum().sqrt()

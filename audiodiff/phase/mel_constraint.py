@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.below_floor import LikelyBands
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.spec import MelSpec
@@ -31,7 +31,7 @@ class MelConstraint(nn.Module):
     def __init__(self, mel: MelSpec) -> None:
         super().__init__()
         self.power = mel.power
-        self.compression = MelCompression(mel)
+        self.likely = LikelyBands(mel)
         filters = mel_filterbank(mel)
         weight = filters.sum(dim=0)
         self.register_buffer("filters", filters, persistent=False)
@@ -43,7 +43,7 @@ class MelConstraint(nn.Module):
 
     def bands(self, mel: Mel) -> Mel:
         """The band values F |X|ᵖ of a stored mel, where X is an STFT with a plain Hann window."""
-        return self.compression.log_bands(mel.float()).exp() * self.unit
+        return self.likely(mel.float()).exp() * self.unit
 
     def forward(self, magnitudes: Magnitudes, bands: Mel) -> Magnitudes:
         """The scaled magnitudes; a band's gain is at most `LOUDEST_GAIN`."""

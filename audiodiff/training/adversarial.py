@@ -29,12 +29,20 @@ class Adversarial(Unrolled):
         mel: float = 0.5,
         energy: float = 1.0,
         urgency: float = 8.0,
-        excess: float = 1.5,
+        excess: float = 1.0,
+        onset_excess: float = 5.0,
         adversarial: float = 0.2,
         matching: float = 2.0,
     ) -> None:
         super().__init__(
-            model=model, steps=steps, spectral=spectral, mel=mel, energy=energy, urgency=urgency, excess=excess
+            model=model,
+            steps=steps,
+            spectral=spectral,
+            mel=mel,
+            energy=energy,
+            urgency=urgency,
+            excess=excess,
+            onset_excess=onset_excess,
         )
         self.critics: nn.Module = critics
         self.adversarial, self.matching = adversarial, matching

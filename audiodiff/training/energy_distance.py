@@ -17,29 +17,36 @@ FLOOR = 1e-5
 
 
 class EnergyDistance(nn.Module):
-    """Mean of (1 + `urgency` · d) · |log energy of a waveform - that of the recording|, in nepers of magnitude.
+    """Mean of skew(l, `excess`) + `urgency` · d · skew(l, `onset_excess`), in nepers of magnitude.
 
-    Over slots of a millisecond and three bands. d is the same difference of `plain`, which is the waveform without
-    what is to mend its onsets, over several slots: onsets are few, and a plain mean hardly hears them. What is too
-    loud counts `excess` times as much as what is too quiet, so that where an onset's place is not certain there is
-    silence rather than a smear: a quantile in place of the median. Raises `ConfigError` for one that is not positive.
+    l is the log energy of a waveform minus that of the recording, over slots of a millisecond and three bands. d is
+    |l| of `plain`, which is the waveform without what is to mend its onsets, over several slots: onsets are few, and a
+    plain mean hardly hears them. skew(l, r) is |l| weighted so that what is too loud counts r times as much as what is
+    too quiet, 1 on the average: a quantile in place of the median. With `onset_excess` there is silence rather than a
+    smear where an onset's place is not certain; with `excess` everywhere, so between pulses too. Raises `ConfigError`
+    for one that is not positive.
     """
 
-    def __init__(self, sample_rate: Hertz, urgency: float = 8.0, excess: float = 1.5) -> None:
+    def __init__(
+        self, sample_rate: Hertz, urgency: float = 8.0, excess: float = 1.0, onset_excess: float = 5.0
+    ) -> None:
         super().__init__()
-        if not excess > 0:
-            raise ConfigError(f"excess={excess}: expected a positive number, 1 for neither side")
+        for name, ratio in (("excess", excess), ("onset_excess", onset_excess)):
+            if not ratio > 0:
+                raise ConfigError(f"{name}={ratio}: expected a positive number, 1 for neither side")
         self.parted = ThreeBands(sample_rate)
         self.slot = round(SLOT * sample_rate)
-        self.urgency, self.tilt = urgency, (excess - 1) / (excess + 1)
+        self.urgency = urgency
+        self.tilt, self.onset_tilt = ((ratio - 1) / (ratio + 1) for ratio in (excess, onset_excess))
 
     def forward(self, wave: Wave, reference: Wave, plain: Wave) -> Float[Tensor, ""]:
         found, wanted, before = (self._energy(x) for x in (wave, reference, plain.detach()))
         floor = FLOOR * wanted.amax(dim=-1, keepdim=True) + 1e-12
         louder = 0.5 * ((found + floor).log() - (wanted + floor).log())
-        off = louder.abs() + self.tilt * louder
         wrong = 0.5 * ((_spread(before) + floor).log() - (_spread(wanted) + floor).log()).abs()
-        return ((1 + self.urgency * wrong) * off).mean()
+        off = louder.abs()
+        urgent = self.urgency * wrong * (off + self.onset_tilt * louder)
+        return (off + self.tilt * louder + urgent).mean()
 
     def _energy(self, wave: Wave) -> Float[Tensor, "batch bands slots"]:
         """That of every slot."""

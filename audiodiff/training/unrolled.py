@@ -45,7 +45,8 @@ class Unrolled(nn.Module):
         mel: float = 0.5,
         energy: float = 1.0,
         urgency: float = 8.0,
-        excess: float = 1.5,
+        excess: float = 1.0,
+        onset_excess: float = 5.0,
     ) -> None:
         super().__init__()
         if not steps or min(steps) < 1:
@@ -58,7 +59,7 @@ class Unrolled(nn.Module):
         self.front_end = MelSpectrogram(model.mel)
         self.distance = MultiResolutionStft(n_ffts=SPECTRAL_WINDOWS)
         self.in_mels = MultiResolutionMel(model.mel.sample_rate)
-        self.in_time = EnergyDistance(model.mel.sample_rate, urgency, excess)
+        self.in_time = EnergyDistance(model.mel.sample_rate, urgency, excess, onset_excess)
         self.spectral, self.mels, self.mel, self.energy = spectral, mels, mel, energy
 
     def forward(self, wave: Wave, mel: Mel, mean: Wave) -> Losses:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from audiodiff.bundle.format import load_bundle, save_bundle
 from audiodiff.bundle.location import bundle_folder
@@ -35,9 +36,22 @@ def test_a_part_comes_from_the_other_bundle_and_all_else_from_the_first(tmp_path
     assert (tmp_path / "whole/README.md").read_text() == "# Silent\n"
 
 
+def test_of_a_share_the_weights_are_averaged(tmp_path, silent, monkeypatch, capsys):
+    join(monkeypatch, "ljspeech-fast", f"prior.source=0.25*{silent}", "--name", "quarter", "-o", tmp_path / "quarter")
+    assert ", 0.25" in capsys.readouterr().out
+    found, whole = (
+        load_bundle(folder).model.state_dict() for folder in (tmp_path / "quarter", bundle_folder("ljspeech-fast"))
+    )
+    for key, tensor in whole.items():
+        wanted = 0.75 * tensor if key.startswith("prior.source.") else tensor
+        torch.testing.assert_close(found[key], wanted, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("part", "said"),
     [
+        ("prior.source=2*ljspeech-fast", "expected a share above 0"),
+        ("prior.source=x*ljspeech-fast", "expected a share above 0"),
         ("prior.source=ljspeech-tiny", "prior.source of ljspeech-tiny does not fit ljspeech-fast"),
         ("prior.sauce=ljspeech-tiny", "no part 'prior.sauce'"),
         ("prior.source", "expected a part and a bundle"),

@@ -60,10 +60,20 @@ def test_too_loud_counts_more_than_too_quiet(bursts):
         assert (loud + quiet) / 2 == pytest.approx(math.log(1.1), rel=0.02)
 
 
-@pytest.mark.parametrize("excess", [0.0, -1.0, math.nan])
-def test_an_excess_that_is_not_positive_is_refused(excess):
-    with pytest.raises(ConfigError, match="excess="):
-        EnergyDistance(HIFIGAN.sample_rate, excess=excess)
+def test_what_is_urgent_has_an_excess_of_its_own(bursts):
+    """Where the plain waveform is right there is none; where it is wrong, too loud counts more."""
+    wave = bursts["wave"][:, 2 * BURST :]
+    distance = EnergyDistance(HIFIGAN.sample_rate, urgency=1e6, excess=1.0, onset_excess=4.0)
+    for plain, ratio in ((wave, 1.0), (2 * wave, 4.0)):
+        loud, quiet = (distance(gain * wave, wave, plain) for gain in (1.1, 1 / 1.1))
+        assert loud / quiet == pytest.approx(ratio, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["excess", "onset_excess"])
+@pytest.mark.parametrize("ratio", [0.0, -1.0, math.nan])
+def test_an_excess_that_is_not_positive_is_refused(name, ratio):
+    with pytest.raises(ConfigError, match=f"^{name}="):
+        EnergyDistance(HIFIGAN.sample_rate, **{name: ratio})
 
 
 def test_the_finish_learns_along_and_the_prior_does_not(bursts):
