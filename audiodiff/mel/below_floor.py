@@ -1,4 +1,4 @@
-"""What a stored mel leaves out at its floor, and what its front-end added: the band values that it was made of."""
+"""Band values that a mel was made of, where it lies at its floor and where its front-end added to them."""
 
 import math
 from dataclasses import replace
@@ -15,7 +15,7 @@ DEEPEST = 4.0
 """Nepers of magnitude below the floor at which a silent frame is taken to lie."""
 STEEPNESS = 8
 """Power of the share of bands at the floor to which depths grow."""
-NEAR = 0.375
+NEIGHBOURHOOD = 0.375
 """Distance, as a share of all bands, at which a band counts 1 / e for the share."""
 AT_FLOOR = 0.01
 """Nepers of magnitude above the floor up to which a band is there."""
@@ -45,7 +45,7 @@ class LikelyBands(nn.Module):
         floor = keeping.log_bands(keeping.store(silence.unsqueeze(0)))[0]
         self.bounded = bool(floor.isfinite().any())
         self.takes_off = spec.magnitude_epsilon > 0 and bool((floor <= silence + 1e-4).all())
-        place = torch.arange(spec.n_mels) / (NEAR * spec.n_mels)
+        place = torch.arange(spec.n_mels) / (NEIGHBOURHOOD * spec.n_mels)
         near = (-(place.unsqueeze(1) - place).abs()).exp()
         self.register_buffer("floor", floor, persistent=False)
         self.register_buffer("near", near / near.sum(dim=1, keepdim=True), persistent=False)
