@@ -1,12 +1,11 @@
 """Band values that a mel was made of, where it lies at its floor and where its front-end added to them."""
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.compression import MelCompression, read_back
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel
@@ -41,8 +40,7 @@ class LikelyBands(nn.Module):
         area = mel_filterbank(spec).sum(dim=1, keepdim=True).clamp_min(1e-8)
         quiet = max(spec.magnitude_epsilon, spec.magnitude_floor**2)
         silence = area.log() + self.power / 2 * (math.log(quiet) if quiet else -math.inf)
-        keeping = MelCompression(replace(spec, last_frame="keep"))
-        floor = keeping.log_bands(keeping.store(silence.unsqueeze(0)))[0]
+        floor = read_back(spec, silence)
         self.bounded = bool(floor.isfinite().any())
         self.takes_off = spec.magnitude_epsilon > 0 and bool((floor <= silence + 1e-4).all())
         place = torch.arange(spec.n_mels) / (NEIGHBOURHOOD * spec.n_mels)

@@ -1,8 +1,10 @@
 """Between band values and the numbers that a mel stores: the logarithm, its floor, and what is done to it."""
 
 import math
+from dataclasses import replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.mel.spec import MelSpec
@@ -82,6 +84,12 @@ class MelCompression(nn.Module):
         if self.spec.floor_mode == "add":
             return (log_bands - self.lowest).clamp_min(RESOLVED).expm1().log() + self.lowest
         return log_bands
+
+
+def read_back(spec: MelSpec, log_bands: Float[Tensor, "n_mels frames"]) -> Float[Tensor, "n_mels frames"]:
+    """Natural logarithms that band values are read as once they are stored; those of silence are minus infinity."""
+    compression = MelCompression(replace(spec, last_frame="keep"))
+    return compression.log_bands(compression.store(log_bands.unsqueeze(0)))[0]
 
 
 def per_band(value: float | tuple[float, ...]) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audiodiff.audio.io import resample
 from audiodiff.audio.stft import Stft
-from audiodiff.mel.compression import MelCompression
+from audiodiff.mel.compression import MelCompression, read_back
 from audiodiff.mel.conversion import Compatibility, MelConverter, notation
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.front_end import MelSpectrogram
@@ -88,6 +88,4 @@ def floored_share(mel: Float[Tensor, "n_mels frames"], have: MelSpec, want: MelS
 
 def lowest_value(spec: MelSpec) -> Float[Tensor, "n_mels 1"]:
     """The natural logarithm of what every band of silence is read as, minus infinity where nothing bounds it."""
-    compression = MelCompression(replace(spec, last_frame="keep"))
-    silence = torch.full((1, spec.n_mels, 1), -math.inf)
-    return compression.log_bands(compression.store(silence))[0]
+    return read_back(spec, torch.full((spec.n_mels, 1), -math.inf))
