@@ -35,7 +35,9 @@ class RealSpectralGainNetwork(nn.Module):
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
         now = mean[0] + residual[0], mean[1] + residual[1]
         phase, planes = self._planes(now, mean, envelope, scale)
-        gains = self.network.said(planes, self.embedding(t)).unbind(3)
+        bins = planes.shape[2]
+        planes = F.pad(planes, (0, 0, 0, -bins % self.network.together))
+        gains = self.network.said(planes, self.embedding(t))[:, :, :bins].unbind(3)
         kept = ((1 - t) / ((1 - t) ** 2 + t**2)).view(-1, 1, 1)
         terms = [residual, mean, scaled(phase, scale)]
         found = [times((g[..., 0], g[..., 1]), x) for g, x in zip(gains, terms, strict=True)]

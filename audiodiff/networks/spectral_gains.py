@@ -18,7 +18,8 @@ from audiodiff.types import Samples, Time, Wave
 
 _Rows = Float[Tensor, "batch frames bins"]
 _ComplexRows = Complex[Tensor, "batch frames bins"]
-_Planes = Float[Tensor, "batch frames bins planes"]
+_Planes = Float[Tensor, "batch frames filled planes"]
+"""Bins of zeros may follow those of the spectrum."""
 
 FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
@@ -55,7 +56,7 @@ class SpectralGainNetwork(nn.Module):
         self.envelope = FineEnvelope(mel)
         self.together = together
         self.constraint = KeepToMel(mel) if constrained else None
-        self.relative = RelativePlanes(fine_spec(mel))
+        self.relative = RelativePlanes(fine_spec(mel), together)
         self.embedding = StepEmbedding(n_steps=n_steps, channels=step_channels)
         self.input = nn.Conv2d(together * self.relative.planes, channels, 3, padding=1)
         self.step = nn.Linear(step_channels, channels)
@@ -90,7 +91,7 @@ class SpectralGainNetwork(nn.Module):
 
         def found_of(mean: _ComplexRows, residual: _ComplexRows, envelope: _Rows, scale: _Rows) -> _ComplexRows:
             phase, planes = self.relative(mean + residual, mean, envelope, scale)
-            gains = torch.view_as_complex(self.said(planes, step).contiguous())
+            gains = torch.view_as_complex(self.said(planes, step)[:, :, : phase.shape[2]].contiguous())
             return (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
 
         found = in_blocks(found_of, (mean, residual, envelope, scale), reach=self.frame_radius)
@@ -101,31 +102,31 @@ class SpectralGainNetwork(nn.Module):
 
     def said(
         self, planes: _Planes, step: Float[Tensor, "batch step_channels"]
-    ) -> Float[Tensor, "batch frames bins gains 2"]:
-        """Real and imaginary parts of all gains."""
-        bins = planes.shape[2]
-        planes = F.pad(planes, (0, 0, 0, -bins % self.together))
+    ) -> Float[Tensor, "batch frames filled gains 2"]:
+        """Real and imaginary parts of all gains, for planes of a multiple of `together` bins."""
         h = self.input(planes.unflatten(2, (-1, self.together)).flatten(3).permute(0, 3, 1, 2))
         h += self.step(step)[..., None, None]
         for layer in self.layers:
             h += layer(F.relu(h))  # in place: fresh memory costs as much as the sum
-        said = self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (self.together, _GAINS, 2)).flatten(2, 3)
-        return said[:, :, :bins].float()
+        said = self.output(F.relu(h)).permute(0, 2, 3, 1).unflatten(3, (self.together, _GAINS, 2))
+        return said.flatten(2, 3).float()
 
 
 class RelativePlanes(nn.Module):
     """Input of the convolutions: nothing that changes when all phases of the spectra turn by the same angle.
 
     A sinusoid in the middle of bin k turns by 2 pi k hop / n_fft from frame to frame, and by pi from bin to bin because
-    a frame's phase counts from its start; with that undone it looks alike in all bins and frames.
+    a frame's phase counts from its start; with that undone it looks alike in all bins and frames. Bins of zeros follow
+    up to a multiple of `together`.
     """
 
     advance: Tensor
     place: Tensor
     planes = 10 + 4 + 2 * _OCTAVES
 
-    def __init__(self, fine: MelSpec) -> None:
+    def __init__(self, fine: MelSpec, together: int = 1) -> None:
         super().__init__()
+        self.together = together
         bins = fine.n_fft // 2 + 1
         angle = 2 * torch.pi * torch.arange(bins) * fine.hop_length / fine.n_fft
         self.register_buffer("advance", torch.polar(torch.ones_like(angle), angle), persistent=False)
@@ -148,8 +149,13 @@ class RelativePlanes(nn.Module):
         later = F.pad(now, (0, 0, 0, 1))[:, 1:] * self.advance.conj()
         lower, upper = -F.pad(now, (1, 0))[..., :-1], -F.pad(now, (0, 1))[..., 1:]
         turned = torch.stack([earlier, later, lower, upper, mean], dim=-1) * phase.conj().unsqueeze(-1)
-        place = self.place.expand(*now.shape[:2], -1, -1)
-        return phase, torch.cat([torch.view_as_real(turned).flatten(-2), levels, place], dim=-1)
+        batch, frames, bins = now.shape
+        planes = size.new_empty(batch, frames, bins + -bins % self.together, self.planes)  # once: it is large
+        planes[:, :, bins:] = 0
+        planes[:, :, :bins, :10] = torch.view_as_real(turned).flatten(-2)
+        planes[:, :, :bins, 10:14] = levels
+        planes[:, :, :bins, 14:] = self.place
+        return phase, planes
 
 
 def level(magnitudes: _Rows) -> _Rows:

@@ -16,6 +16,7 @@ from audiodiff.defaults import on_processor
 from audiodiff.diffusion import Sampler, Times, tempered
 from audiodiff.diffusion.grids import check_grid
 from audiodiff.engine import accelerated, compiled
+from audiodiff.engine.memory import keep_freed_memory
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
 from audiodiff.mel.conventions import convention
@@ -37,6 +38,7 @@ class LoadedVocoder:
     def __init__(self, bundle: Bundle) -> None:
         if not isinstance(bundle.model, DiffusionModel):
             raise BundleError(f"{bundle.name} is a generator, it takes no mels: use Generator, or `audiodiff generate`")
+        keep_freed_memory()
         self.name, self._bundle = bundle.name, bundle
         self.model = bundle.model.requires_grad_(False)
         self._compiled, self._built = False, None
