@@ -13,19 +13,22 @@ from audiodiff.noise import SampleNoise
 from audiodiff.priors import SourceFilter
 from audiodiff.priors.source_filter_stream import SourceFilterStream
 from audiodiff.streaming.frame_buffer import FrameBuffer
-from audiodiff.streaming.synthesis import Progress, share_of, silent, synthesize, synthesize_each
-from audiodiff.types import Mel, OneF0, OneMel, OneWave, Samples, Wave
+from audiodiff.streaming.synthesis import Progress, may_go_together, share_of, silent, synthesize, synthesize_each
+from audiodiff.types import F0, Mel, OneF0, OneMel, OneWave, Samples, Wave
 
 
 class GivenPitch:
-    """The `SourceFilter` prior of one mel, with pulses at the f0 that was given; at the mel's own if none ever was."""
+    """A `SourceFilter` prior with pulses at the f0 that was given; at the mel's own if none ever was.
+
+    Of one mel, which may come in pieces, or of a batch whose f0 is given at once.
+    """
 
     def __init__(self, prior: SourceFilter) -> None:
         self.prior = prior
         self.f0 = FrameBuffer(1)
 
     def give(self, f0: OneF0) -> None:
-        """Add the f0 of the next frames, in hertz, 0 where unvoiced."""
+        """Add the f0 of the next frames of one mel, in hertz, 0 where unvoiced."""
         self.f0.append(f0.unsqueeze(0))
 
     @property
@@ -97,10 +100,10 @@ def open_to_pitch(model: DiffusionModel) -> tuple[DiffusionModel, GivenPitch | N
     return model.changed(prior=pitch), pitch
 
 
-def voiced_at(model: DiffusionModel, f0: OneF0) -> DiffusionModel:
-    """The same voice for one mel, at this f0."""
+def voiced_at(model: DiffusionModel, f0: F0) -> DiffusionModel:
+    """The same voice for a batch of mels, or for one, at their f0 [batch, frames]."""
     pitch = GivenPitch(source_filter_of(model))
-    pitch.give(f0)
+    pitch.f0.append(f0)
     return model.changed(prior=pitch)
 
 
@@ -134,9 +137,13 @@ def synthesize_at(
     plan: SamplingPlan = {"sampler": sampler, "times": times}
     if f0 is None:
         return synthesize(model, mel, **plan, noise=noise, every_step=every_step, progress=progress)
+    if may_go_together(mel):
+        return synthesize(
+            voiced_at(model, torch.stack(list(f0))), mel, **plan, noise=noise, every_step=every_step, progress=progress
+        )
     runs = []
     for index, (item, track, white) in enumerate(zip(mel.split(1), f0, noise, strict=True)):
-        voice, part = voiced_at(model, track), share_of(progress, index, len(f0))
+        voice, part = voiced_at(model, track.unsqueeze(0)), share_of(progress, index, len(f0))
         runs.append(synthesize(voice, item, **plan, noise=[white], every_step=every_step, progress=part))
     return map(torch.cat, zip(*runs, strict=True))
 
@@ -155,8 +162,12 @@ def synthesize_each_at(
     plan: SamplingPlan = {"sampler": sampler, "times": times}
     if f0 is None:
         return synthesize_each(model, mels, **plan, seeds=seeds, progress=progress)
-    waves = []
-    for index, (mel, track, seed) in enumerate(zip(mels, f0, seeds, strict=True)):
-        part = share_of(progress, index, len(mels))
-        waves += synthesize_each(voiced_at(model, track), [mel], **plan, seeds=[seed], progress=part)
-    return waves
+    given = f0
+    return synthesize_each(
+        model,
+        mels,
+        **plan,
+        seeds=seeds,
+        progress=progress,
+        voiced=lambda places: voiced_at(model, torch.stack([given[place] for place in places])),
+    )

@@ -101,37 +101,49 @@ def synthesize_each(
     times: Times,
     seeds: Sequence[int],
     progress: Progress = silent,
+    voiced: Callable[[Sequence[int]], DiffusionModel] | None = None,
 ) -> list[OneWave]:
-    """Return the waveform [samples] of every mel [n_mels, frames], whatever their lengths."""
+    """Return the waveform [samples] of every mel [n_mels, frames], whatever their lengths.
+
+    `voiced` is asked for the model of those mels that go through together, by their places, if it is not the same.
+    """
     plan: SamplingPlan = {"sampler": sampler, "times": times}
     waves: dict[int, OneWave] = {}
 
-    def go(places: Sequence[int], road: Callable[[list[OneMel], list[int], Progress], Sequence[OneWave]]) -> None:
+    def go(places: Sequence[int], road: Callable[[Sequence[int], Progress], Sequence[OneWave]]) -> None:
         if places:
             part = share_of(progress, len(waves), len(mels), len(places))
-            made = road([mels[i] for i in places], [seeds[i] for i in places], part)
+            made = road(places, part)
             part(1.0)
             waves.update(zip(places, made, strict=True))
 
-    def of_one(alike: list[OneMel], seeds: list[int], part: Progress) -> Sequence[OneWave]:
-        noise = [SampleNoise([seed]) for seed in seeds]
-        return list(next(synthesize(model, torch.stack(alike), **plan, noise=noise, progress=part)))
+    def picked(places: Sequence[int]) -> tuple[list[OneMel], list[int]]:
+        return [mels[i] for i in places], [seeds[i] for i in places]
 
-    if isinstance(model, Recorded):
-        recorded = model.each
-        short = [i for i, mel in enumerate(mels) if mel.shape[-1] <= LONG]
-        go(short, lambda mels, seeds, _: recorded(mels, **plan, seeds=seeds))
+    def recorded(places: Sequence[int], _: Progress) -> Sequence[OneWave]:
+        assert isinstance(model, Recorded)
+        some, theirs = picked(places)
+        return model.each(some, **plan, seeds=theirs)
+
+    def cut(places: Sequence[int], part: Progress) -> Sequence[OneWave]:
+        assert windows is not None
+        some, theirs = picked(places)
+        own = None if voiced is None else lambda item: voiced([places[item]])
+        many = {"together": MELS_TOGETHER, "progress": part, "voiced": own}
+        return in_windows(model, some, **plan, windows=windows, seeds=theirs, **many)
+
+    def of_one(places: Sequence[int], part: Progress) -> Sequence[OneWave]:
+        some, theirs = picked(places)
+        voice, noise = model if voiced is None else voiced(places), [SampleNoise([seed]) for seed in theirs]
+        return list(next(synthesize(voice, torch.stack(some), **plan, noise=noise, progress=part)))
+
+    if isinstance(model, Recorded) and voiced is None:
+        go([i for i, mel in enumerate(mels) if mel.shape[-1] <= LONG], recorded)
     rest = [i for i in range(len(mels)) if i not in waves]
     windows = window_plan(model, plan, [mels[i] for i in rest])
     if windows is not None:
-        fit = windows
-        places = in_many_lengths([mels[i] for i in rest], range(fit.length, LONGEST_TOGETHER + 1))
-        go(
-            [rest[place] for place in places],
-            lambda mels, seeds, part: in_windows(
-                model, mels, **plan, windows=fit, seeds=seeds, together=MELS_TOGETHER, progress=part
-            ),
-        )
+        places = in_many_lengths([mels[i] for i in rest], range(windows.length, LONGEST_TOGETHER + 1))
+        go([rest[place] for place in places], cut)
     rest = [i for i in range(len(mels)) if i not in waves]
     for places in of_one_length([mels[i] for i in rest]):
         go([rest[place] for place in places], of_one)
@@ -158,15 +170,20 @@ def in_many_lengths(mels: Sequence[OneMel], frames: range) -> list[int]:
 
 
 def of_one_length(mels: Sequence[OneMel]) -> list[list[int]]:
-    """The places of mels that go through together: on a GPU at most `MELS_TOGETHER` of one length, else each alone."""
+    """The places of mels that go through together, if they do: at most `MELS_TOGETHER` of one length."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     seen: Counter[int] = Counter()
     for place, mel in enumerate(mels):
         frames = mel.shape[-1]
-        most = MELS_TOGETHER if mel.device.type in BATCHED else 1
+        most = MELS_TOGETHER if may_go_together(mel) else 1
         groups[frames, seen[frames] // most].append(place)
         seen[frames] += 1
     return sorted(groups.values())
+
+
+def may_go_together(mel: Tensor) -> bool:
+    """Check whether mels of that device and length are vocoded as one batch: on a GPU, unless they are streamed."""
+    return mel.device.type in BATCHED and mel.shape[-1] <= LONG
 
 
 def in_pieces(

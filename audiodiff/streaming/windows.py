@@ -108,10 +108,12 @@ def in_windows(
     seeds: Sequence[int],
     together: int,
     progress: Callable[[float], None],
+    voiced: Callable[[int], DiffusionModel] | None = None,
 ) -> list[OneWave]:
     """Return the waveform [samples] of every mel, of at least `windows.length` frames each; so many windows `together`.
 
-    Network and finish see a window; the prior sees the whole mel. Equal to `DiffusionModel.generate` of each mel.
+    Network and finish see a window; the prior sees the whole mel, and is that of `voiced`, given the mel's place, if
+    each has its own. Equal to `DiffusionModel.generate` of each mel.
     """
     cuts = [window for item, mel in enumerate(mels) for window in windows.cut(item, mel.shape[-1])]
     ends = {window.item: place for place, window in enumerate(cuts)}
@@ -119,8 +121,8 @@ def in_windows(
     parts: list[list[Tensor]] = [[] for _ in mels]
     while batch := list(islice(todo, together)):
         for item in {window.item for _, window in batch} - opened.keys():
-            mel = mels[item][None]
-            opened[item] = WholeMel(model, mel, SampleNoise([seeds[item]]), model.prior.condition(mel))
+            mel, voice = mels[item][None], model if voiced is None else voiced(item)
+            opened[item] = WholeMel(voice, mel, SampleNoise([seeds[item]]), voice.prior.condition(mel))
         places = [(opened[window.item], window.start) for _, window in batch]
         for (_, window), wave in zip(batch, _sampled(model, places, windows.length, sampler, times), strict=True):
             hop = model.mel.hop_length

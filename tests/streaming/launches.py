@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from audiodiff import Vocoder
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import source_filter
+from audiodiff.streaming.given_pitch import synthesize_each_at
 from audiodiff.streaming.synthesis import synthesize, synthesize_each
 
 ASKS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default, torch.ops.aten.nonzero.default)
@@ -84,6 +85,10 @@ def runs(voice: str) -> dict[str, Callable[[], object]]:
         mels = [mel_of(1, frames)[0] for frames in lengths]
         return lambda: synthesize_each(model, mels, **plan, seeds=list(range(len(mels))))
 
+    def given(lengths: list[int]) -> Callable[[], object]:
+        mels, f0 = [mel_of(1, frames)[0] for frames in lengths], [torch.full((frames,), 150.0) for frames in lengths]
+        return lambda: synthesize_each_at(model, mels, f0, **plan, seeds=list(range(len(mels))))
+
     return {
         "one, weights arranged": batch(1),
         "one of 10 s": batch(1, 862),
@@ -91,6 +96,8 @@ def runs(voice: str) -> dict[str, Callable[[], object]]:
         "list of 16 of one length": each([FRAMES] * 16),
         "list of 16": each(list(range(FRAMES, FRAMES + 16))),
         "list of 16 of 6 to 10 s": each(list(range(520, 840, 20))),
+        "list of 16 of one length, f0 given": given([FRAMES] * 16),
+        "list of 16 of 6 to 10 s, f0 given": given(list(range(520, 840, 20))),
     }
 
 

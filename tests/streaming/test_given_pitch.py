@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.errors import ConfigError, MelError, StreamError
+from audiodiff.streaming import synthesis, windows
 from tests.tiny_voices import HIFIGAN, mel_of, source_filter, whitened
 
 KNOWN = {"spec": HIFIGAN, "seed": 3}
@@ -56,6 +57,30 @@ def test_alone_batched_listed_and_padded(vocoder, f0):
     padded = vocoder(mels, lengths=[60, 31], f0=tracks, **KNOWN)
     assert_close(padded[1, : 31 * 256], listed[1], rtol=0, atol=1e-5)
     assert padded[1, 31 * 256 :].abs().max() == 0
+
+
+def test_many_go_together_on_a_gpu_each_at_its_own_f0(vocoder, f0, monkeypatch):
+    """On a processor that is taken for one: a batch, a list of one length, and windows of many lengths."""
+    monkeypatch.setattr(windows, "FRAMES", 48)
+    monkeypatch.setattr(windows, "TIMES_REACH", 3)
+    n = windows.WindowPlan.of(vocoder.model, vocoder.sampler(), vocoder.times(2)).length
+    lengths = [20, 20, n + 3, 20, 2 * n + 5, n + 9]
+    known = {"spec": HIFIGAN, "n_steps": 2, "seed": list(range(6))}
+    mels = [mel_of(frames, seed) for seed, frames in enumerate(lengths)]
+    tracks = [f0[seed : seed + 1].expand(frames) + 90 + 10 * seed for seed, frames in enumerate(lengths)]
+    batch = {"f0": torch.stack([*tracks[:2], tracks[3]]), "spec": HIFIGAN, "n_steps": 2, "seed": [0, 1, 3]}
+    stacked = torch.stack([*mels[:2], mels[3]])
+    alone, alone_batch = vocoder(mels, f0=tracks, **known), vocoder(stacked, **batch)
+    sizes = []
+    hook = vocoder.model.denoiser.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    monkeypatch.setattr(synthesis, "BATCHED", {"cpu"})
+    assert_close(vocoder(stacked, **batch), alone_batch, rtol=0, atol=1e-5)
+    assert sizes == [3, 3]
+    for one, wave in zip(vocoder(mels, f0=tracks, **known), alone, strict=True):
+        assert_close(one, wave, rtol=0, atol=1e-5)
+    hook.remove()
+    assert sizes[4:] == [3, 3]
+    assert min(sizes[2:4]) > 3
 
 
 def test_every_step_is_told(vocoder, f0):
