@@ -65,7 +65,8 @@ def counted(run: Callable[[], object]) -> Counter:
         for owner, name in ((SampleNoise, "at"), (source_filter, "whole_pulses")):
             stack.enter_context(on_host(owner, name))
         stack.enter_context(mock.patch("audiodiff.streaming.synthesis.BATCHED", {"cpu"}))
-        stack.enter_context(mock.patch("audiodiff.networks.frame_blocks.FRAMES_TOGETHER", 1 << 30))  # one, as on a GPU
+        for split in ("networks.frame_blocks.FRAMES_TOGETHER", "phase.low_band.WINDOWS_TOGETHER"):
+            stack.enter_context(mock.patch(f"audiodiff.{split}", 1 << 30))  # all together, as on a GPU
         stack.enter_context(torch.inference_mode())
         stack.enter_context(launches)
         run()
