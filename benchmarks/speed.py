@@ -52,7 +52,7 @@ from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic
-from audiodiff.streaming.synthesis import in_pieces
+from audiodiff.streaming.pieces import in_pieces
 from audiodiff.vocoder import Vocoder
 
 CLIP = Path(__file__).parents[1] / "tests/clips/LJ001-0002.flac"

@@ -79,7 +79,8 @@ def main() -> None:
 
 def narrow(arguments: argparse.Namespace) -> None:
     """Choose the channels and write the bundle."""
-    bundle, vocoder = (load(bundle_folder(arguments.bundle)) for load in (load_bundle, Vocoder.from_pretrained))
+    folder = bundle_folder(arguments.bundle)
+    bundle, vocoder = load_bundle(folder), Vocoder.from_pretrained(folder)
     network = vocoder.model.denoiser.network
     if not isinstance(network, SpectralGainNetwork):
         raise ConfigError(f"{bundle.name}: expected a voice whose denoiser is a SpectralGainNetwork")

@@ -13,7 +13,8 @@ from audiodiff.noise import SampleNoise
 from audiodiff.priors import SourceFilter
 from audiodiff.priors.source_filter_stream import SourceFilterStream
 from audiodiff.streaming.frame_buffer import FrameBuffer
-from audiodiff.streaming.synthesis import Progress, may_go_together, share_of, silent, synthesize, synthesize_each
+from audiodiff.streaming.pieces import Progress, share_of, silent
+from audiodiff.streaming.synthesis import may_go_together, synthesize, synthesize_each
 from audiodiff.types import F0, Mel, OneF0, OneMel, OneWave, Samples, Wave
 
 

@@ -2,17 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from audiodiff.diffusion import Sampler, Times
-from audiodiff.models.diffusion_model import DiffusionModel, LocalPrior, SamplingPlan
+from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
 from audiodiff.noise import SampleNoise
-from audiodiff.streaming.model_stream import AddressedNoise, ModelStream
+from audiodiff.streaming.pieces import Progress, in_pieces, share_of, silent, tiles
 from audiodiff.streaming.replay import PointwiseError
-from audiodiff.streaming.tiled_stream import Tileable, TiledStream
 from audiodiff.streaming.windows import WindowPlan, in_windows
 from audiodiff.types import Mel, OneMel, OneWave, Wave
 
@@ -26,12 +26,8 @@ MELS_TOGETHER = 16
 BATCHED = frozenset({"cuda"})
 """Kinds of devices that are faster for many mels at a time."""
 
-Progress = Callable[[float], None]
-"""Called with the share of the work that is done, from 0 to 1."""
-
-
-def silent(share: float) -> None:
-    """Tell nobody."""
+_Road = Callable[[Sequence[int], Progress], Sequence[OneWave]]
+"""From the places of some mels of a list to their waveforms."""
 
 
 @runtime_checkable
@@ -73,7 +69,7 @@ def synthesize(
             )
         )
         return
-    if long or _tiles(model):
+    if long or tiles(model):
         try:
             yield from in_pieces(model, mel, **plan, noise=noise, every_step=every_step, progress=progress)
             return
@@ -108,46 +104,74 @@ def synthesize_each(
     `voiced` is asked for the model of those mels that go through together, by their places, if it is not the same.
     """
     plan: SamplingPlan = {"sampler": sampler, "times": times}
+    roads = _Roads(model, mels, plan, seeds, voiced)
     waves: dict[int, OneWave] = {}
 
-    def go(places: Sequence[int], road: Callable[[Sequence[int], Progress], Sequence[OneWave]]) -> None:
+    def go(places: Sequence[int], road: _Road) -> None:
         if places:
             part = share_of(progress, len(waves), len(mels), len(places))
             made = road(places, part)
             part(1.0)
             waves.update(zip(places, made, strict=True))
 
-    def picked(places: Sequence[int]) -> tuple[list[OneMel], list[int]]:
-        return [mels[i] for i in places], [seeds[i] for i in places]
-
-    def recorded(places: Sequence[int], _: Progress) -> Sequence[OneWave]:
-        assert isinstance(model, Recorded)
-        some, theirs = picked(places)
-        return model.each(some, **plan, seeds=theirs)
-
-    def cut(places: Sequence[int], part: Progress) -> Sequence[OneWave]:
-        assert windows is not None
-        some, theirs = picked(places)
-        own = None if voiced is None else lambda item: voiced([places[item]])
-        many = {"together": MELS_TOGETHER, "progress": part, "voiced": own}
-        return in_windows(model, some, **plan, windows=windows, seeds=theirs, **many)
-
-    def of_one(places: Sequence[int], part: Progress) -> Sequence[OneWave]:
-        some, theirs = picked(places)
-        voice, noise = model if voiced is None else voiced(places), [SampleNoise([seed]) for seed in theirs]
-        return list(next(synthesize(voice, torch.stack(some), **plan, noise=noise, progress=part)))
-
     if isinstance(model, Recorded) and voiced is None:
-        go([i for i, mel in enumerate(mels) if mel.shape[-1] <= LONG], recorded)
+        go([i for i, mel in enumerate(mels) if mel.shape[-1] <= LONG], roads.recorded(model))
     rest = [i for i in range(len(mels)) if i not in waves]
     windows = window_plan(model, plan, [mels[i] for i in rest])
     if windows is not None:
         places = in_many_lengths([mels[i] for i in rest], range(windows.length, LONGEST_TOGETHER + 1))
-        go([rest[place] for place in places], cut)
+        go([rest[place] for place in places], roads.cut(windows))
     rest = [i for i in range(len(mels)) if i not in waves]
     for places in of_one_length([mels[i] for i in rest]):
-        go([rest[place] for place in places], of_one)
+        go([rest[place] for place in places], roads.of_one_length)
     return [waves[i] for i in range(len(mels))]
+
+
+@dataclass(frozen=True)
+class _Roads:
+    """The ways in which some of the mels, by their places, become waveforms."""
+
+    model: DiffusionModel
+    mels: Sequence[OneMel]
+    plan: SamplingPlan
+    seeds: Sequence[int]
+    voiced: Callable[[Sequence[int]], DiffusionModel] | None
+
+    def recorded(self, model: Recorded) -> _Road:
+        """Replayed, some together."""
+        return lambda places, _: model.each(self._mels(places), **self.plan, seeds=self._seeds(places))
+
+    def cut(self, windows: WindowPlan) -> _Road:
+        """In windows of one length."""
+
+        def road(places: Sequence[int], part: Progress) -> Sequence[OneWave]:
+            return in_windows(
+                self.model,
+                self._mels(places),
+                **self.plan,
+                windows=windows,
+                seeds=self._seeds(places),
+                together=MELS_TOGETHER,
+                progress=part,
+                voiced=lambda item: self._voice([places[item]]),
+            )
+
+        return road
+
+    def of_one_length(self, places: Sequence[int], part: Progress) -> Sequence[OneWave]:
+        """As one batch."""
+        noise = [SampleNoise([seed]) for seed in self._seeds(places)]
+        batch = torch.stack(self._mels(places))
+        return list(next(synthesize(self._voice(places), batch, **self.plan, noise=noise, progress=part)))
+
+    def _voice(self, places: Sequence[int]) -> DiffusionModel:
+        return self.model if self.voiced is None else self.voiced(places)
+
+    def _mels(self, places: Sequence[int]) -> list[OneMel]:
+        return [self.mels[place] for place in places]
+
+    def _seeds(self, places: Sequence[int]) -> list[int]:
+        return [self.seeds[place] for place in places]
 
 
 def window_plan(model: DiffusionModel, plan: SamplingPlan, mels: Sequence[OneMel] | Mel) -> WindowPlan | None:
@@ -186,57 +210,7 @@ def may_go_together(mel: Tensor) -> bool:
     return mel.device.type in BATCHED and mel.shape[-1] <= LONG
 
 
-def in_pieces(
-    model: DiffusionModel,
-    mel: Mel,
-    *,
-    sampler: Sampler,
-    times: Times,
-    noise: Sequence[AddressedNoise],
-    every_step: bool = False,
-    progress: Progress = silent,
-) -> list[Wave]:
-    """One mel after the other through a stream; the waveforms [batch, samples] after each step, or the last alone."""
-    items: list[Tensor] = []
-    for index, (item, white) in enumerate(zip(mel.split(1), noise, strict=True)):
-        stream = open_stream(model, sampler=sampler, times=times, noise=white, every_step=every_step)
-        part, parts = share_of(progress, index, len(mel)), []
-        for piece in item.split(stream.piece, dim=-1):
-            parts.append(stream.feed(piece))
-            part(stream.finished / item.shape[-1])
-        parts.append(stream.flush())
-        part(1.0)
-        items.append(torch.cat(parts, dim=-1))
-    return list(torch.stack(items, dim=1))
-
-
-def open_stream(
-    model: DiffusionModel,
-    *,
-    sampler: Sampler,
-    times: Times,
-    noise: AddressedNoise,
-    every_step: bool = False,
-    live: bool = False,
-) -> ModelStream:
-    """Begin with one mel that comes in pieces: tile by tile, if the network can here and now."""
-    network = model.denoiser.network
-    if isinstance(network, Tileable) and network.tiles:
-        return TiledStream(model, network, sampler=sampler, times=times, noise=noise, every_step=every_step, live=live)
-    return ModelStream(model, sampler=sampler, times=times, noise=noise, every_step=every_step)
-
-
-def share_of(progress: Progress, index: int, n: int, parts: int = 1) -> Progress:
-    """The progress of one of `n` equal parts, or of some of them together."""
-    return lambda share: progress((index + parts * share) / n)
-
-
 def _told(steps: Iterator[Wave], progress: Progress, count: int) -> Iterator[Wave]:
     for step, found in enumerate(steps, start=1):
         progress(min(1.0, step / count))
         yield found
-
-
-def _tiles(model: DiffusionModel) -> bool:
-    network = model.denoiser.network
-    return isinstance(network, Tileable) and network.tiles and isinstance(model.prior, LocalPrior)

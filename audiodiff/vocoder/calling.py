@@ -39,7 +39,7 @@ from audiodiff.streaming.inputs import (
     seeds_for,
     unpadded,
 )
-from audiodiff.streaming.synthesis import silent
+from audiodiff.streaming.pieces import silent
 from audiodiff.types import Hertz, Mel, OneWave, Samples, Temperature, Wave
 from audiodiff.vocoder.extraction import extracted
 from audiodiff.vocoder.loading import LoadedVocoder
