@@ -36,7 +36,8 @@ def importance(network: SpectralGainNetwork, speak: Callable[[], None]) -> Tenso
     told = torch.zeros(network.output.in_channels)
 
     def listen(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        told.add_(inputs[0].square().mean(dim=(0, 2, 3)) * layer.weight.square().sum(dim=(0, 2, 3)))
+        weight = layer.get_parameter("weight")
+        told.add_(inputs[0].square().mean(dim=(0, 2, 3)) * weight.square().sum(dim=(0, 2, 3)))
 
     hooks = [layer.register_forward_pre_hook(listen) for layer in (*network.layers, network.output)]
     speak()
