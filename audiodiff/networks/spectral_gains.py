@@ -1,6 +1,7 @@
 """A denoiser over short-time spectra: complex gains, from each bin's neighbours in time and frequency."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Complex, Float
@@ -20,6 +21,8 @@ _Rows = Float[Tensor, "batch frames bins"]
 _ComplexRows = Complex[Tensor, "batch frames bins"]
 _Planes = Float[Tensor, "batch frames filled planes"]
 """Bins of zeros may follow those of the spectrum."""
+_Steps = Float[Tensor, "batch step_channels"]
+_Gains = Float[Tensor, "batch frames filled gains 2"]
 
 FAINT_MAGNITUDE = 1e-3
 """Magnitude, relative to the envelope, under which a bin has no phase to speak of."""
@@ -84,6 +87,10 @@ class SpectralGainNetwork(nn.Module):
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
+        return self.call_core(self.said, x_t, t, cond)
+
+    def call_core(self, said: Callable[[_Planes, _Steps], _Gains], x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+        """Do what `forward` does with the convolutions computed by `said`, a function like `self.said`."""
         mean, residual = self.stft(cond.need_mean()).mT, self.stft(x_t).mT
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
         step = self.embedding(t)
@@ -91,7 +98,7 @@ class SpectralGainNetwork(nn.Module):
 
         def found_of(mean: _ComplexRows, residual: _ComplexRows, envelope: _Rows, scale: _Rows) -> _ComplexRows:
             phase, planes = self.relative(mean + residual, mean, envelope, scale)
-            gains = torch.view_as_complex(self.said(planes, step)[:, :, : phase.shape[2]].contiguous())
+            gains = torch.view_as_complex(said(planes, step)[:, :, : phase.shape[2]].contiguous())
             return (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
 
         found = in_blocks(found_of, (mean, residual, envelope, scale), reach=self.frame_radius)
@@ -100,9 +107,7 @@ class SpectralGainNetwork(nn.Module):
             return estimate
         return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
 
-    def said(
-        self, planes: _Planes, step: Float[Tensor, "batch step_channels"]
-    ) -> Float[Tensor, "batch frames filled gains 2"]:
+    def said(self, planes: _Planes, step: _Steps) -> _Gains:
         """Real and imaginary parts of all gains, for planes of a multiple of `together` bins."""
         h = self.input(planes.unflatten(2, (-1, self.together)).flatten(3).permute(0, 3, 1, 2))
         h += self.step(step)[..., None, None]

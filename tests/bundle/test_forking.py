@@ -36,7 +36,13 @@ print("the fork has vocoded")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 @pytest.mark.parametrize(
-    "first", [("ljspeech-tiny", "load", ""), ("ljspeech-tiny", "call", ""), ("diffwave-ljspeech", "call", "compiled")]
+    "first",
+    [
+        ("ljspeech-tiny", "load", ""),
+        ("ljspeech-tiny", "call", ""),
+        ("ljspeech-tiny", "call", "compiled"),
+        ("diffwave-ljspeech", "call", "compiled"),
+    ],
 )
 def test_a_fork_after_loading_vocodes(first):
     run = subprocess.run([sys.executable, "-c", FORKS, *first], capture_output=True, text=True, timeout=200)

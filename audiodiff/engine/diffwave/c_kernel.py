@@ -1,11 +1,6 @@
-"""The block in C, compiled by the compiler at hand when it is first wanted; nothing of it is left on the disk."""
+"""The block in C, compiled when it is first wanted."""
 
 import ctypes
-import os
-import shlex
-import shutil
-import subprocess
-import tempfile
 from ctypes import c_int, c_int64, c_void_p
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,23 +9,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from audiodiff.engine.c_library import compiled_library
 from audiodiff.engine.diffwave.mel_projection import Begin
 from audiodiff.engine.diffwave.packed_weights import PackedBlock, PackedWeights
 from audiodiff.engine.diffwave.window import State
-from audiodiff.errors import ConfigError
 from audiodiff.types import Samples
-
-SOURCE = Path(__file__).with_name("block.c")
-OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 
 
 class Kernel:
     """The block with factors of `dtype`, compiled; may be called from many threads. `wide` floats fit a vector."""
 
-    def __init__(self, library: Path, dtype: torch.dtype) -> None:
-        loaded = ctypes.CDLL(str(library))
-        self.dtype, self.wide = dtype, c_int.in_dll(loaded, "diffwave_wide").value
-        self._block = loaded.diffwave_block
+    def __init__(self, library: ctypes.CDLL, dtype: torch.dtype) -> None:
+        self.dtype, self.wide = dtype, c_int.in_dll(library, "diffwave_wide").value
+        self._block = library.diffwave_block
         self._block.argtypes = [c_int64, c_int64, c_int64, *[c_void_p] * 7, c_int]
         self._block.restype = None
 
@@ -43,28 +34,8 @@ class Kernel:
 @cache
 def compiled_kernel(dtype: torch.dtype) -> Kernel:
     """Compile the block, once in a process; raises `ConfigError` where no C compiler can."""
-    with tempfile.TemporaryDirectory(prefix="audiodiff-") as folder:
-        library = Path(folder) / "block.so"
-        few = ["-DBFLOAT16"] if dtype == torch.bfloat16 else []
-        command = [*_compiler(), *OPTIONS, *few, str(SOURCE), "-o", str(library)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except OSError as error:
-            raise ConfigError(f"cannot compile the engine: {command[0]} is not there or cannot be run") from error
-        except subprocess.CalledProcessError as error:
-            said = next(iter(error.stderr.strip().splitlines()), "nothing")
-            raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says: {said}") from error
-        return Kernel(library, dtype)
-
-
-def _compiler() -> list[str]:
-    """The compiler of the environment's CC, or the first that is usual."""
-    if named := shlex.split(os.environ.get("CC", "")):
-        return named
-    found = next(filter(None, map(shutil.which, ("gcc", "cc", "clang"))), None)
-    if found is None:
-        raise ConfigError("compile() needs a C compiler for a DiffWave: install gcc, name one in CC, or go without it")
-    return [found]
+    few = ["-DBFLOAT16"] if dtype == torch.bfloat16 else []
+    return Kernel(compiled_library(Path(__file__).with_name("block.c"), *few), dtype)
 
 
 @dataclass(frozen=True, eq=False)

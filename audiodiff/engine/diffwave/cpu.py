@@ -122,9 +122,12 @@ class FastDiffWave(nn.Module):
 
 def accelerated(model: DiffusionModel, *, native: bool = False) -> DiffusionModel:
     """The same model, of the same parameters, for inference: its DiffWave, if it is one, runs in the engine."""
+    network = model.denoiser.network
+    return with_network(model, FastDiffWave(network, native=native)) if isinstance(network, DiffWave) else model
+
+
+def with_network(model: DiffusionModel, network: nn.Module) -> DiffusionModel:
+    """The same model for inference, its denoising network replaced."""
     denoiser = model.denoiser
-    if not isinstance(denoiser.network, DiffWave):
-        return model
-    network = FastDiffWave(denoiser.network, native=native)
     fast = Denoiser(network=network, schedule=denoiser.schedule, prediction=denoiser.prediction)
     return model.changed(denoiser=fast).eval()

@@ -1,5 +1,6 @@
 """What the fused block leaves to the module, how batches are filled up, and that Triton stays where it is."""
 
+import copy
 import subprocess
 import sys
 
@@ -7,10 +8,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from audiodiff.engine import FastDiffWave, RecordedModel
+from audiodiff.engine import FastDiffWave, RecordedModel, compiled
 from audiodiff.engine.diffwave.gpu import FusedDiffWave, launch
 from audiodiff.engine.diffwave.gpu.buckets import FEWEST_FRAMES, MOST, bucket, grouped
 from audiodiff.engine.diffwave.support import supports
+from audiodiff.engine.gains.fast_gains import FastGains
 from audiodiff.errors import ConfigError
 from audiodiff.networks import DiffWave, SpectralGainNetwork
 from tests.engine.diffwave.gpu.voices import vocoder
@@ -90,12 +92,15 @@ def test_a_recorded_model_where_nothing_can_be_recorded_is_the_model(gpu):
         assert_close(wave, other, rtol=0, atol=1e-5)
 
 
-def test_other_networks_are_compiled_as_before(monkeypatch):
+def test_on_a_gpu_other_networks_are_compiled_by_torch(monkeypatch):
+    """On a processor they are not: gains have a function in C."""
     asked = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: asked.append(type(self).__name__))
     voice = VOICES["source_filter"]()
-    assert isinstance(voice.model.denoiser.network, SpectralGainNetwork)
-    assert not isinstance(voice.compile()._fast, RecordedModel)
+    assert isinstance(voice.compile()._fast.denoiser.network, FastGains)
+    assert not asked
+    elsewhere = copy.deepcopy(voice.model).to("meta")
+    assert isinstance(compiled(elsewhere).denoiser.network, SpectralGainNetwork)
     assert asked == ["GatedStack"]  # of the gains in time, in the finish
 
 

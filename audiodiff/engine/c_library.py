@@ -1,0 +1,38 @@
+"""Functions in C, compiled by the compiler at hand when they are first wanted; nothing of it is left on the disk."""
+
+import ctypes
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from audiodiff.errors import ConfigError
+
+OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
+
+
+def compiled_library(source: Path, *options: str) -> ctypes.CDLL:
+    """Compile a file and load it; raises `ConfigError` where no C compiler can."""
+    with tempfile.TemporaryDirectory(prefix="audiodiff-") as folder:
+        library = Path(folder) / "library.so"
+        command = [*_compiler(), *OPTIONS, *options, str(source), "-o", str(library)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except OSError as error:
+            raise ConfigError(f"cannot compile the engine: {command[0]} is not there or cannot be run") from error
+        except subprocess.CalledProcessError as error:
+            said = next(iter(error.stderr.strip().splitlines()), "nothing")
+            raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says: {said}") from error
+        return ctypes.CDLL(str(library))
+
+
+def _compiler() -> list[str]:
+    """The compiler of the environment's CC, or the first that is usual."""
+    if named := shlex.split(os.environ.get("CC", "")):
+        return named
+    found = next(filter(None, map(shutil.which, ("gcc", "cc", "clang"))), None)
+    if found is None:
+        raise ConfigError("compile() needs a C compiler: install gcc, name one in CC, or go without it")
+    return [found]

@@ -1,0 +1,1 @@
+"""The convolutions of a `SpectralGainNetwork` on a processor, in C."""

@@ -1,0 +1,59 @@
+"""A `SpectralGainNetwork` on a processor, its convolutions in C."""
+
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audiodiff.conditioning import Conditioning
+from audiodiff.engine.gains.kernel import PackedGains, gain_kernel
+from audiodiff.networks import SpectralGainNetwork
+from audiodiff.networks.packed_stack import ParameterVersion, state_of
+from audiodiff.types import Samples, Time, Wave
+
+
+class FastGains(nn.Module):
+    """Computes what `network` computes, from the same parameters, without gradients.
+
+    On other devices and in other types than float32, under autocast, and where gradients are wanted, the network
+    itself is called. May be called from many threads.
+    """
+
+    def __init__(self, network: SpectralGainNetwork) -> None:
+        super().__init__()
+        self.network = network
+        self._packed: tuple[ParameterVersion, PackedGains] | None = None
+
+    @property
+    def radius(self) -> Samples:
+        """Receptive radius: the network's own."""
+        return self.network.radius
+
+    def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+        """Map noisy samples, their noise time and the condition to what the mean lacks, as the network does."""
+        weight = self.network.input.weight
+        native = weight.device.type == "cpu" and weight.dtype == torch.float32
+        if not native or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+            return self.network(x_t, t, cond)
+        return self.network.call_core(partial(self._said, self._weights()), x_t, t, cond)
+
+    def _said(
+        self,
+        weights: PackedGains,
+        planes: Float[Tensor, "batch frames filled planes"],
+        step: Float[Tensor, "batch step_channels"],
+    ) -> Float[Tensor, "batch frames filled gains 2"]:
+        together = self.network.together
+        places = planes.unflatten(2, (-1, together)).flatten(3)
+        said = places.new_empty(*places.shape[:3], weights.outputs)
+        for item in zip(places, self.network.step(step), said, strict=True):
+            gain_kernel()(weights, *item)
+        return said.unflatten(3, (together, -1, 2)).flatten(2, 3)
+
+    def _weights(self) -> PackedGains:
+        """Pack the weights once for each state of the parameters: training, loading or moving them is seen."""
+        state = state_of(self.network)
+        if self._packed is None or self._packed[0] != state:
+            self._packed = state, PackedGains.of(self.network, gain_kernel().wide)
+        return self._packed[1]

@@ -1,0 +1,234 @@
+/* The convolutions of a SpectralGainNetwork over frames and places, by vectors of the processor that it is compiled for.
+
+   A 3 x 3 convolution is Winograd's F(4 x 4, 3 x 3) (Lavin and Gray 2016, arXiv:1509.09308): tiles of 6 x 6 values are
+   transformed, multiplied one by one with transformed weights, and transformed back to 4 x 4 values, which takes 36
+   products of channels where 144 would be. Four frames of all places are computed at a time: first the transform over
+   their six frames; then, of each of its six rows, GROUP tiles at a time, the one over places, the products and the way
+   back, all in the first cache; last the way back to four frames. */
+
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { WIDE = 16 };
+#elif defined(__AVX__)
+enum { WIDE = 8 };
+#else
+enum { WIDE = 4 };
+#endif
+enum { OUT = 4, IN = 6, GROUP = 12 };
+
+typedef float wide __attribute__((vector_size(4 * WIDE)));
+typedef int32_t bits __attribute__((vector_size(4 * WIDE)));
+typedef float anywhere __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE wide load(const float *from) { return *(const anywhere *)from; }
+INLINE void store(wide values, float *to) { *(anywhere *)to = values; }
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* The network's shape and what it computes with. */
+typedef struct {
+    int64_t frames, places, inputs, channels, layers, outputs;
+    const float *planes, *step, *first, *first_bias, *weights, *biases, *last, *last_bias;
+    float *now, *next, *said;
+} Stack;
+
+INLINE int64_t columns_of(const Stack *of) { return (of->places + OUT - 1) / OUT; }
+
+/* A thread's own: zero[places][depth], half[IN][OUT·columns + 2][depth], partial[IN][OUT·columns][channels] and
+   tiles[IN][GROUP][depth], products[IN][GROUP][channels]. */
+typedef struct {
+    float *zero, *half, *partial, *tiles, *products;
+} Room;
+
+INLINE int64_t whole_vectors(int64_t channels) { return (channels + WIDE - 1) / WIDE * WIDE; }
+INLINE wide rectified(wide x) { return (wide)((x > 0) & (bits)x); }
+
+/* The transform in one dimension, of IN vectors. */
+INLINE void transform(const wide *x, wide *y) {
+    const wide a = x[0], b = x[1], c = x[2], d = x[3], e = x[4], f = x[5];
+    const wide even = e - 4.0f * c, odd = d - 4.0f * b, far = 2.0f * (d - b), near = e - c;
+    y[0] = 4.0f * a - 5.0f * c + e;
+    y[1] = even + odd;
+    y[2] = even - odd;
+    y[3] = near + far;
+    y[4] = near - far;
+    y[5] = 4.0f * b - 5.0f * d + f;
+}
+
+/* The way back in one dimension, from IN vectors to OUT. */
+INLINE void transform_back(const wide *x, wide *y) {
+    const wide a = x[1] + x[2], b = x[1] - x[2], c = x[3] + x[4], d = x[3] - x[4];
+    y[0] = x[0] + a + c;
+    y[1] = b + 2.0f * d;
+    y[2] = a + 4.0f * c;
+    y[3] = b + 8.0f * d + x[5];
+}
+
+/* `half` of frames `top` - 1 to `top` + 4 of x[frames][places][depth] with zeros around, negative ones zero but for the
+   `first` convolution. A place's last vector may begin within the one before it. */
+INLINE void write_half(const Stack *of, const float *x, int64_t depth, int64_t top, int first, const Room *room) {
+    const int64_t row = (OUT * columns_of(of) + 2) * depth, inner = of->places * depth;
+    const float *frames[IN];
+    for (int64_t r = 0; r < IN; r++) {
+        const int64_t frame = top - 1 + r;
+        frames[r] = frame < 0 || frame >= of->frames ? room->zero : x + frame * inner;
+        float *const to = room->half + r * row;
+        memset(to, 0, depth * sizeof *to);
+        memset(to + depth + inner, 0, (row - depth - inner) * sizeof *to);
+    }
+    for (int64_t place = 0; place < inner; place += depth)
+        for (int64_t c = 0; c < depth; c += WIDE) {
+            const int64_t at = place + least(c, depth - WIDE);
+            wide seen[IN], half[IN];
+            for (int r = 0; r < IN; r++)
+                seen[r] = first ? load(frames[r] + at) : rectified(load(frames[r] + at));
+            transform(seen, half);
+            for (int r = 0; r < IN; r++)
+                store(half[r], room->half + r * row + depth + at);
+        }
+}
+
+/* `tiles` from a row of `half`, whose first place is that of the first of `count` tiles. */
+INLINE void write_tiles(const float *half, int64_t depth, int64_t count, float *tiles) {
+    for (int64_t tile = 0; tile < count; tile++, half += OUT * depth, tiles += depth)
+        for (int64_t k = 0; k < depth; k += WIDE) {
+            const int64_t c = least(k, depth - WIDE);
+            wide seen[IN], done[IN];
+            for (int p = 0; p < IN; p++)
+                seen[p] = load(half + p * depth + c);
+            transform(seen, done);
+            for (int p = 0; p < IN; p++)
+                store(done[p], tiles + p * GROUP * depth + c);
+        }
+}
+
+/* y[rows][apart] = x[rows][inputs] · panel[inputs][WIDE] + start. */
+INLINE void multiply(const int rows, const float *x, int64_t inputs, const float *panel, wide start, float *y,
+                     int64_t apart) {
+    wide sums[GROUP];
+    _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) sums[r] = start;
+    for (int64_t input = 0; input < inputs; input++, panel += WIDE) {
+        const wide weights = load(panel);
+        _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) sums[r] += x[r * inputs + input] * weights;
+    }
+    _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) store(sums[r], y + r * apart);
+}
+
+/* The same for at most GROUP rows. */
+static void multiply_some(int64_t rows, const float *x, int64_t inputs, const float *panel, wide start, float *y,
+                          int64_t apart) {
+#define CASE(n)                                                                                                        \
+    case n: multiply(n, x, inputs, panel, start, y, apart); break
+    switch (rows) {
+        CASE(1); CASE(2); CASE(3); CASE(4); CASE(5); CASE(6);
+        CASE(7); CASE(8); CASE(9); CASE(10); CASE(11); CASE(12);
+    }
+}
+
+/* The way back over places: `count` tiles of `partial`, from `products`. */
+INLINE void write_partial(const float *products, int64_t channels, int64_t count, float *partial) {
+    for (int64_t tile = 0; tile < count; tile++, products += channels, partial += OUT * channels)
+        for (int64_t c = 0; c < channels; c += WIDE) {
+            wide seen[IN], done[OUT];
+            for (int p = 0; p < IN; p++)
+                seen[p] = load(products + p * GROUP * channels + c);
+            transform_back(seen, done);
+            for (int k = 0; k < OUT; k++)
+                store(done[k], partial + k * channels + c);
+        }
+}
+
+/* The way back over frames: four of next[frames][places][channels], the bias, and `now` or the `step` added. */
+INLINE void write_frames(const Stack *of, const float *bias, const float *now, int64_t top, float *next,
+                         const Room *room) {
+    const int64_t row = OUT * columns_of(of) * of->channels, inner = of->places * of->channels;
+    const int64_t n_frames = least(OUT, of->frames - top);
+    for (int64_t c = 0; c < of->channels; c += WIDE) {
+        const wide more = now ? load(bias + c) : load(bias + c) + load(of->step + c);
+        for (int64_t at = c; at < inner; at += of->channels) {
+            wide seen[IN], done[OUT];
+            for (int r = 0; r < IN; r++)
+                seen[r] = load(room->partial + r * row + at);
+            transform_back(seen, done);
+            for (int64_t r = 0; r < n_frames; r++) {
+                const int64_t to = (top + r) * inner + at;
+                store(now ? done[r] + more + load(now + to) : done[r] + more, next + to);
+            }
+        }
+    }
+}
+
+/* Four frames of one convolution. */
+INLINE void convolve(const Stack *of, const float *x, int64_t depth, const float *weights, const float *bias,
+                     int64_t top, int first, float *next, const Room *room) {
+    const int64_t columns = columns_of(of), groups = (columns + GROUP - 1) / GROUP, channels = of->channels;
+    write_half(of, x, depth, top, first, room);
+    for (int r = 0; r < IN; r++, weights += IN * depth * channels)
+        for (int64_t g = 0; g < groups; g++) {
+            const int64_t tile = g * columns / groups, count = (g + 1) * columns / groups - tile;
+            write_tiles(room->half + (r * (OUT * columns + 2) + OUT * tile) * depth, depth, count, room->tiles);
+            for (int p = 0; p < IN; p++)
+                for (int64_t c = 0; c < channels; c += WIDE)
+                    multiply_some(count, room->tiles + p * GROUP * depth, depth, weights + (p * channels + c) * depth,
+                                  (wide){0}, room->products + p * GROUP * channels + c, channels);
+            write_partial(room->products, channels, count, room->partial + (r * columns + tile) * OUT * channels);
+        }
+    write_frames(of, bias, first ? NULL : x, top, next, room);
+}
+
+/* One frame of said[frames][places][outputs]: `last` is [outputs / WIDE][channels][WIDE], its last outputs none. */
+INLINE void write_said(const Stack *of, const float *x, int64_t frame, const Room *room) {
+    const int64_t channels = of->channels, outputs = whole_vectors(of->outputs);
+    float *seen = room->tiles, *said = room->products;
+    for (int64_t place = 0; place < of->places; place += GROUP) {
+        const int64_t count = least(GROUP, of->places - place);
+        const float *from = x + (frame * of->places + place) * channels;
+        for (int64_t i = 0; i < count * channels; i += WIDE)
+            store(rectified(load(from + i)), seen + i);
+        for (int64_t o = 0; o < outputs; o += WIDE)
+            multiply_some(count, seen, channels, of->last + o * channels, load(of->last_bias + o), said + o, outputs);
+        for (int64_t i = 0; i < count; i++)
+            memcpy(of->said + (frame * of->places + place + i) * of->outputs, said + i * outputs,
+                   of->outputs * sizeof *said);
+    }
+}
+
+/* Floats in a vector. */
+const int gains_wide = WIDE;
+
+/* Compute `said` from `planes`, on so many threads. */
+void gains_stack(const Stack *of, int threads) {
+    const int64_t channels = of->channels, size = IN * IN * channels * channels;
+    const int64_t deepest = of->inputs > channels ? of->inputs : channels;
+    const int64_t zeros = of->places * deepest, half = IN * (OUT * columns_of(of) + 2) * deepest;
+    const int64_t partial = IN * OUT * columns_of(of) * channels, tiles = IN * GROUP * deepest;
+    const int64_t products = IN * GROUP * (channels > whole_vectors(of->outputs) ? channels : whole_vectors(of->outputs));
+#pragma omp parallel num_threads(threads)
+    {
+        float *const own = malloc((zeros + half + partial + tiles + products) * sizeof *own);
+        const Room room = {own, own + zeros, own + zeros + half, own + zeros + half + partial,
+                           own + zeros + half + partial + tiles};
+        memset(room.zero, 0, zeros * sizeof *own);
+        float *now = of->now, *next = of->next;
+#pragma omp for schedule(static)
+        for (int64_t top = 0; top < of->frames; top += OUT)
+            convolve(of, of->planes, of->inputs, of->first, of->first_bias, top, 1, now, &room);
+        for (int64_t layer = 0; layer < of->layers; layer++) {
+#pragma omp for schedule(static)
+            for (int64_t top = 0; top < of->frames; top += OUT)
+                convolve(of, now, channels, of->weights + layer * size, of->biases + layer * channels, top, 0, next,
+                         &room);
+            float *const swapped = now;
+            now = next, next = swapped;
+        }
+#pragma omp for schedule(static)
+        for (int64_t frame = 0; frame < of->frames; frame++)
+            write_said(of, now, frame, &room);
+        free(own);
+    }
+}

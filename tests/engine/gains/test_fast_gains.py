@@ -1,0 +1,106 @@
+"""The convolutions in C compute what the network computes."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from audiodiff.engine.gains.fast_gains import FastGains
+from audiodiff.engine.gains.kernel import GainKernel, PackedGains, gain_kernel
+from audiodiff.errors import ConfigError
+from audiodiff.networks import SpectralGainNetwork
+from tests.networks.test_networks import batch
+from tests.tiny_voices import HIFIGAN, VOICES, mel_of
+
+needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+T = torch.tensor([0.3, 0.8])
+
+
+def network(**options: int) -> SpectralGainNetwork:
+    """A network whose output layer is not zero."""
+    torch.manual_seed(3)
+    made = SpectralGainNetwork(mel=HIFIGAN, step_channels=8, **options)
+    torch.nn.init.normal_(made.output.weight, std=0.1)
+    return made.eval()
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("channels", [5, 16, 40])
+@pytest.mark.parametrize(("together", "layers"), [(1, 1), (2, 3), (3, 2)])
+@torch.no_grad()
+def test_same_function(together, layers, channels, threads, monkeypatch):
+    """Channels that fill no vector, places and frames that fill no tile, and a batch."""
+    plain = network(together=together, layers=layers, channels=channels)
+    x_t, cond = batch(2, 9)
+    expected = plain(x_t, T, cond)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert expected.std() > 1e-4
+    assert_close(FastGains(plain)(x_t, T, cond) / expected.std(), expected / expected.std(), rtol=1e-5, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 7, 8, 9, 33])
+@pytest.mark.parametrize("places", [1, 3, 4, 5, 47, 48, 49, 53, 97])
+@torch.no_grad()
+def test_every_shape_is_as_near_as_its_transform_allows(places, frames):
+    """What lies around the arrays is NaN to the function, and what it does not own stays as it is."""
+    plain, around = network(channels=32, layers=6), 64
+    kernel, state = gain_kernel(), torch.Generator().manual_seed(places)
+    planes = torch.full([2 * around + frames * places * 44], torch.nan)
+    inner = planes[around:-around].view(frames, places, 44).normal_(generator=state)
+    step = torch.randn(8, generator=state)
+    said = torch.full([2 * around + frames * places * 12], 7.0)
+    kernel(PackedGains.of(plain, kernel.wide), inner, plain.step(step), said[around:-around].view(frames, places, 12))
+    assert (said[:around] == 7).all()
+    assert (said[-around:] == 7).all()
+    exact = copy.deepcopy(plain).double().said(inner.view(1, frames, 2 * places, 22).double(), step[None].double())
+    found = said[around:-around].view(1, frames, 2 * places, 3, 2)
+    assert_close(found / exact.std(), exact / exact.std().float(), rtol=0, atol=2e-5)
+
+
+@needs_compiler
+@torch.no_grad()
+def test_weights_that_change_are_packed_anew():
+    plain = network(channels=8, layers=2)
+    fast, (x_t, cond) = FastGains(plain), batch(2, 3)
+    before = fast(x_t, T, cond)
+    plain.layers[1].weight.mul_(2)
+    assert (fast(x_t, T, cond) - before).abs().max() > 1e-4 * before.abs().max()
+    assert_close(fast(x_t, T, cond), plain(x_t, T, cond), rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+def test_where_it_is_not_for_the_network_itself_is_called(monkeypatch):
+    """With gradients, in double precision, under autocast."""
+    monkeypatch.setattr(GainKernel, "__call__", lambda self, *given: pytest.fail("called"))
+    plain = network(channels=8, layers=2)
+    x_t, cond = batch(2, 3)
+    expected = plain(x_t, T, cond)
+    assert torch.equal(FastGains(plain)(x_t, T, cond), expected)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        FastGains(plain)(x_t, T, cond)
+    with torch.no_grad():
+        double = FastGains(plain.double())(x_t.double(), T.double(), cond.to(dtype=torch.float64))
+    assert_close(double.float(), expected, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+def test_vocoder_compiles(monkeypatch):
+    voice, mel, runs = VOICES["source_filter"](), mel_of(11), []
+    expected = voice(mel, spec=HIFIGAN)
+    plain = GainKernel.__call__
+    monkeypatch.setattr(GainKernel, "__call__", lambda self, *given: runs.append(1) or plain(self, *given))
+    made = voice.compile()(mel, spec=HIFIGAN)
+    assert runs
+    assert_close(made, expected, rtol=0, atol=1e-5)
+
+
+def test_without_a_compiler_it_says_so(monkeypatch):
+    gain_kernel.cache_clear()
+    voice = VOICES["source_filter"]().compile()
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ConfigError, match="no-such-compiler is not there"):
+        voice(mel_of(3), spec=HIFIGAN)
