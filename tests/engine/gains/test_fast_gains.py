@@ -63,6 +63,15 @@ def test_every_shape_is_as_near_as_its_transform_allows(places, frames):
 
 @needs_compiler
 @torch.no_grad()
+def test_under_autocast_it_is_as_exact():
+    plain, (x_t, cond) = network(channels=8, layers=2), batch(2, 3)
+    expected = FastGains(plain)(x_t, T, cond)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(FastGains(plain)(x_t, T, cond), expected)
+
+
+@needs_compiler
+@torch.no_grad()
 def test_weights_that_change_are_packed_anew():
     plain = network(channels=8, layers=2)
     fast, (x_t, cond) = FastGains(plain), batch(2, 3)
@@ -74,14 +83,12 @@ def test_weights_that_change_are_packed_anew():
 
 @needs_compiler
 def test_where_it_is_not_for_the_network_itself_is_called(monkeypatch):
-    """With gradients, in double precision, under autocast."""
+    """With gradients, and in double precision."""
     monkeypatch.setattr(GainKernel, "__call__", lambda self, *given: pytest.fail("called"))
     plain = network(channels=8, layers=2)
     x_t, cond = batch(2, 3)
     expected = plain(x_t, T, cond)
     assert torch.equal(FastGains(plain)(x_t, T, cond), expected)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        FastGains(plain)(x_t, T, cond)
     with torch.no_grad():
         double = FastGains(plain.double())(x_t.double(), T.double(), cond.to(dtype=torch.float64))
     assert_close(double.float(), expected, rtol=1e-4, atol=1e-5)
