@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audiodiff.errors import ConfigError
 
-OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
+OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-fno-math-errno")
 
 
 def compiled_library(source: Path, *options: str) -> ctypes.CDLL:

@@ -104,10 +104,15 @@ class DiffusionModel(nn.Module):
         self.prior = prior
         self.finish = finish
 
-    def changed(self, *, denoiser: Denoiser | None = None, prior: Prior | None = None) -> "DiffusionModel":
-        """The same model with another denoiser or prior, of the same parameters."""
+    def changed(
+        self, *, denoiser: Denoiser | None = None, prior: Prior | None = None, finish: Finish | None = None
+    ) -> "DiffusionModel":
+        """The same model with another denoiser, prior or finish, of the same parameters."""
         return DiffusionModel(
-            mel=self.mel, denoiser=denoiser or self.denoiser, prior=prior or self.prior, finish=self.finish
+            mel=self.mel,
+            denoiser=denoiser or self.denoiser,
+            prior=prior or self.prior,
+            finish=finish or self.finish,
         )
 
     @property

@@ -1,5 +1,6 @@
 """The last stage of a voice: a waveform made to say the mel that it was made from, with onsets where they belong."""
 
+import copy
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -56,6 +57,12 @@ class KeepToMel(nn.Module):
         self.postfilter = MelPostfilter(mel=mel, channels=postfilter) if postfilter else None
         self.low = LowBand(mel, self.stft, self.constraint, iterations, share) if iterations else None
         self.margin = (mel.n_fft - mel.win_length) // 2
+
+    def with_low(self, low: LowBand) -> "KeepToMel":
+        """The same, of the same parameters, with other iterations below one kilohertz."""
+        made = copy.copy(self)
+        made._modules = {**self._modules, "low": low}  # the copy's own: this one keeps its iterations
+        return made
 
     @property
     def does_more(self) -> bool:

@@ -100,6 +100,12 @@ class LowBand(nn.Module):
         self.register_buffer("fade", _fade(self.block * self.hop), persistent=False)
 
     @property
+    def counts(self) -> tuple[int, int]:
+        """Iterations before the last ones, and those."""
+        last = min(SETTLING, self.iterations)
+        return self.iterations - last, last
+
+    @property
     def reach(self) -> Samples:
         """Samples to either side that a sample of the result sees, at most: of mel frames as well."""
         crossfade = self.block * self.rate.hop_length // 4
@@ -141,9 +147,8 @@ class LowBand(nn.Module):
     def _iterated(self, start: Hops, known: BandValues) -> Hops:
         """Fast Griffin-Lim from there."""
         bands, exists = known[..., :-1], known[..., -1:]
-        last = min(SETTLING, self.iterations)
         scaled = start
-        for count in (self.iterations - last, last):
+        for count in self.counts:
             now = scaled
             for i in range(count):
                 before, scaled = scaled, now + self._correction(now, bands, exists)

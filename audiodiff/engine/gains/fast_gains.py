@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
-from audiodiff.engine.gains.kernel import PackedGains, gain_kernel
+from audiodiff.engine.gains.gain_kernel import PackedGains, gain_kernel
 from audiodiff.networks import SpectralGainNetwork
 from audiodiff.networks.packed_stack import ParameterVersion, state_of
 from audiodiff.types import Samples, Time, Wave

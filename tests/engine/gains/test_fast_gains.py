@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.engine.gains.fast_gains import FastGains
-from audiodiff.engine.gains.kernel import GainKernel, PackedGains, gain_kernel
+from audiodiff.engine.gains.gain_kernel import GainKernel, PackedGains, gain_kernel
 from audiodiff.errors import ConfigError
 from audiodiff.networks import SpectralGainNetwork
 from tests.networks.test_networks import batch

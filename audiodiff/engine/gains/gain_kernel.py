@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audiodiff.engine.c_library import compiled_library
+from audiodiff.engine.c_panels import filled, panels
 from audiodiff.networks import SpectralGainNetwork
 
 _WINOGRAD = torch.tensor(
@@ -43,11 +44,11 @@ class PackedGains:
         layers = [layer for layer in network.layers if isinstance(layer, nn.Conv2d)]
         return cls(
             first=_transformed(network.input, wide, network.input.in_channels),
-            first_bias=_filled(_bias(network.input), wide),
+            first_bias=filled(_bias(network.input), wide),
             weights=torch.stack([_transformed(layer, wide, _next(layer.in_channels, wide)) for layer in layers]),
-            biases=torch.stack([_filled(_bias(layer), wide) for layer in layers]),
+            biases=torch.stack([filled(_bias(layer), wide) for layer in layers]),
             last=_panels(network.output.weight.flatten(1).T, wide, _next(network.output.in_channels, wide)),
-            last_bias=_filled(_bias(network.output), wide),
+            last_bias=filled(_bias(network.output), wide),
             outputs=network.output.out_channels,
         )
 
@@ -74,7 +75,7 @@ class GainKernel:
     def __call__(self, weights: PackedGains, planes: _Places, step: Float[Tensor, " channels"], said: _Places) -> None:
         """Write [frames, places, outputs] to `said`, on as many threads as torch has."""
         (frames, places, inputs), channels = planes.shape, len(weights.first_bias)
-        planes, step = planes.contiguous(), _filled(step, self.wide)
+        planes, step = planes.contiguous(), filled(step, self.wide)
         now, after = planes.new_empty(2, frames, places, channels)
         shape = frames, places, inputs, channels, len(weights.weights), weights.outputs
         arrays = planes, step, weights.first, weights.first_bias, weights.weights, weights.biases
@@ -97,14 +98,8 @@ def _transformed(convolution: nn.Conv2d, wide: int, inputs: int) -> Tensor:
 
 
 def _panels(weights: Tensor, wide: int, inputs: int) -> Tensor:
-    """From [..., inputs, outputs] to [..., outputs / wide, inputs, wide]."""
-    filled = F.pad(_filled(weights, wide), (0, 0, 0, inputs - weights.shape[-2]))
-    return filled.unflatten(-1, (-1, wide)).movedim(-2, -3).contiguous()
-
-
-def _filled(values: Tensor, wide: int) -> Tensor:
-    """Zeros behind them up to whole vectors."""
-    return F.pad(values, (0, -values.shape[-1] % wide)).contiguous()
+    """The panels, with so many inputs."""
+    return panels(F.pad(weights, (0, 0, 0, inputs - weights.shape[-2])), wide)
 
 
 def _next(count: int, wide: int) -> int:

@@ -1,0 +1,1 @@
+"""The iterations below a kilohertz on a processor, in C."""
