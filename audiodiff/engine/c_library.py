@@ -17,7 +17,7 @@ def compiled_library(source: Path, *options: str) -> ctypes.CDLL:
     """Compile a file and load it; raises `ConfigError` where no C compiler can."""
     with tempfile.TemporaryDirectory(prefix="audiodiff-") as folder:
         library = Path(folder) / "library.so"
-        command = [*_compiler(), *OPTIONS, *options, str(source), "-o", str(library)]
+        command = [*_compiler(), *OPTIONS, f"-I{Path(__file__).parent}", *options, str(source), "-o", str(library)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except OSError as error:

@@ -7,28 +7,12 @@
    back, all in the first cache; last the way back to four frames. */
 
 #include <omp.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
-enum { WIDE = 16 };
-#elif defined(__AVX__)
-enum { WIDE = 8 };
-#else
-enum { WIDE = 4 };
-#endif
-enum { OUT = 4, IN = 6, GROUP = 12 };
+#include "panels.h"
 
-typedef float wide __attribute__((vector_size(4 * WIDE)));
-typedef int32_t bits __attribute__((vector_size(4 * WIDE)));
-typedef float anywhere __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE wide load(const float *from) { return *(const anywhere *)from; }
-INLINE void store(wide values, float *to) { *(anywhere *)to = values; }
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+enum { OUT = 4, IN = 6 };
 
 /* The network's shape and what it computes with. */
 typedef struct {
@@ -45,7 +29,6 @@ typedef struct {
     float *zero, *half, *partial, *tiles, *products;
 } Room;
 
-INLINE int64_t whole_vectors(int64_t channels) { return (channels + WIDE - 1) / WIDE * WIDE; }
 INLINE wide rectified(wide x) { return (wide)((x > 0) & (bits)x); }
 
 /* The transform in one dimension, of IN vectors. */
@@ -107,29 +90,6 @@ INLINE void write_tiles(const float *half, int64_t depth, int64_t count, float *
         }
 }
 
-/* y[rows][apart] = x[rows][inputs] · panel[inputs][WIDE] + start. */
-INLINE void multiply(const int rows, const float *x, int64_t inputs, const float *panel, wide start, float *y,
-                     int64_t apart) {
-    wide sums[GROUP];
-    _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) sums[r] = start;
-    for (int64_t input = 0; input < inputs; input++, panel += WIDE) {
-        const wide weights = load(panel);
-        _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) sums[r] += x[r * inputs + input] * weights;
-    }
-    _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++) store(sums[r], y + r * apart);
-}
-
-/* The same for at most GROUP rows. */
-static void multiply_some(int64_t rows, const float *x, int64_t inputs, const float *panel, wide start, float *y,
-                          int64_t apart) {
-#define CASE(n)                                                                                                        \
-    case n: multiply(n, x, inputs, panel, start, y, apart); break
-    switch (rows) {
-        CASE(1); CASE(2); CASE(3); CASE(4); CASE(5); CASE(6);
-        CASE(7); CASE(8); CASE(9); CASE(10); CASE(11); CASE(12);
-    }
-}
-
 /* The way back over places: `count` tiles of `partial`, from `products`. */
 INLINE void write_partial(const float *products, int64_t channels, int64_t count, float *partial) {
     for (int64_t tile = 0; tile < count; tile++, products += channels, partial += OUT * channels)
@@ -174,8 +134,8 @@ INLINE void convolve(const Stack *of, const float *x, int64_t depth, const float
             write_tiles(room->half + (r * (OUT * columns + 2) + OUT * tile) * depth, depth, count, room->tiles);
             for (int p = 0; p < IN; p++)
                 for (int64_t c = 0; c < channels; c += WIDE)
-                    multiply_some(count, room->tiles + p * GROUP * depth, depth, weights + (p * channels + c) * depth,
-                                  (wide){0}, room->products + p * GROUP * channels + c, channels);
+                    multiply(count, room->tiles + p * GROUP * depth, depth, depth, weights + (p * channels + c) * depth,
+                             ZEROS, 0, room->products + p * GROUP * channels + c, channels);
             write_partial(room->products, channels, count, room->partial + (r * columns + tile) * OUT * channels);
         }
     write_frames(of, bias, first ? NULL : x, top, next, room);
@@ -191,7 +151,7 @@ INLINE void write_said(const Stack *of, const float *x, int64_t frame, const Roo
         for (int64_t i = 0; i < count * channels; i += WIDE)
             store(rectified(load(from + i)), seen + i);
         for (int64_t o = 0; o < outputs; o += WIDE)
-            multiply_some(count, seen, channels, of->last + o * channels, load(of->last_bias + o), said + o, outputs);
+            multiply(count, seen, channels, channels, of->last + o * channels, of->last_bias + o, 0, said + o, outputs);
         for (int64_t i = 0; i < count; i++)
             memcpy(of->said + (frame * of->places + place + i) * of->outputs, said + i * outputs,
                    of->outputs * sizeof *said);
