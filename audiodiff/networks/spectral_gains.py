@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Complex, Float
@@ -87,25 +88,32 @@ class SpectralGainNetwork(nn.Module):
 
     def forward(self, x_t: Wave, t: Time, cond: Conditioning) -> Wave:
         """Map `hop_length · frames` noisy samples, their noise time, mel, mean and scale to what the mean lacks."""
-        return self.call_core(self.said, x_t, t, cond)
+        return self.call_core(self.found, x_t, t, cond)
 
-    def call_core(self, said: Callable[[_Planes, _Steps], _Gains], x_t: Wave, t: Time, cond: Conditioning) -> Wave:
-        """Do what `forward` does with the convolutions computed by `said`, a function like `self.said`."""
+    def call_core(self, found: Callable[..., _ComplexRows], x_t: Wave, t: Time, cond: Conditioning) -> Wave:
+        """Do what `forward` does with a function in the place of `self.found`."""
         mean, residual = self.stft(cond.need_mean()).mT, self.stft(x_t).mT
         envelope, scale = self.envelope(cond.need_mel()).mT, cond.need_scale().mT
-        step = self.embedding(t)
         kept = ((1 - t) / ((1 - t) ** 2 + t**2)).to(scale).view(-1, 1, 1)
-
-        def found_of(mean: _ComplexRows, residual: _ComplexRows, envelope: _Rows, scale: _Rows) -> _ComplexRows:
-            phase, planes = self.relative(mean + residual, mean, envelope, scale)
-            gains = torch.view_as_complex(said(planes, step)[:, :, : phase.shape[2]].contiguous())
-            return (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
-
-        found = in_blocks(found_of, (mean, residual, envelope, scale), reach=self.frame_radius)
-        estimate = self.stft.inverse(found.mT)
+        told = partial(found, self.embedding(t), kept)
+        estimate = self.stft.inverse(in_blocks(told, (mean, residual, envelope, scale), reach=self.frame_radius).mT)
         if self.constraint is None:
             return estimate
         return self.constraint(estimate + cond.need_mean(), cond.need_mel()) - cond.need_mean()
+
+    def found(
+        self,
+        step: _Steps,
+        kept: Float[Tensor, "batch 1 1"],
+        mean: _ComplexRows,
+        residual: _ComplexRows,
+        envelope: _Rows,
+        scale: _Rows,
+    ) -> _ComplexRows:
+        """The spectrum that the gains say; `kept` is c(t)."""
+        phase, planes = self.relative(mean + residual, mean, envelope, scale)
+        gains = torch.view_as_complex(self.said(planes, step)[:, :, : phase.shape[2]].contiguous())
+        return (kept + gains[..., 0]) * residual + gains[..., 1] * mean + gains[..., 2] * phase * scale
 
     def said(self, planes: _Planes, step: _Steps) -> _Gains:
         """Real and imaginary parts of all gains, for planes of a multiple of `together` bins."""

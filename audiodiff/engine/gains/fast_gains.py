@@ -3,7 +3,6 @@
 from functools import partial
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
@@ -38,20 +37,12 @@ class FastGains(nn.Module):
         if not native or torch.is_grad_enabled():
             return self.network(x_t, t, cond)
         with torch.autocast("cpu", enabled=False):
-            return self.network.call_core(partial(self._said, self._weights()), x_t.float(), t, cond)
+            return self.network.call_core(partial(self._found, self._weights()), x_t.float(), t, cond)
 
-    def _said(
-        self,
-        weights: PackedGains,
-        planes: Float[Tensor, "batch frames filled planes"],
-        step: Float[Tensor, "batch step_channels"],
-    ) -> Float[Tensor, "batch frames filled gains 2"]:
-        together = self.network.together
-        places = planes.unflatten(2, (-1, together)).flatten(3)
-        said = places.new_empty(*places.shape[:3], weights.outputs)
-        for item in zip(places, self.network.step(step), said, strict=True):
-            gain_kernel()(weights, *item)
-        return said.unflatten(3, (together, -1, 2)).flatten(2, 3)
+    def _found(self, weights: PackedGains, step: Tensor, kept: Tensor, *rows: Tensor) -> Tensor:
+        """The network's own `found`, item by item."""
+        items = zip(self.network.step(step), kept.flatten().tolist(), *rows, strict=True)
+        return torch.stack([gain_kernel().found(self.network, weights, *item) for item in items])
 
     def _weights(self) -> PackedGains:
         """Pack the weights once for each state of the parameters: training, loading or moving them is seen."""

@@ -1,7 +1,7 @@
-"""All convolutions of a `SpectralGainNetwork` as one function in C, compiled when it is first wanted."""
+"""What a `SpectralGainNetwork` says of a block of frames, as functions in C, compiled when they are first wanted."""
 
 import ctypes
-from ctypes import c_int, c_int64, c_void_p
+from ctypes import c_float, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from audiodiff.engine.c_library import compiled_library
 from audiodiff.engine.c_panels import filled, panels
 from audiodiff.networks import SpectralGainNetwork
+from audiodiff.networks.keep_to_mel import LEAST_POWER
+from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE
 
 _WINOGRAD = torch.tensor(
     [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float64
@@ -21,6 +23,7 @@ _WINOGRAD = torch.tensor(
 """Transform of three weights for four values (Lavin and Gray 2016)."""
 
 _Places = Float[Tensor, "frames places channels"]
+_Step = Float[Tensor, " channels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +66,50 @@ class _Stack(ctypes.Structure):
     ]
 
 
+class _Spectra(ctypes.Structure):
+    """The arguments of `planes.c`."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("frames", "bins", "filled", "own")),
+        *((name, c_void_p) for name in ("mean", "residual", "envelope", "scale", "advance", "place", "said")),
+        *((name, c_void_p) for name in ("planes", "found")),
+        *((name, c_float) for name in ("faint", "least_energy", "kept")),
+    ]
+
+
 class GainKernel:
-    """The function, compiled; may be called from many threads. `wide` floats fit a vector."""
+    """The functions, compiled; may be called from many threads. `wide` floats fit a vector."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self.wide = c_int.in_dll(library, "gains_wide").value
-        self._stack = library.gains_stack
-        self._stack.argtypes = [ctypes.POINTER(_Stack), c_int]
-        self._stack.restype = None
+    def __init__(self, stack: ctypes.CDLL, planes: ctypes.CDLL) -> None:
+        self.wide = c_int.in_dll(stack, "gains_wide").value
+        self._stack, self._planes, self._found = stack.gains_stack, planes.gains_planes, planes.gains_found
+        for function in (self._stack, self._planes, self._found):
+            function.argtypes, function.restype = [c_void_p, c_int], None
 
-    def __call__(self, weights: PackedGains, planes: _Places, step: Float[Tensor, " channels"], said: _Places) -> None:
-        """Write [frames, places, outputs] to `said`, on as many threads as torch has."""
+    def found(
+        self, network: SpectralGainNetwork, weights: PackedGains, step: _Step, kept: float, *rows: Tensor
+    ) -> Tensor:
+        """What the network's own `found` says of one item: spectra, envelope and scale are [frames, bins]."""
+        relative, together = network.relative, network.together
+        rows, advance = [row.contiguous() for row in rows], relative.advance.contiguous()
+        frames, bins = rows[0].shape
+        filled = bins + -bins % together
+        planes = rows[2].new_empty(frames, filled // together, together * relative.planes)
+        said = planes.new_empty(frames, filled // together, weights.outputs)
+        found = torch.empty_like(rows[0])
+        shape, places = (frames, bins, filled, relative.place.shape[1]), relative.place.contiguous()
+        arrays = (*rows, advance, places, said, planes, found)
+        limits = FAINT_MAGNITUDE, LEAST_POWER, kept
+        spectra = _Spectra(*shape, *(array.data_ptr() for array in arrays), *limits)
+        self._planes(ctypes.byref(spectra), torch.get_num_threads())
+        self.said(weights, planes, step, said)
+        self._found(ctypes.byref(spectra), torch.get_num_threads())
+        return found
+
+    def said(self, weights: PackedGains, planes: _Places, step: _Step, said: _Places) -> None:
+        """Write the output of the convolutions [frames, places, outputs] to `said`; all arrays are contiguous."""
         (frames, places, inputs), channels = planes.shape, len(weights.first_bias)
-        planes, step = planes.contiguous(), filled(step, self.wide)
+        step = filled(step, self.wide)
         now, after = planes.new_empty(2, frames, places, channels)
         shape = frames, places, inputs, channels, len(weights.weights), weights.outputs
         arrays = planes, step, weights.first, weights.first_bias, weights.weights, weights.biases
@@ -86,8 +120,8 @@ class GainKernel:
 
 @cache
 def gain_kernel() -> GainKernel:
-    """Compile the function, once in a process; raises `ConfigError` where no C compiler can."""
-    return GainKernel(compiled_library(Path(__file__).with_name("stack.c")))
+    """Compile the functions, once in a process; raises `ConfigError` where no C compiler can."""
+    return GainKernel(*(compiled_library(Path(__file__).with_name(name)) for name in ("stack.c", "planes.c")))
 
 
 def _transformed(convolution: nn.Conv2d, wide: int, inputs: int) -> Tensor:

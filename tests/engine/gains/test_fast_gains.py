@@ -28,13 +28,14 @@ def network(**options: int) -> SpectralGainNetwork:
 
 @needs_compiler
 @pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("frames", [1, 9])
 @pytest.mark.parametrize("channels", [5, 16, 40])
 @pytest.mark.parametrize(("together", "layers"), [(1, 1), (2, 3), (3, 2)])
 @torch.no_grad()
-def test_same_function(together, layers, channels, threads, monkeypatch):
-    """Channels that fill no vector, places and frames that fill no tile, and a batch."""
+def test_same_function(together, layers, channels, frames, threads, monkeypatch):
+    """Channels that fill no vector, places and frames that fill no tile, more threads than frames, and a batch."""
     plain = network(together=together, layers=layers, channels=channels)
-    x_t, cond = batch(2, 9)
+    x_t, cond = batch(2, frames)
     expected = plain(x_t, T, cond)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     assert expected.std() > 1e-4
@@ -53,11 +54,12 @@ def test_every_shape_is_as_near_as_its_transform_allows(places, frames):
     inner = planes[around:-around].view(frames, places, 44).normal_(generator=state)
     step = torch.randn(8, generator=state)
     said = torch.full([2 * around + frames * places * 12], 7.0)
-    kernel(PackedGains.of(plain, kernel.wide), inner, plain.step(step), said[around:-around].view(frames, places, 12))
+    owned = said[around:-around].view(frames, places, 12)
+    kernel.said(PackedGains.of(plain, kernel.wide), inner, plain.step(step), owned)
     assert (said[:around] == 7).all()
     assert (said[-around:] == 7).all()
     exact = copy.deepcopy(plain).double().said(inner.view(1, frames, 2 * places, 22).double(), step[None].double())
-    found = said[around:-around].view(1, frames, 2 * places, 3, 2)
+    found = owned.view(1, frames, 2 * places, 3, 2)
     assert_close(found / exact.std(), exact / exact.std().float(), rtol=0, atol=2e-5)
 
 
@@ -84,7 +86,7 @@ def test_weights_that_change_are_packed_anew():
 @needs_compiler
 def test_where_it_is_not_for_the_network_itself_is_called(monkeypatch):
     """With gradients, and in double precision."""
-    monkeypatch.setattr(GainKernel, "__call__", lambda self, *given: pytest.fail("called"))
+    monkeypatch.setattr(GainKernel, "found", lambda self, *given: pytest.fail("called"))
     plain = network(channels=8, layers=2)
     x_t, cond = batch(2, 3)
     expected = plain(x_t, T, cond)
@@ -98,8 +100,8 @@ def test_where_it_is_not_for_the_network_itself_is_called(monkeypatch):
 def test_vocoder_compiles(monkeypatch):
     voice, mel, runs = VOICES["source_filter"](), mel_of(11), []
     expected = voice(mel, spec=HIFIGAN)
-    plain = GainKernel.__call__
-    monkeypatch.setattr(GainKernel, "__call__", lambda self, *given: runs.append(1) or plain(self, *given))
+    plain = GainKernel.found
+    monkeypatch.setattr(GainKernel, "found", lambda self, *given: runs.append(1) or plain(self, *given))
     made = voice.compile()(mel, spec=HIFIGAN)
     assert runs
     assert_close(made, expected, rtol=0, atol=1e-5)
