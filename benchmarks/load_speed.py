@@ -29,13 +29,15 @@ facts = {"load": time.perf_counter() - started, "load, CPU": time.process_time()
 wave = load_audio(recording, vocoder.sample_rate)
 samples = round(float(seconds) * vocoder.sample_rate)
 heard = vocoder.mel(wave.repeat(-(-samples // len(wave)))[:samples])
-for steps in (1, 2):
-    laps = []
-    for _ in range(int(repeats) + 1):
-        started = time.perf_counter()
-        spoken = vocoder(heard, spec=vocoder.mel_spec, n_steps=steps)
-        laps.append((time.perf_counter() - started) * vocoder.sample_rate / len(spoken))
-    facts[f"RTF, {steps} steps"] = sorted(laps[1:])[int(repeats) // 2]
+for how in ("", ", compiled"):
+    vocoder = vocoder.compile() if how else vocoder
+    for steps in (1, 2):
+        laps = []
+        for _ in range(int(repeats) + 1):
+            started = time.perf_counter()
+            spoken = vocoder(heard, spec=vocoder.mel_spec, n_steps=steps)
+            laps.append((time.perf_counter() - started) * vocoder.sample_rate / len(spoken))
+        facts[f"RTF, {steps} steps{how}"] = sorted(laps[1:])[int(repeats) // 2]
 print(json.dumps(facts))
 """
 

@@ -57,11 +57,12 @@ class Contestant:
     vocode: Callable[[Tensor], Tensor]
 
 
-def audiodiff(model: str) -> Contestant:
-    """Our own, as it comes."""
+def audiodiff(model: str, *, compiled: bool) -> Contestant:
+    """Our own, as it comes or compiled."""
     vocoder = Vocoder.from_pretrained(model)
+    vocoder = vocoder.compile() if compiled else vocoder
     spec = vocoder.mel_spec
-    name = f"audiodiff {vocoder.name}, {vocoder.n_steps} steps"
+    name = f"audiodiff {vocoder.name}, {vocoder.n_steps} steps{', compiled' if compiled else ''}"
     return Contestant(name, spec.sample_rate, spec.n_mels, spec.hop_length, size(vocoder.model), vocoder)
 
 
@@ -166,8 +167,8 @@ def mel_for(contestant: Contestant, recording: Path, seconds: float) -> Tensor:
 
 
 def line_up(model: str, console: Console) -> list[Contestant]:
-    """Ourselves and every peer that is installed."""
-    ready = [audiodiff(model)]
+    """Ourselves, twice, and every peer that is installed."""
+    ready = [audiodiff(model, compiled=compiled) for compiled in (False, True)]
     for make in PEERS:
         try:
             ready.append(make())

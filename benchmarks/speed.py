@@ -208,15 +208,17 @@ def step(seconds: float, threads: int, repeats: int) -> None:
 
 
 def default(seconds: float, threads: int, repeats: int) -> None:
-    """The voice that ships with audiodiff, with one step, which is its default, and with four, beside one of a GAN."""
+    """The voice that ships with audiodiff, with one step to four, as it comes and compiled, beside one of a GAN."""
     gan, runs = vocos_peer(), {}
     for precision in ("fp32", "bf16") if multiplies_bfloat16(CPU) else ("fp32",):
-        vocoder = Vocoder.from_pretrained("ljspeech-fast", precision=precision)
-        mel = MelSpectrogram(vocoder.mel_spec)(load_audio(CLIP, vocoder.sample_rate)[None])[0]
+        plain, compiled = (Vocoder.from_pretrained("ljspeech-fast", precision=precision) for _ in range(2))
+        mel = MelSpectrogram(plain.mel_spec)(load_audio(CLIP, plain.sample_rate)[None])[0]
         mel = mel.repeat(1, 99)[:, : round(seconds * SAMPLE_RATE / HOP)]
-        for steps in (1, 4):
-            run = partial(vocoder, mel, spec=vocoder.mel_spec, n_steps=steps)
-            runs[f"{vocoder.name}, {steps} steps, {precision}"] = run
+        for name, vocoder in ((precision, plain), (f"{precision}, compiled", compiled.compile())):
+            for steps in (1, 2, 4):
+                runs[f"{vocoder.name}, {steps} steps, {name}"] = partial(
+                    vocoder, mel, spec=plain.mel_spec, n_steps=steps
+                )
     runs[gan.name] = torch.inference_mode()(partial(gan.vocode, mel_for(gan, CLIP, seconds)))
     for run in runs.values():
         run()

@@ -88,13 +88,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="network steps; without it the model's own number")
     parser.add_argument("--frames", type=int, default=860, help="length of the comparison")
     parser.add_argument("--minutes", default="1,10", help="lengths whose memory is measured")
+    parser.add_argument("--compile", action="store_true", help="have the networks compiled, for the comparison")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     wishes = parser.parse_args()
     if wishes.measure is not None:
         print(json.dumps(measure(wishes.model, wishes.steps, wishes.measure)))
         return
     vocoder = Vocoder.from_pretrained(wishes.model)
+    vocoder = vocoder.compile() if wishes.compile else vocoder
     steps = wishes.steps or vocoder.n_steps
+    vocoder(mel_of(vocoder, 16), spec=vocoder.mel_spec)  # whatever only a first call does
     print(f"{vocoder.name}, {steps} steps, {wishes.frames} frames, {torch.get_num_threads()} threads\n")
     print("| frames at a time | RTF | algorithmic latency, s | computing before the first sample, s | difference |")
     print("|---|---|---|---|---|")

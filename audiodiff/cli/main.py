@@ -33,7 +33,7 @@ Precisions = Annotated[
     typer.Option(help="auto: bf16 where the device has instructions for it; tf32: for GPUs."),
 ]
 Compiled = Annotated[
-    bool, typer.Option("--compile", help="Have the network compiled, which takes a C or C++ compiler.")
+    bool, typer.Option("--compile", help="Have the networks compiled, which takes a C or C++ compiler.")
 ]
 _As = Annotated[str | None, typer.Option("--as", help="The convention of mel files that name none; or: model.")]
 Conversions = Annotated[

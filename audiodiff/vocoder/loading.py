@@ -171,11 +171,12 @@ class LoadedVocoder:
         return self
 
     def compile(self) -> Self:
-        """Have the denoising network compiled at its first call, for all lengths; this takes a C or C++ compiler.
+        """Have the networks compiled at their first call, for all lengths; this takes a C or C++ compiler.
 
-        On a processor the blocks of a `DiffWave` become one function in C (half a second; what for: docs/speed.md). On
-        a GPU a `DiffWave` gets fused blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first. The
-        first call raises `ConfigError`, or torch's own error, where no compiler can.
+        On a processor the denoising network, and the iterations below one kilohertz, become functions in C, in a second
+        or two; the default voice then takes about half the time (docs/speed_default_voice.md). On a GPU a `DiffWave`
+        gets fused blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first. The first call raises
+        `ConfigError`, or torch's own error, where no compiler can.
         """
         self._compiled = True
         return self
