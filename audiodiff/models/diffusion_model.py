@@ -83,8 +83,15 @@ class ScaledPrior(LocalPrior, Protocol):
 class Finish(Protocol):
     """A change of waveforms behind the sampler, of which a frame depends on frames near it alone."""
 
-    frame_radius: int
-    mel_radius: int
+    @property
+    def frame_radius(self) -> int:
+        """Frames of the waveform to either side of its own that a frame of the result depends on."""
+        ...
+
+    @property
+    def mel_radius(self) -> int:
+        """The same of the mel."""
+        ...
 
     def __call__(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
         """Map [batch, hop_length · frames] samples to as many."""

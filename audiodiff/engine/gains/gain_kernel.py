@@ -89,16 +89,16 @@ class GainKernel:
     def found(
         self, network: SpectralGainNetwork, weights: PackedGains, step: _Step, kept: float, *rows: Tensor
     ) -> Tensor:
-        """What the network's own `found` says of one item: spectra, envelope and scale are [frames, bins]."""
+        """The spectrum that the network's `found` says of one item; spectra, envelope and scale are [frames, bins]."""
         relative, together = network.relative, network.together
-        rows, advance = [row.contiguous() for row in rows], relative.advance.contiguous()
-        frames, bins = rows[0].shape
+        mean, residual, envelope, scale = (row.contiguous() for row in rows)
+        frames, bins = envelope.shape
         filled = bins + -bins % together
-        planes = rows[2].new_empty(frames, filled // together, together * relative.planes)
+        planes = envelope.new_empty(frames, filled // together, together * relative.planes)
         said = planes.new_empty(frames, filled // together, weights.outputs)
-        found = torch.empty_like(rows[0])
-        shape, places = (frames, bins, filled, relative.place.shape[1]), relative.place.contiguous()
-        arrays = (*rows, advance, places, said, planes, found)
+        found = torch.empty_like(mean)
+        shape = frames, bins, filled, relative.place.shape[1]
+        arrays = mean, residual, envelope, scale, relative.advance, relative.place, said, planes, found
         limits = FAINT_MAGNITUDE, LEAST_POWER, kept
         spectra = _Spectra(*shape, *(array.data_ptr() for array in arrays), *limits)
         self._planes(ctypes.byref(spectra), torch.get_num_threads())
