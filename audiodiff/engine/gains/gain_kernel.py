@@ -1,4 +1,4 @@
-"""What a `SpectralGainNetwork` says of a block of frames, as functions in C, compiled when they are first wanted."""
+"""The function that a `SpectralGainNetwork` is of a block of frames, in C, compiled when it is first wanted."""
 
 import ctypes
 from ctypes import c_float, c_int, c_int64, c_void_p
