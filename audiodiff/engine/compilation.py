@@ -39,5 +39,5 @@ def _in_c(model: DiffusionModel, network: DiffWave | SpectralGainNetwork) -> Dif
     fast = FastDiffWave(network, native=True) if isinstance(network, DiffWave) else FastGains(network)
     made, finish = with_network(model, fast), model.finish
     if isinstance(finish, KeepToMel) and finish.low is not None and FastLowBand.knows(finish.low):
-        return made.changed(finish=finish.with_low(FastLowBand(finish, finish.low)))
+        return made.changed(finish=finish.with_low(FastLowBand(finish, finish.low))).eval()
     return made

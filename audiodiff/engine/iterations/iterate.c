@@ -9,10 +9,10 @@
 
 #include "panels.h"
 
-/* Windows of `samples`, in which lie `frames`, one every `hop` samples, each of `taps` samples. `bands` says the mel and
-   whether there is such a frame. Matrices are [columns / WIDE][rows][WIDE]: `transform` from taps to the real parts of
-   all bins and then the imaginary ones, `inverse` back, `filters` from bins to bands, `shares` back. `power` is 1 for a
-   mel of magnitudes, 2 for one of powers. */
+/* Windows of `samples`, in which lie `frames`, one every `hop` samples, each of `taps` samples. `known` is the mel's
+   bands of each frame, and whether there is such a frame. Matrices are [columns / WIDE][rows][WIDE]: `transform` from
+   taps to the real parts of all bins and then the imaginary ones, `inverse` back, `filters` from bins to bands, `shares`
+   back. `power` is 1 for a mel of magnitudes, 2 for one of powers. */
 typedef struct {
     int64_t windows, samples, frames, hop, taps, bins, bands, first_iterations, last_iterations, power;
     const float *start, *known, *transform, *inverse, *filters, *shares, *uncovered, *fraction;
