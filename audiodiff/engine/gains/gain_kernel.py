@@ -93,11 +93,11 @@ class GainKernel:
         relative, together = network.relative, network.together
         mean, residual, envelope, scale = (row.contiguous() for row in rows)
         frames, bins = envelope.shape
-        filled = bins + -bins % together
-        planes = envelope.new_empty(frames, filled // together, together * relative.planes)
-        said = planes.new_empty(frames, filled // together, weights.outputs)
+        whole = _next(bins, together)
+        planes = envelope.new_empty(frames, whole // together, together * relative.planes)
+        said = planes.new_empty(frames, whole // together, weights.outputs)
         found = torch.empty_like(mean)
-        shape = frames, bins, filled, relative.place.shape[1]
+        shape = frames, bins, whole, relative.place.shape[1]
         arrays = mean, residual, envelope, scale, relative.advance, relative.place, said, planes, found
         limits = FAINT_MAGNITUDE, LEAST_POWER, kept
         spectra = _Spectra(*shape, *(array.data_ptr() for array in arrays), *limits)
