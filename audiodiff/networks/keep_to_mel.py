@@ -60,8 +60,17 @@ class KeepToMel(nn.Module):
 
     def with_low(self, low: LowBand) -> "KeepToMel":
         """The same, of the same parameters, with other iterations below one kilohertz."""
+        return self._changed(low=low)
+
+    @property
+    def stages(self) -> tuple["KeepToMel", *tuple["LowStage", ...]]:
+        """Scaling and gains, and then the iterations below one kilohertz, if there are any."""
+        turns = self._changed(low=None, postfilter=None)
+        return (turns,) if self.low is None else (turns, LowStage(self.low, self.constraint, self.hop_length))
+
+    def _changed(self, **parts: nn.Module | None) -> "KeepToMel":
         made = copy.copy(self)
-        made._modules = {**self._modules, "low": low}  # the copy's own: this one keeps its iterations
+        made._modules = {**self._modules, **parts}  # the copy's own: this one keeps its parts
         return made
 
     @property
@@ -125,6 +134,18 @@ class KeepToMel(nn.Module):
         magnitudes = energy(spectrum).clamp_min(LEAST_POWER).sqrt()
         wanted = self.constraint.by_frames(magnitudes, self.constraint.bands(mel).mT)
         return self.stft.inverse((spectrum * (wanted / magnitudes)).mT)
+
+
+class LowStage:
+    """The last stage of a `KeepToMel`, by itself: `LowBand` from a mel in place of its bands."""
+
+    def __init__(self, low: LowBand, constraint: MelConstraint, hop_length: Samples) -> None:
+        self.low, self.constraint = low, constraint
+        self.frame_radius = self.mel_radius = -(-low.reach // hop_length)
+
+    def __call__(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
+        """Change [batch, hop_length · frames] samples."""
+        return self.low(wave, self.constraint.bands(mel).mT, first)
 
 
 @runtime_checkable

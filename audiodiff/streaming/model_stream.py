@@ -57,6 +57,7 @@ class ModelStream:
         self.means = self.prior.means()
         self.mean = None if self.means is None else FrameBuffer(model.mel.hop_length)
         self.finish = FinishStream(model.finish, self.mel, model.mel.hop_length) if model.finish else None
+        self.scales: FrameBuffer | None = None
         self.sampled = 0
         self.every_step = every_step
 
@@ -122,8 +123,9 @@ class ModelStream:
         cond = self._cond(start, end)
         waves = [self.prior.decode(state, cond) for state in (states if self.every_step else states[-1:])]
         needed = end - self.around - self.around_prior
-        for buffer in [*self.replay.outputs, *self.noise.draws, *([] if self.mean is None else [self.mean])]:
-            buffer.forget(before=needed)
+        for buffer in (*self.replay.outputs, *self.noise.draws, self.mean, self.scales):
+            if buffer is not None:
+                buffer.forget(before=needed)
         self.mel.forget(before=needed if self.finish is None else min(needed, self.finish.needed))
         return torch.cat(waves)
 
@@ -140,10 +142,14 @@ class ModelStream:
         """The magnitudes of the prior's noise, for a network that looks at them."""
         if not isinstance(self.prior, ScaledPrior):
             return None
-        first, last = max(0, start - self.around_prior), min(self.mel.end, end + self.around_prior)
-        scale = self.prior.scale(self.mel.read(first, last))
-        parts = scale.shape[-1] // (last - first)
-        return scale[..., (start - first) * parts : (end - first) * parts]
+        done = 0 if self.scales is None else self.scales.end
+        if end > done:
+            first, last = max(0, done - self.around_prior), min(self.mel.end, end + self.around_prior)
+            scale = self.prior.scale(self.mel.read(first, last))
+            parts = scale.shape[-1] // (last - first)
+            self.scales = self.scales or FrameBuffer(parts)
+            self.scales.append(scale[..., (done - first) * parts : (end - first) * parts])
+        return None if self.scales is None else self.scales.read(start, end)
 
 
 class ShapedNoise:

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from audiodiff.audio.stft import Stft
 from audiodiff.errors import ConfigError
 from audiodiff.mel import MelSpectrogram, convention
+from audiodiff.models.diffusion_model import StagedFinish
 from audiodiff.networks import KeepToMel
 
 HIFIGAN = convention("hifigan_22k")
@@ -22,10 +23,19 @@ SPECS = {
 FRAMES, HERE = 81, 40
 
 
-def made(name: str, onsets: int, rounds: int = 1, scaled_first: bool = True, postfilter: int = 0) -> KeepToMel:
+def made(
+    name: str, onsets: int, rounds: int = 1, scaled_first: bool = True, postfilter: int = 0, iterations: int = 0
+) -> KeepToMel:
     """Gains in time are not one, and a postfilter corrects every frame."""
     torch.manual_seed(0)
-    finish = KeepToMel(SPECS[name], onsets=onsets, rounds=rounds, scaled_first=scaled_first, postfilter=postfilter)
+    finish = KeepToMel(
+        SPECS[name],
+        onsets=onsets,
+        rounds=rounds,
+        scaled_first=scaled_first,
+        postfilter=postfilter,
+        iterations=iterations,
+    )
     if finish.onsets is not None:
         torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
     if finish.postfilter is not None:
@@ -94,6 +104,21 @@ def test_the_scaling_follows_the_gains(rounds, scaled_first):
         assert (timed - kept).abs().max() > 0.1 * kept.abs().max()
         kept = finish.scaled(timed, mel)
     assert_close(finish(wave, mel), kept, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("postfilter", "iterations"), [(0, 0), (4, 0), (0, 3), (4, 3)])
+@pytest.mark.parametrize("name", SPECS)
+def test_its_stages_one_after_the_other_are_the_finish(name, postfilter, iterations):
+    """And together they see a frame more than it at most, so that a stream in stages is not later by more."""
+    wave, mel = sound(name)
+    finish = made(name, 8, 2, postfilter=postfilter, iterations=iterations)
+    assert isinstance(finish, StagedFinish)
+    assert len(finish.stages) == (2 if iterations else 1)
+    staged, sharp = wave, mel if finish.postfilter is None else finish.postfilter(mel)
+    for stage in finish.stages:
+        staged = stage(staged, sharp, 3)
+    assert_close(staged, finish(wave, mel, 3), rtol=0, atol=0)
+    assert sum(stage.frame_radius for stage in finish.stages) in (finish.frame_radius, finish.frame_radius + 1)
 
 
 def test_no_rounds_and_nothing_to_begin_with_are_refused():

@@ -8,13 +8,15 @@ from torch.testing import assert_close
 
 from audiodiff.audio.stft import Stft
 from audiodiff.mel import MelSpec, MelSpectrogram
-from audiodiff.networks import MagnitudeNetwork
+from audiodiff.networks import KeepToMel, MagnitudeNetwork
 from audiodiff.noise import NOISE_BLOCK, SampleNoise
 from audiodiff.phase.griffin_lim import extrapolated, with_magnitudes
 from audiodiff.phase.iterations import GriffinLimIterations
+from audiodiff.phase.low_band import LowBand
 from audiodiff.phase.mel_constraint import MelConstraint
 from audiodiff.phase.running_griffin_lim import ADVANCE, RunningGriffinLim
 from audiodiff.priors import MelInversion
+from audiodiff.streaming.finish_stream import FinishStream
 from audiodiff.streaming.frame_buffer import FrameBuffer
 from tests.tiny_voices import HIFIGAN, mel_of
 
@@ -151,3 +153,49 @@ def test_a_tape_is_addressed_by_absolute_frame():
     assert buffer.read(9, 9).numel() == 0
     with pytest.raises(AssertionError):
         buffer.read(5, 7)
+
+
+@settings(max_examples=6, deadline=None)
+@given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=8), late=st.integers(0, 9))
+def test_a_finish_in_pieces_is_the_finish(sizes, late):
+    """Whatever the pieces, and however far the waveform is behind the mel; in float64, where rounding is no excuse."""
+    finish, frames = a_finish(), sum(sizes)
+    mel, waves = mel_of(frames)[None].double(), 0.1 * torch.randn(2, 256 * frames).double()
+    given_mel = FrameBuffer(1)
+    stream, rows, ends = FinishStream(finish, given_mel, 256), [], [0]
+    for piece in mel.split(sizes, dim=-1):
+        given_mel.append(piece)
+        ends.append(max(0, given_mel.end - late))
+        rows.append(stream.feed(waves[:, 256 * ends[-2] : 256 * ends[-1]]))
+        assert stream.done >= given_mel.end - stream.lag_behind(late)
+        given_mel.forget(before=stream.needed)
+    rows.append(stream.feed(waves[:, 256 * ends[-1] :], last=True))
+    assert_close(torch.cat(rows, dim=1), finish(waves, mel.expand(2, -1, -1)), rtol=0, atol=1e-9)
+
+
+def test_a_stage_does_little_twice(monkeypatch):
+    """The iterations see what lies around their own frames, not all that the finish looks at."""
+    seen, forward = [], LowBand.forward
+
+    def counted(low: LowBand, wave: torch.Tensor, *rest: object) -> torch.Tensor:
+        seen.append(wave.shape[1] // 256)
+        return forward(low, wave, *rest)
+
+    monkeypatch.setattr(LowBand, "forward", counted)
+    finish, given_mel, mel = a_finish(), FrameBuffer(1), mel_of(240)[None].double()
+    stream = FinishStream(finish, given_mel, 256)
+    for piece in mel.split(8, dim=-1):
+        given_mel.append(piece)
+        stream.feed(0.1 * torch.randn(1, 256 * 8).double())
+    around = -(-finish.low.reach // 256)
+    assert len(seen) > 10
+    assert max(seen[5:]) <= 8 + 2 * around < 2 * finish.mel_radius
+
+
+def a_finish() -> KeepToMel:
+    torch.manual_seed(0)
+    finish = KeepToMel(HIFIGAN, onsets=8, rounds=2, iterations=4, share=0.8, postfilter=4)
+    torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
+    torch.nn.init.normal_(finish.postfilter.said.weight)
+    torch.nn.init.constant_(finish.postfilter.decided[2].bias, 1.0)
+    return finish.double().eval().requires_grad_(False)
