@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from audiodiff.errors import ConfigError
@@ -26,6 +27,19 @@ def compiled_library(source: Path, *options: str) -> ctypes.CDLL:
             said = next(iter(error.stderr.strip().splitlines()), "nothing")
             raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says: {said}") from error
         return ctypes.CDLL(str(library))
+
+
+def function_of(library: ctypes.CDLL, name: str, *kinds: type) -> Callable[..., object]:
+    """A function of a library that says 1 where it finds no memory, which raises `MemoryError` then."""
+    function = getattr(library, name)
+    function.argtypes, function.restype, function.errcheck = kinds, ctypes.c_int, _enough
+    return function
+
+
+def _enough(missing: int, function: Callable[..., object], _: object) -> int:
+    if missing:
+        raise MemoryError(f"{getattr(function, '__name__', function)} found no memory to work in")
+    return missing
 
 
 def _compiler() -> list[str]:

@@ -1,6 +1,7 @@
 """The function that a `SpectralGainNetwork` is of a block of frames, in C, compiled when it is first wanted."""
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import c_float, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audiodiff.engine.c_library import compiled_library
+from audiodiff.engine.c_library import compiled_library, function_of
 from audiodiff.engine.c_panels import filled, panels
 from audiodiff.networks import SpectralGainNetwork
 from audiodiff.networks.keep_to_mel import LEAST_POWER
@@ -48,8 +49,8 @@ class PackedGains:
         return cls(
             first=_transformed(network.input, wide, network.input.in_channels),
             first_bias=filled(_bias(network.input), wide),
-            weights=torch.stack([_transformed(layer, wide, _next(layer.in_channels, wide)) for layer in layers]),
-            biases=torch.stack([filled(_bias(layer), wide) for layer in layers]),
+            weights=_stacked([_transformed(layer, wide, _next(layer.in_channels, wide)) for layer in layers]),
+            biases=_stacked([filled(_bias(layer), wide) for layer in layers]),
             last=_panels(network.output.weight.flatten(1).T, wide, _next(network.output.in_channels, wide)),
             last_bias=filled(_bias(network.output), wide),
             outputs=network.output.out_channels,
@@ -82,9 +83,10 @@ class GainKernel:
 
     def __init__(self, stack: ctypes.CDLL, planes: ctypes.CDLL) -> None:
         self.wide = c_int.in_dll(stack, "gains_wide").value
-        self._stack, self._planes, self._found = stack.gains_stack, planes.gains_planes, planes.gains_found
-        for function in (self._stack, self._planes, self._found):
-            function.argtypes, function.restype = [c_void_p, c_int], None
+        self._stack = function_of(stack, "gains_stack", c_void_p, c_int)
+        self._planes = function_of(planes, "gains_planes", c_void_p, c_int)
+        self._found = planes.gains_found
+        self._found.argtypes, self._found.restype = [c_void_p, c_int], None
 
     def found(
         self, network: SpectralGainNetwork, weights: PackedGains, step: _Step, kept: float, *rows: Tensor
@@ -129,6 +131,10 @@ def _transformed(convolution: nn.Conv2d, wide: int, inputs: int) -> Tensor:
     transform = _WINOGRAD.to(weight.device)
     tiles = torch.einsum("pr,qs,oirs->pqio", transform, transform, weight)
     return _panels(tiles.flatten(0, 1), wide, inputs).to(convolution.weight)
+
+
+def _stacked(rows: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(rows)) if rows else torch.empty(0)  # of no layers
 
 
 def _panels(weights: Tensor, wide: int, inputs: int) -> Tensor:

@@ -103,13 +103,17 @@ static void write_planes(const Spectra *of, int64_t frame, Frame earlier, Frame 
     memset(planes, 0, (of->filled - bins) * width * sizeof *planes);
 }
 
-/* Write the planes of all frames, on so many threads. */
-void gains_planes(const Spectra *of, int threads) {
+/* Write the planes of all frames, on so many threads; returns 1, and writes nothing, where there is no memory. */
+int gains_planes(const Spectra *of, int threads) {
+    const int64_t size = 6 * (of->bins + 2) + PLANES * of->bins;
+    float *const rooms = calloc(threads * size, sizeof *rooms);
+    if (!rooms)
+        return 1;
 #pragma omp parallel num_threads(threads)
     {
         const int64_t bins = of->bins, count = omp_get_num_threads(), own = omp_get_thread_num();
         const int64_t first = own * of->frames / count, end = (own + 1) * of->frames / count;
-        float *const room = calloc(6 * (bins + 2) + PLANES * bins, sizeof *room);
+        float *const room = rooms + own * size;
         Frame near[3];
         for (int i = 0; i < 3; i++)
             near[i] = (Frame){room + 2 * i * (bins + 2) + 1, room + (2 * i + 1) * (bins + 2) + 1};
@@ -121,8 +125,9 @@ void gains_planes(const Spectra *of, int threads) {
             const Frame oldest = near[0];
             near[0] = near[1], near[1] = near[2], near[2] = oldest;
         }
-        free(room);
     }
+    free(rooms);
+    return 0;
 }
 
 /* Write (kept + gain) · residual + gain · mean + gain · phase · scale, with the three gains said, on so many threads. */

@@ -161,16 +161,20 @@ INLINE void write_said(const Stack *of, const float *x, int64_t frame, const Roo
 /* Floats in a vector. */
 const int gains_wide = WIDE;
 
-/* Compute `said` from `planes`, on so many threads. */
-void gains_stack(const Stack *of, int threads) {
+/* Compute `said` from `planes`, on so many threads; returns 1, and writes nothing, where there is no memory. */
+int gains_stack(const Stack *of, int threads) {
     const int64_t channels = of->channels, size = IN * IN * channels * channels;
     const int64_t deepest = of->inputs > channels ? of->inputs : channels;
     const int64_t zeros = of->places * deepest, half = IN * (OUT * columns_of(of) + 2) * deepest;
     const int64_t partial = IN * OUT * columns_of(of) * channels, tiles = IN * GROUP * deepest;
     const int64_t products = IN * GROUP * (channels > whole_vectors(of->outputs) ? channels : whole_vectors(of->outputs));
+    const int64_t room_size = zeros + half + partial + tiles + products;
+    float *const rooms = malloc(threads * room_size * sizeof *rooms);
+    if (!rooms)
+        return 1;
 #pragma omp parallel num_threads(threads)
     {
-        float *const own = malloc((zeros + half + partial + tiles + products) * sizeof *own);
+        float *const own = rooms + omp_get_thread_num() * room_size;
         const Room room = {own, own + zeros, own + zeros + half, own + zeros + half + partial,
                            own + zeros + half + partial + tiles};
         memset(room.zero, 0, zeros * sizeof *own);
@@ -189,6 +193,7 @@ void gains_stack(const Stack *of, int threads) {
 #pragma omp for schedule(static)
         for (int64_t frame = 0; frame < of->frames; frame++)
             write_said(of, now, frame, &room);
-        free(own);
     }
+    free(rooms);
+    return 0;
 }

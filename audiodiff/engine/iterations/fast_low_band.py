@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiodiff.engine.c_library import compiled_library
+from audiodiff.engine.c_library import compiled_library, function_of
 from audiodiff.engine.c_panels import panels
 from audiodiff.networks import KeepToMel
 from audiodiff.phase.low_band import LARGEST_BAND_GAIN, BandValues, Hops, LowBand
@@ -32,9 +32,7 @@ class IterationKernel:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self.wide = c_int.in_dll(library, "low_band_wide").value
-        self._iterate = library.low_band_iterate
-        self._iterate.argtypes = [ctypes.POINTER(_Iteration), c_int]
-        self._iterate.restype = None
+        self._iterate = function_of(library, "low_band_iterate", ctypes.POINTER(_Iteration), c_int)
 
     def __call__(self, *arguments: int | float | Tensor) -> None:
         """Run it on as many threads as torch has; the arguments are those of `iterate.c`, in order."""

@@ -99,13 +99,18 @@ static void iterate(const Iteration *of, const float *start, const float *known,
 /* Floats in a vector. */
 const int low_band_wide = WIDE;
 
-/* Write change[windows][samples], what the iterations make of `start` less `start`, on so many threads. */
-void low_band_iterate(const Iteration *of, int threads) {
+/* Write change[windows][samples], what the iterations make of `start` less `start`, on so many threads; returns 1, and
+ * writes nothing, where there is no memory. */
+int low_band_iterate(const Iteration *of, int threads) {
     const int64_t wave = of->samples + WIDE, spectrum = of->frames * whole_vectors(2 * of->bins);
     const int64_t levels = of->frames * whole_vectors(of->bins), gains = of->frames * whole_vectors(of->bands);
+    const int64_t room_size = 4 * wave + spectrum + 2 * levels + gains;
+    float *const rooms = calloc(threads * room_size, sizeof *rooms);
+    if (!rooms)
+        return 1;
 #pragma omp parallel num_threads(threads)
     {
-        float *const own = calloc(4 * wave + spectrum + 2 * levels + gains, sizeof *own);
+        float *const own = rooms + omp_get_thread_num() * room_size;
         float *const behind = own + 4 * wave + spectrum;
         const Room room = {own,
                            own + wave,
@@ -122,6 +127,7 @@ void low_band_iterate(const Iteration *of, int threads) {
             for (int64_t n = 0; n < of->samples; n++)
                 of->change[window * of->samples + n] = room.scaled[n] - start[n];
         }
-        free(own);
     }
+    free(rooms);
+    return 0;
 }

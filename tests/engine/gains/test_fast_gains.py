@@ -30,7 +30,7 @@ def network(**options: int) -> SpectralGainNetwork:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("frames", [1, 9])
 @pytest.mark.parametrize("channels", [5, 16, 40])
-@pytest.mark.parametrize(("together", "layers"), [(1, 1), (2, 3), (3, 2)])
+@pytest.mark.parametrize(("together", "layers"), [(1, 1), (2, 3), (3, 2), (2, 0)])
 @torch.no_grad()
 def test_same_function(together, layers, channels, frames, threads, monkeypatch):
     """Channels that fill no vector, places and frames that fill no tile, more threads than frames, and a batch."""
