@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from audiodiff.types import Hertz, Samples, Seconds, Wave
 
-CROSSOVERS: tuple[Hertz, ...] = (1000.0, 3000.0)
-"""Between the bands: a voice may go on below a burst."""
+CROSSOVERS = 1000.0, 3000.0
+"""In hertz; between the bands: a voice may go on below a burst."""
 TAPS: Seconds = 0.003
 """Length of the filters."""
 SAMPLES_TOGETHER = 64

@@ -42,7 +42,7 @@ class EveryConvention(nn.Module):
         if spec not in self._siblings:
             with torch.random.fork_rng(devices=()):  # weights that are drawn only to be replaced
                 self._siblings[spec] = [self._sibling(spec, next(iter(tensors.values())))]
-        objective = self._siblings[spec][0]
+        objective: Any = self._siblings[spec][0]
         if self.with_mean:
             prior = source_filter_prior(objective.model)
             with torch.no_grad():
@@ -67,4 +67,4 @@ class EveryConvention(nn.Module):
 def _plain(tree: Constructors) -> dict[str, Any]:
     found = OmegaConf.to_container(tree, resolve=True) if isinstance(tree, DictConfig) else tree
     assert isinstance(found, dict)
-    return found
+    return {str(name): value for name, value in found.items()}

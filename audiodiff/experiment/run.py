@@ -1,6 +1,7 @@
 """`audiodiff train`: a run from a composed config to a bundle."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -150,7 +151,7 @@ def build_trainer(config: DictConfig, resumed: Resumed | None, *others: L.Callba
     callbacks = [build(node) for node in config.callbacks.values() if node is not None]
     folder = RunFolder(config, Path(config.paths.run), resumed and resumed.path)
     callbacks += [StoredConfig(config, resumed.changes if resumed else []), BundleAtBest(config), folder]
-    own = {"enable_progress_bar": False, "enable_model_summary": False}  # `Watch` does both
+    own: dict[str, Any] = {"enable_progress_bar": False, "enable_model_summary": False}  # `Watch` does both
     own["precision"] = lightning_precision(config.trainer.precision, training_device(config))
     loggers = [build(node) for node in (config.get("logger") or {}).values() if node is not None]
     return build(config.trainer, callbacks=[*callbacks, *others], logger=loggers, **own)

@@ -30,7 +30,7 @@ def claimed(run: Path, patience: Seconds = PATIENCE) -> Iterator[None]:
     The lock is the system's own and ends with the process, however that ends. What a killed run has started (workers
     that read data) notices within seconds, so that long is waited.
     """
-    if rank_zero_only.rank or sys.platform == "win32":
+    if getattr(rank_zero_only, "rank", 0) or sys.platform == "win32":
         yield
         return
     run.mkdir(parents=True, exist_ok=True)

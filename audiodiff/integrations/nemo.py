@@ -73,7 +73,7 @@ def spec_of(spectrogram_generator: Any) -> MelSpec:  # noqa: ANN401 (as above)
         f_min=float(config.get("lowfreq") or 0),
         f_max=None if f_max is None else float(f_max),
         mel_norm=config.get("mel_norm", "slaney"),
-        power=int(featurizer.mag_power),
+        power=2 if featurizer.mag_power == 2 else 1,
         magnitude_epsilon=GUARD if featurizer.use_grads else 0.0,
         floor=float(featurizer.log_zero_guard_value),
         floor_mode=featurizer.log_zero_guard_type,

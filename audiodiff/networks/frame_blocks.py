@@ -18,7 +18,7 @@ def in_blocks(function: Callable[..., Tensor], rows: Sequence[Tensor], *, reach:
     """
     batch, frames = rows[0].shape[:2]
     block = max(FEWEST_TOGETHER, FRAMES_TOGETHER // batch)
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
     if frames <= 2 * block or rows[0].device.type != "cpu" or torch.is_grad_enabled() or traced:
         return function(*rows)
     said = []

@@ -138,7 +138,7 @@ class LowBand(nn.Module):
         return _taken(torch.stack(laid).sum(dim=0).flatten(1), before, low.shape[1])
 
     def _changes(self, windows: Hops, known: BandValues) -> Hops:
-        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         if windows.device.type != "cpu" or traced:
             return self._iterated(windows, known) - windows
         parts = zip(windows.split(WINDOWS_TOGETHER), known.split(WINDOWS_TOGETHER), strict=True)

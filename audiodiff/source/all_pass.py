@@ -47,7 +47,7 @@ def without_phase(
     hertz = np.fft.rfftfreq(len(padded), 1 / sample_rate)
     known = np.arange(len(phase)) * bin_width
     turned = phase.cpu().to(torch.complex128).numpy()
-    angle = np.interp(hertz, known, turned.real) + 1j * np.interp(hertz, known, turned.imag)
+    angle = np.interp(hertz, known, np.real(turned)) + 1j * np.interp(hertz, known, np.imag(turned))
     angle /= np.maximum(np.abs(angle), 1e-12)
     angle[0] = angle[0].real / max(abs(angle[0].real), 1e-12)
     undone = torch.fft.irfft(spectrum * torch.from_numpy(angle).conj(), n=len(padded))

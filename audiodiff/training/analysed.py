@@ -24,8 +24,8 @@ from audiodiff.types import Hertz
 FULL = 32767.0
 HELD_POWER = 1e-8
 """Power of the loudest frames, relative to the loudest band, above which a frequency counts as recorded."""
-HISS: Hertz = 900.0
-"""f0 above which a pitch track of speech has found a hiss."""
+HISS = 900.0
+"""f0 in hertz above which a pitch track of speech has found a hiss."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,7 +93,15 @@ class LastCheckpoint(Checkpoint):
                 self._save(trainer)
                 self._leave(trainer)
 
-    def on_validation_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         """Do not wait for all the clips, where one process decides."""
         if self.signals.told is not None and trainer.world_size == 1:
             self._leave(trainer)

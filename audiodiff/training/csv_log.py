@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
-from lightning.pytorch.loggers.logger import rank_zero_experiment
 
 from audiodiff.audio.atomic import written_whole
 
@@ -19,7 +19,7 @@ class CsvLog(CSVLogger):
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
         """The writer of the file, made when it is first needed."""
-        if self._experiment is None:
+        if not isinstance(self._experiment, _Rows):
             self._experiment = _Rows(log_dir=self.log_dir)
         return self._experiment
 

@@ -70,10 +70,12 @@ def go_back(trainer: L.Trainer, batches: int) -> None:
     ends = batches == 0
     progress.current.ready = int(trainer.num_training_batches) if ends else batches
     progress.total.ready -= begun
-    for counts in (progress.current, progress.total):
+    trackers: list[Any] = [progress.current, progress.total]  # of more counts than their declared kind
+    for counts in trackers:
         counts.started = counts.processed = counts.ready
         counts.completed = counts.ready - 1
-    for counts in (epochs.current, epochs.total) if ends else ():
+    trackers = [epochs.current, epochs.total] if ends else []
+    for counts in trackers:
         counts.ready, counts.started = counts.ready - 1, counts.started - 1
         counts.processed, counts.completed = counts.processed - 1, counts.completed - 1
     progress.is_last_batch = ends

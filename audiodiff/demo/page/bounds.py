@@ -81,6 +81,10 @@ class ShortLines:
             self.stream.write(line if len(line) <= self.longest else f"({len(line)} characters left out)\n")
         return len(text)
 
+    def flush(self) -> None:
+        """Have it written."""
+        self.stream.flush()
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (of the stream)
         return getattr(self.stream, name)
 

@@ -88,7 +88,7 @@ class RecordedModel(DiffusionModel):
         longest = torch.empty(len(mels), max(lengths), device=device)
         with self._lock:
             size = bucket(len(mels)), bucket(max(mel.shape[-1] for mel in mels), FEWEST_FRAMES)
-            tf32 = torch.backends.cuda.matmul.allow_tf32
+            tf32 = bool(torch.backends.cuda.matmul.allow_tf32)
             recording = self._recording(Shape(*size, self.mel.hop_length, dtype, every_step, tf32), sampler, times)
             white = [noise(longest) for _ in recording.draws]
             for place, (cond, n) in enumerate(zip(conditions, lengths, strict=True)):
