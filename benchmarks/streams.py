@@ -1,6 +1,6 @@
 """The cost of live streams side by side: memory that each adds, and how many one thread keeps up with.
 
-    python benchmarks/streams.py [--streams 1,16,64] [--model ljspeech-fast] [--steps 1] [--chunk 8]
+    python benchmarks/streams.py [--streams 1,16,64] [--model ljspeech-fast] [--steps 1] [--chunk 8] [--compile]
 
 All streams of a row are fed in turn, a chunk of the clip's mel at a time, for two seconds of speech each. Memory is
 what the process holds more with all of them under way than before the first was opened, divided by their number; it
@@ -49,9 +49,11 @@ def main() -> None:
     parser.add_argument("--streams", default="1,16,64")
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--chunk", type=int, default=8, help="frames at a time")
+    parser.add_argument("--compile", action="store_true", help="have the networks compiled")
     wishes = parser.parse_args()
     torch.set_num_threads(1)
     vocoder = Vocoder.from_pretrained(wishes.model)
+    vocoder = vocoder.compile() if wishes.compile else vocoder
     mel = vocoder.mel(load_audio(CLIP, vocoder.sample_rate), vocoder.sample_rate)
     pieces = [*mel.split(wishes.chunk, dim=1)]
     fed(vocoder, 1, wishes.steps, pieces)  # fills caches that all streams share
