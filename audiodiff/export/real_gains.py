@@ -77,14 +77,14 @@ class RealKeepToMel(nn.Module):
     def __init__(self, keep: KeepToMel) -> None:
         super().__init__()
         self.stft, self.constraint = ConvolutionStft(keep.stft), keep.constraint
-        self.onsets, self.rounds, self.scaled_first = keep.onsets, keep.rounds, keep.scaled_first
+        self.onsets, self.turns = keep.onsets, keep.turns
         self.low = None if keep.low is None else ConvolvedLowBand(keep)
         self.postfilter = keep.postfilter
 
     def forward(self, wave: Wave, mel: Mel) -> Wave:
         """Scale [batch, hop_length · frames] samples."""
         mel = sharpened(mel, self.postfilter)
-        wave = in_turns(self.scaled, self, wave, mel)
+        wave = in_turns(self.scaled, self.turns, wave, mel)
         return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:

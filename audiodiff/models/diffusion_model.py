@@ -1,6 +1,6 @@
 """A denoiser and its prior together: what is trained, kept in a bundle and sampled from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol, TypedDict, runtime_checkable
 
 import torch
@@ -95,32 +95,6 @@ class Finish(Protocol):
 
     def __call__(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
         """Map [batch, hop_length · frames] samples to as many."""
-        ...
-
-
-@runtime_checkable
-class MelStage(Protocol):
-    """A change of the mel, from `frame_radius` frames to either side of each."""
-
-    @property
-    def frame_radius(self) -> int:
-        """Frames to either side of its own that a frame of the result depends on."""
-        ...
-
-    def __call__(self, mel: Mel) -> Mel:
-        """Map a mel to one of as many frames."""
-        ...
-
-
-@runtime_checkable
-class StagedFinish(Finish, Protocol):
-    """A finish that is several, one behind the other, after a change of the mel that all of them are given."""
-
-    postfilter: MelStage | None
-
-    @property
-    def stages(self) -> Sequence[Finish]:
-        """Each maps what the one before it has made; all together are the finish."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -64,7 +64,10 @@ class KeepToMel(nn.Module):
 
     @property
     def stages(self) -> tuple["KeepToMel", *tuple["LowStage", ...]]:
-        """Scaling and gains, and then the iterations below one kilohertz, if there are any."""
+        """Scaling and gains, and then the iterations below one kilohertz, if there are any, behind the postfilter.
+
+        A stream takes each as far as it goes, and computes little twice.
+        """
         turns = self._changed(low=None, postfilter=None)
         return (turns,) if self.low is None else (turns, LowStage(self.low, self.constraint, self.hop_length))
 
@@ -72,6 +75,11 @@ class KeepToMel(nn.Module):
         made = copy.copy(self)
         made._modules = {**self._modules, **parts}  # the copy's own: this one keeps its parts
         return made
+
+    @property
+    def turns(self) -> "Turns":
+        """How gains in time and scaling follow one another."""
+        return Turns(self.onsets, self.rounds, self.scaled_first)
 
     @property
     def does_more(self) -> bool:
@@ -121,12 +129,12 @@ class KeepToMel(nn.Module):
     def forward(self, wave: Wave, mel: Mel, first: FirstFrame = 0) -> Wave:
         """Scale [batch, hop_length · frames] samples; `first` says where in a whole mel each row begins, if it does."""
         mel = sharpened(mel, self.postfilter)
-        wave = in_turns(self.scaled, self, wave, mel)
+        wave = in_turns(self.scaled, self.turns, wave, mel)
         return wave if self.low is None else self.low(wave, self.constraint.bands(mel).mT, first)
 
     def learnt(self, wave: Wave, mel: Mel) -> Wave:
         """The same without postfilter and `iterations`: that through which denoisers and gains learn."""
-        return in_turns(self.scaled, self, wave, mel)
+        return in_turns(self.scaled, self.turns, wave, mel)
 
     def scaled(self, wave: Wave, mel: Mel) -> Wave:
         """Scale magnitudes alone, once."""
@@ -148,8 +156,8 @@ class LowStage:
         return self.low(wave, self.constraint.bands(mel).mT, first)
 
 
-@runtime_checkable
-class Turns(Protocol):
+@dataclass(frozen=True)
+class Turns:
     """Gains and rounds of a finish."""
 
     onsets: OnsetGains | None

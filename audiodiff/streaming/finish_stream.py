@@ -3,7 +3,9 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from audiodiff.models.diffusion_model import Finish, MelStage, StagedFinish
+from audiodiff.models.diffusion_model import Finish
+from audiodiff.networks import KeepToMel
+from audiodiff.networks.mel_postfilter import MelPostfilter
 from audiodiff.streaming.frame_buffer import FrameBuffer
 from audiodiff.types import Samples, Wave
 
@@ -11,22 +13,24 @@ from audiodiff.types import Samples, Wave
 class FinishStream:
     """The rows of a stream's result once `finish` has changed them, put together that of the whole.
 
-    Of a `StagedFinish` every stage goes as far as the one before it has come, with what it looks at around that alone;
-    as one it would do everything again over all that its last sample sees.
+    Of a `KeepToMel` every stage goes as far as the one before it has come, with what it looks at around that alone; as
+    one it would do everything again over all that its last sample sees. What is made of that class may do something
+    else, and goes as a whole.
     """
 
     def __init__(self, finish: Finish, mel: FrameBuffer, hop_length: Samples) -> None:
-        staged = isinstance(finish, StagedFinish)
-        self.sharp = SharpMel(finish.postfilter, mel) if staged and finish.postfilter is not None else None
+        self.sharp: SharpMel | None = None
+        stages: tuple[Finish, ...] = (finish,)
+        if type(finish) is KeepToMel:
+            self.sharp, stages = SharpMel.of(finish.postfilter, mel), finish.stages
         seen = mel if self.sharp is None else self.sharp.said
-        stages = finish.stages if staged else (finish,)
         self.stages = [StageStream(stage, seen, hop_length) for stage in stages]
 
     def lag_behind(self, lag: int) -> int:
         """Frames by which the finish is behind the mel, at most, where the waveform is `lag` behind it."""
         ahead = 0 if self.sharp is None else self.sharp.stage.frame_radius
         for stage in self.stages:
-            lag = max(lag + stage.stage.frame_radius, ahead + stage.stage.mel_radius)
+            lag = max(lag + stage.stage.frame_radius, ahead + stage.around)
         return lag
 
     @property
@@ -51,10 +55,15 @@ class FinishStream:
 
 
 class SharpMel:
-    """What the first stage says of the mel that has come, frame by frame."""
+    """What a postfilter says of the mel that has come, frame by frame."""
 
-    def __init__(self, stage: MelStage, mel: FrameBuffer) -> None:
+    def __init__(self, stage: MelPostfilter, mel: FrameBuffer) -> None:
         self.stage, self.mel, self.said = stage, mel, FrameBuffer(1)
+
+    @classmethod
+    def of(cls, stage: MelPostfilter | None, mel: FrameBuffer) -> "SharpMel | None":
+        """None where there is no postfilter."""
+        return None if stage is None else cls(stage, mel)
 
     @property
     def needed(self) -> int:
@@ -76,7 +85,7 @@ class StageStream:
 
     def __init__(self, stage: Finish, mel: FrameBuffer, hop_length: Samples) -> None:
         self.stage, self.mel, self.hop_length = stage, mel, hop_length
-        self.around = max(stage.frame_radius, stage.mel_radius)
+        self.around = max(stage.frame_radius, stage.mel_radius)  # of the mel too: it is to be as long as the waveform
         self.waves = FrameBuffer(hop_length)
         self.done = 0
 
@@ -90,7 +99,7 @@ class StageStream:
         if waves.shape[-1]:
             self.waves.append(waves)
         given = self.waves.end
-        ready = given if last else min(given - self.stage.frame_radius, self.mel.end - self.stage.mel_radius)
+        ready = given if last else min(given - self.stage.frame_radius, self.mel.end - self.around)
         if ready <= self.done:
             return waves[..., :0]
         start, end = max(0, self.done - self.around), min(given, ready + self.around)
