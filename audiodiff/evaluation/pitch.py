@@ -1,5 +1,6 @@
 """Pitch: how far F0 is off, whether voicing was kept, and how periodic the voice is."""
 
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -41,11 +42,18 @@ def f0_track(
     signal: Signal, sample_rate: Hertz, span: tuple[float, float] = F0_RANGE, period: Seconds = FRAME_PERIOD
 ) -> Track:
     """F0 in hertz every 5 ms, 0 where unvoiced: WORLD's DIO refined by StoneMask (Morise et al. 2016)."""
-    world: Any = import_module("pyworld")  # compiled, without types
+    world = import_world()
     signal = np.ascontiguousarray(signal)
     lowest, highest = span
     f0, times = world.dio(signal, sample_rate, f0_floor=lowest, f0_ceil=highest, frame_period=1000 * period)
     return world.stonemask(signal, f0, times, sample_rate)
+
+
+def import_world() -> Any:  # noqa: ANN401 (compiled, without types)
+    """Import pyworld, which asks setuptools for its version, and that says it should not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module("pyworld")
 
 
 def f0_errors(reference: Track, generated: Track) -> Measured:

@@ -78,7 +78,7 @@ class KeepToMel(nn.Module):
 
     @property
     def turns(self) -> "Turns":
-        """How gains in time and scaling follow one another."""
+        """The order of gains in time and scaling."""
         return Turns(self.onsets, self.rounds, self.scaled_first)
 
     @property

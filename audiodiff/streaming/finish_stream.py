@@ -55,7 +55,7 @@ class FinishStream:
 
 
 class SharpMel:
-    """What a postfilter says of the mel that has come, frame by frame."""
+    """The mel that has come, behind a postfilter, as far as that knows it."""
 
     def __init__(self, stage: MelPostfilter, mel: FrameBuffer) -> None:
         self.stage, self.mel, self.said = stage, mel, FrameBuffer(1)

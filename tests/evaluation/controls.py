@@ -1,15 +1,17 @@
 """Recordings made worse in known ways: what every metric must put in the right order."""
 
 import numpy as np
-import pyworld
 import torch
 from scipy.signal import firwin
 
 from audiodiff.audio.stft import Stft
+from audiodiff.evaluation.pitch import import_world
 from audiodiff.mel import MelSpectrogram, convention
 from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.phase.griffin_lim import griffin_lim
 from tests.evaluation.conftest import SAMPLE_RATE
+
+pyworld = import_world()
 
 
 def delayed_by_half_a_sample(signal):
