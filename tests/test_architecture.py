@@ -77,6 +77,16 @@ def test_no_two_public_names_are_the_same():
     assert not [name for name, n in names.items() if n > 1 and name not in usual and not name.startswith("_")]
 
 
+def test_protocols_have_methods_and_plain_attributes():
+    """From Python 3.12 on `isinstance` sees no submodules and buffers, since a module's `__getattr__` is not asked."""
+    plain = {"bool", "int", "Hertz", "Samples", "MelSpec", "Sequence[str]"}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and "runtime_checkable" in map(ast.unparse, node.decorator_list):
+                kinds = {ast.unparse(part.annotation) for part in node.body if isinstance(part, ast.AnnAssign)}
+                assert kinds <= plain, f"{file}: {node.name}"
+
+
 def test_no_module_is_hidden_by_what_its_package_exports():
     """Or `_target_: package.module.Class` could not be found by Hydra, which asks for attributes."""
     for package in {file.parent for file in FILES} - {PACKAGE}:
