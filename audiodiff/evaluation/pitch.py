@@ -1,6 +1,7 @@
 """Pitch: how far F0 is off, whether voicing was kept, and how periodic the voice is."""
 
 import warnings
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -49,8 +50,9 @@ def f0_track(
     return world.stonemask(signal, f0, times, sample_rate)
 
 
+@cache
 def import_world() -> Any:  # noqa: ANN401 (compiled, without types)
-    """Import pyworld, which asks setuptools for its version, and that says it should not."""
+    """Import pyworld, once: it asks setuptools for its version, which warns of that."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return import_module("pyworld")

@@ -19,10 +19,11 @@ class FinishStream:
     """
 
     def __init__(self, finish: Finish, mel: FrameBuffer, hop_length: Samples) -> None:
-        self.sharp: SharpMel | None = None
+        self.sharp = None
         stages: tuple[Finish, ...] = (finish,)
         if type(finish) is KeepToMel:
-            self.sharp, stages = SharpMel.of(finish.postfilter, mel), finish.stages
+            stages = finish.stages
+            self.sharp = None if finish.postfilter is None else SharpMel(finish.postfilter, mel)
         seen = mel if self.sharp is None else self.sharp.said
         self.stages = [StageStream(stage, seen, hop_length) for stage in stages]
 
@@ -59,11 +60,6 @@ class SharpMel:
 
     def __init__(self, stage: MelPostfilter, mel: FrameBuffer) -> None:
         self.stage, self.mel, self.said = stage, mel, FrameBuffer(1)
-
-    @classmethod
-    def of(cls, stage: MelPostfilter | None, mel: FrameBuffer) -> "SharpMel | None":
-        """None where there is no postfilter."""
-        return None if stage is None else cls(stage, mel)
 
     @property
     def needed(self) -> int:
