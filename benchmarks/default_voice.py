@@ -28,7 +28,7 @@ from audiodiff.audio.atomic import written_whole
 from audiodiff.conditioning import Conditioning
 from audiodiff.evaluation.timing import describe_machine, timed
 from audiodiff.mel import MelSpectrogram
-from audiodiff.networks import SpectralGainNetwork
+from audiodiff.networks import KeepToMel, SpectralGainNetwork
 from audiodiff.noise import SampleNoise
 from audiodiff.priors import AnyMelSourceFilter, SourceFilter
 from audiodiff.vocoder import Vocoder
@@ -91,6 +91,18 @@ def network_stages(network: SpectralGainNetwork, cond: Conditioning, x_t: Tensor
     return parts
 
 
+def finish_stages(finish: KeepToMel, mel: Tensor, wave: Tensor) -> dict[str, Call]:
+    """Postfilter, scaling, gains in time and iterations, behind the last step."""
+    low, bands = finish.low, finish.constraint.bands(mel).mT
+    parts: dict[str, Call] = {"finish": lambda: finish(wave, mel)}
+    if finish.postfilter is not None:
+        parts["  postfilter of the mel"] = lambda: finish.postfilter(mel)
+    parts["  scaling and gains in time"] = lambda: finish.learnt(wave, mel)
+    if low is not None:
+        parts["  iterations below 1 kHz"] = lambda: low(wave, bands)
+    return parts
+
+
 def stages_of(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
     """The voice and its parts."""
     prior, network = vocoder.model.prior, vocoder.model.denoiser.network
@@ -101,7 +113,10 @@ def stages_of(vocoder: Vocoder, mel: Tensor, per_second: float) -> Stages:
     cond = prior.condition(batch)
     x_t = prior.shape(SampleNoise([0])(torch.empty_like(cond.need_mean())), cond)
     calls = whole(vocoder, mel) | prior_stages(prior, batch) | noise_stages(prior, cond, x_t)
-    return {name: (call, per_second) for name, call in (calls | network_stages(network, cond, x_t)).items()}
+    calls |= network_stages(network, cond, x_t)
+    if isinstance(finish := vocoder.model.finish, KeepToMel):
+        calls |= finish_stages(finish, batch, cond.need_mean())
+    return {name: (call, per_second) for name, call in calls.items()}
 
 
 def peer_stages(recording: Path, seconds: float, console: Console) -> Stages:
