@@ -102,9 +102,15 @@ def contract_of(spec: SpecOrName | None, want: MelSpec, convert: Convert) -> Mel
     """The contract by what the caller says; raises `ConfigError` for an unknown convention or conversion."""
     if convert not in get_args(Convert):
         raise ConfigError(f"got convert={convert!r}: choose one of {', '.join(get_args(Convert))}")
-    if not isinstance(spec, MelSpec | str | None):
-        raise ConfigError(f"got spec={spec!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
-    return MelContract(convention(spec) if isinstance(spec, str) else spec, want, convert)
+    return MelContract(None if spec is None else spec_of(spec, "spec"), want, convert)
+
+
+def spec_of(given: SpecOrName, what: str = "mel") -> MelSpec:
+    """The convention of that name, or the one that is given; raises `ConfigError` for what is neither."""
+    spec = convention(given) if isinstance(given, str) else given
+    if not isinstance(spec, MelSpec):
+        raise ConfigError(f"got {what}={given!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
+    return spec
 
 
 def checked(given: object, spec: MelSpec | None, want: MelSpec, convert: Convert) -> Mel:
@@ -193,13 +199,18 @@ def checked_track(given: object, frames: int, sample_rate: Hertz) -> OneF0:
 
 
 def unpadded(mels: Mel, lengths: Numbers) -> list[OneMel]:
-    """The items of a padded batch, each cut to its length; raises `ConfigError` for lengths that do not fit."""
+    """The items of a padded batch, each cut to its length.
+
+    Raises `ConfigError` for lengths that do not fit, `MelError` for a batch of no items or of no frames.
+    """
     counts = whole_numbers(lengths, "lengths")
     if mels.ndim != 3 or len(counts) != len(mels):
         raise ConfigError(
             f"got {len(counts)} lengths for mels of shape {tuple(mels.shape)}: "
             "give a batch [batch, n_mels, frames] and one length for each item"
         )
+    if not mels.numel():
+        raise MelError(f"got an empty mel of shape {tuple(mels.shape)}: expected at least one frame")
     if wrong := [count for count in counts if not 0 < count <= mels.shape[-1]]:
         raise ConfigError(f"got lengths {wrong}: expected 1 to {mels.shape[-1]} frames, as the batch has")
     return [mel[:, :count] for mel, count in zip(mels, counts, strict=True)]

@@ -19,10 +19,9 @@ from audiodiff.engine import accelerated, compiled
 from audiodiff.engine.memory import keep_freed_memory
 from audiodiff.engine.precision import Precision, autocast, chosen_dtype
 from audiodiff.errors import BundleError, ConfigError
-from audiodiff.mel.conventions import convention
 from audiodiff.mel.spec import MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel, SamplingPlan
-from audiodiff.streaming.inputs import whole_number
+from audiodiff.streaming.inputs import spec_of, whole_number
 from audiodiff.types import Hertz, Samples, Temperature
 
 _PRECISIONS: dict[torch.dtype, Precision | torch.dtype] = {
@@ -43,7 +42,7 @@ class LoadedVocoder:
         self.model = bundle.model.requires_grad_(False)
         self._compiled, self._built = False, None
         self._dtype: Precision | torch.dtype = "fp32"
-        self._siblings: dict[tuple[MelSpec, torch.device], Self] = {}
+        self._siblings: dict[MelSpec, Self] = {}
 
     @classmethod
     def from_pretrained(
@@ -68,24 +67,34 @@ class LoadedVocoder:
         is not there or damaged, `ConfigError` for an unknown device or precision.
         """
         folder = bundle_folder(model, revision=revision, token=token, cache_dir=cache_dir)
-        vocoder = cls(load_bundle(folder) if mel is None else load_for(folder, _spec_of(mel))).to(device)
+        vocoder = cls(load_bundle(folder) if mel is None else load_for(folder, spec_of(mel))).to(device)
         chosen_dtype(precision, torch.device(device))
         vocoder._dtype = precision
         return vocoder
 
     def for_mel(self, mel: MelSpec | str) -> Self:
-        """The same voice for mels of another convention, at its rate and hop; all weights are shared.
+        """The same voice for mels of another convention, at its rate and hop; the same one whenever it is asked for.
 
-        Raises `ConfigError` for an unknown name or what is no convention, and as `bundle_for` does.
+        All weights are shared, and so are device, precision and compilation: what is chosen for one of these voices
+        holds for all of them. Raises `ConfigError` for an unknown name or what is no convention, and as `bundle_for`
+        does.
         """
-        spec = _spec_of(mel)
+        spec = spec_of(mel)
         if spec == self.mel_spec:
             return self
-        if (spec, self.device) not in self._siblings:
+        if spec not in self._siblings:
             sibling = type(self)(bundle_for(self._bundle, spec))
             sibling._dtype, sibling._compiled, sibling._siblings = self._dtype, self._compiled, self._siblings
-            self._siblings[spec, self.device] = sibling
-        return self._siblings[spec, self.device]
+            self._siblings |= {self.mel_spec: self, spec: sibling}
+        found = self._siblings[spec]
+        if any(buffer.device != self.device for buffer in found.model.buffers()):  # Lightning moves one model alone
+            found.model.to(self.device)
+        return found
+
+    @property
+    def _family(self) -> list[Self]:
+        """The voices that share these weights, this one among them."""
+        return list(self._siblings.values()) or [self]
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
         """Write the bundle to a folder that is new or holds one; raises `OutputError` otherwise."""
@@ -178,7 +187,8 @@ class LoadedVocoder:
         gets fused blocks and CUDA graphs, never yet run on one: see docs/speed_gpu.md first. The first call raises
         `ConfigError`, or torch's own error, where no compiler can.
         """
-        self._compiled = True
+        for voice in self._family:
+            voice._compiled = True
         return self
 
     def to(
@@ -186,8 +196,8 @@ class LoadedVocoder:
     ) -> Self:
         """Move the model, choose its precision, or both, as `torch.nn.Module.to` does.
 
-        The weights stay in float32: `.to(torch.float16)` is `.half()`. Raises `ConfigError` for a device that is not
-        there and for a dtype besides float32, float16 and bfloat16.
+        The weights stay in float32: `.to(torch.float16)` is `.half()`. Those that `for_mel` gave move along. Raises
+        `ConfigError` for a device that is not there and for a dtype besides float32, float16 and bfloat16.
         """
         if isinstance(device, torch.dtype):
             device, dtype = None, device
@@ -196,11 +206,13 @@ class LoadedVocoder:
         if device is not None:
             try:
                 torch.empty(1, device=device).cpu()  # which "meta" cannot do, as it computes nothing
-                self.model.to(device)
+                for voice in self._family:
+                    voice.model.to(device)
             except (RuntimeError, AssertionError) as error:
                 raise ConfigError(f"cannot use device {str(device)!r}: {error}") from error
         if dtype is not None:
-            self._dtype = _PRECISIONS[dtype]
+            for voice in self._family:
+                voice._dtype = _PRECISIONS[dtype]
         return self
 
     def sampler(self, name: str | None = None) -> Sampler:
@@ -236,11 +248,3 @@ class LoadedVocoder:
 
     def _precision(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)
-
-
-def _spec_of(mel: MelSpec | str) -> MelSpec:
-    """The convention of that name, or the one that is given; raises `ConfigError` for what is neither."""
-    spec = convention(mel) if isinstance(mel, str) else mel
-    if not isinstance(spec, MelSpec):
-        raise ConfigError(f"got mel={mel!r:.60}: expected a MelSpec, or a convention's name such as 'hifigan_22k'")
-    return spec

@@ -185,8 +185,8 @@ def test_its_own_mel_of_a_waveform(vocoder):
     ("wave", "words"),
     [
         (torch.zeros(2, 3, 4000), "shape"),
-        (torch.zeros(100), "less than one frame"),
-        (torch.zeros(0), "less than one frame"),
+        (torch.zeros(100), "less than one mel frame"),
+        (torch.zeros(0), "less than one mel frame"),
         (torch.full((4000,), torch.nan), "NaN"),
         (torch.zeros(4000, dtype=torch.int16), "int16 values as a waveform"),
         ([0.0, 1.0], "class list as a waveform"),
@@ -195,3 +195,9 @@ def test_its_own_mel_of_a_waveform(vocoder):
 def test_what_is_no_waveform_has_no_mel(vocoder, wave, words):
     with pytest.raises(AudioError, match=words):
         vocoder.mel(wave)
+
+
+@pytest.mark.parametrize("shape", [(0, 80, 9), (2, 80, 0)])
+def test_a_padded_batch_holds_something(vocoder, shape):
+    with pytest.raises(MelError, match="got an empty mel"):
+        vocoder(torch.zeros(shape), lengths=[0] * shape[0], **KNOWN)
