@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from audiodiff.audio.clip import loudness
+from audiodiff.defaults import on_processor
 from audiodiff.diffusion import diffuse, projection, uniform
 from audiodiff.errors import AudioError, ConfigError
 from audiodiff.generation.generator import Generator
@@ -49,6 +50,7 @@ class Editor:
     n_steps: int = 50
     seed: int = 0
 
+    @on_processor()
     @torch.no_grad()
     def denoise(self, waves: Wave, *, start: float = 0.9) -> Wave:
         """Noise the mel up to the time `start` and denoise it; what the new mel lacks is filtered out of `waves`.
@@ -69,6 +71,7 @@ class Editor:
         state = self._sampled(self._noised(noisy, start), start, plausible)
         return clips.restored(self._prior.attenuated(state, clips.waves))
 
+    @on_processor()
     @torch.no_grad()
     def interpolate(self, first: Wave, second: Wave, shares: Sequence[float], *, start: float = 0.6) -> list[Wave]:
         """Between two batches of clips: one batch for every share of the second, mixed in noise at the time `start`.
@@ -78,17 +81,18 @@ class Editor:
         one, two = Clips.of(first, self.generator), Clips.of(second, self.generator)
         ends = self._noised(self._encode(one), start), self._noised(self._encode(two), start)
         mixed = [self._sampled(torch.lerp(*ends, share), start) for share in shares]
-        return [self.generator.model.decode(state) for state in mixed]
+        return [self.generator.model.decode(state).to(first.device) for state in mixed]
 
+    @on_processor()
     @torch.no_grad()
     def inpaint(self, waves: Wave, *, begin: Samples, end: Samples) -> Wave:
         """Replace the samples from `begin` to `end` by what the generator thinks fits in between."""
         if not 0 <= begin < end <= waves.shape[-1]:
             raise ConfigError(f"a gap from {begin} to {end}: expected 0 <= begin < end <= {waves.shape[-1]} samples")
-        inside = torch.zeros(waves.shape[-1])
+        inside = torch.zeros(waves.shape[-1], device=waves.device)
         inside[begin:end] = 1
         clips = Clips.of(waves * (1 - inside), self.generator)
-        inside = F.pad(inside, clips.padding)
+        inside = F.pad(inside, clips.padding).to(clips.waves.device)
         spec = self.generator.model.mel
         touched = F.max_pool1d(F.pad(inside[None, None], (spec.n_fft // 2, spec.n_fft // 2)), spec.n_fft + 1, 1)[0, 0]
         unknown = touched[spec.hop_length // 2 :: spec.hop_length].bool()
@@ -96,6 +100,7 @@ class Editor:
         share = F.avg_pool1d(F.pad(inside[None, None], (FADE, FADE)), 2 * FADE + 1, 1)[0, 0].clamp(max=0.5) * 2
         return clips.restored(torch.lerp(clips.waves, made, share))
 
+    @on_processor()
     @torch.no_grad()
     def extend_band(self, waves: Wave, *, cutoff: Hertz) -> Wave:
         """Add what lies above `cutoff` to clips of which only the band below is right."""
@@ -139,7 +144,7 @@ class Editor:
     def _completed(self, clips: "Clips", known: Bool[Tensor, "n_mels frames"]) -> Wave:
         """Draw a mel that agrees with the clips where `known`, and make it sound with the clips' phases."""
         x_0 = self._encode(clips)
-        mask = known.mT.flatten()
+        mask = known.mT.flatten().to(x_0.device)
 
         def keep(estimate: Tensor) -> Tensor:
             return torch.where(mask, x_0, estimate)
@@ -160,8 +165,7 @@ class Clips:
     def of(cls, waves: Wave, generator: Generator) -> "Clips":
         """Fit recordings; raises `AudioError` for those that cannot be edited."""
         model = generator.model
-        missing = model.length - waves.shape[-1]
-        if waves.ndim != 2 or waves.shape[-1] == 0 or missing < 0:
+        if waves.ndim != 2 or not waves.numel() or waves.shape[-1] > model.length:
             raise AudioError(
                 f"got clips of shape {tuple(waves.shape)}: expected [batch, samples] of at most {model.length} samples "
                 f"at {generator.sample_rate} Hz; cut them or take another model"
@@ -169,6 +173,7 @@ class Clips:
         if not waves.isfinite().all():
             raise AudioError("the clips hold NaN or infinite values: expected finite samples")
         gain = model.level / torch.stack([loudness(wave) for wave in waves]).unsqueeze(1)
+        missing = model.length - waves.shape[-1]
         padding = (missing // 2, missing - missing // 2)
         return cls(F.pad(waves * gain, padding).to(next(model.parameters()).device), padding, gain)
 

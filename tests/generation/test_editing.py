@@ -7,6 +7,7 @@ from torch.testing import assert_close
 from audiodiff.errors import AudioError, ConfigError
 from audiodiff.generation.editing import Editor, crossed_over
 from audiodiff.generation.requests import ConditionRequest
+from tests.elsewhere import PretendedGpu, There, brought, moved, sent
 from tests.generators import tiny_generator
 
 
@@ -87,6 +88,8 @@ def test_what_is_told_changes_the_edit(words):
 BAD = {
     "too long": (torch.ones(1, 1601), "at most 1600"),
     "empty": (torch.ones(1, 0), "at most 1600"),
+    "none": (torch.ones(0, 800), "at most 1600"),
+    "a number": (torch.tensor(1.0), "at most 1600"),
     "no batch": (torch.ones(1600), "expected \\[batch, samples\\]"),
     "silent": (torch.zeros(1, 800), "silent"),
     "not finite": (torch.full((1, 800), float("nan")), "NaN"),
@@ -115,3 +118,28 @@ def test_impossible_gap_is_refused(editor, words, begin, end):
 def test_impossible_cutoff_is_refused(editor, words, cutoff):
     with pytest.raises(ConfigError, match="cutoff"):
         editor.extend_band(words, cutoff=cutoff)
+
+
+EDITS_OF_MORE = EDITS | {
+    "interpolate": lambda editor, x: torch.cat(editor.interpolate(x[:1], x[1:], [0.0, 0.5])),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS_OF_MORE.values(), ids=EDITS_OF_MORE)
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_recordings_and_generator_may_be_on_different_devices(editor, words, edit, where):
+    """What comes back is where the recordings are; a GPU is pretended."""
+    expected = edit(editor, words)
+    generator = tiny_generator()
+    moved(generator.model)
+    with PretendedGpu():
+        edited = edit(Editor(generator=generator, n_steps=4), words if where == "here" else sent(words))
+    assert isinstance(edited, There) == (where == "there")
+    assert_close(brought(edited), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("edit", EDITS_OF_MORE.values(), ids=EDITS_OF_MORE)
+def test_the_default_device_is_the_callers(editor, words, edit):
+    expected = edit(editor, words)
+    with torch.device("meta"):
+        assert_close(edit(editor, words), expected, rtol=0, atol=0)
