@@ -169,10 +169,10 @@ def add_grid(folder: Path, times: Sequence[float], note: str) -> None:
     config = read_config(folder)
     config["grids"] = config.get("grids", {}) | {str(len(times) - 1): list(times)}
     _tuned_grids(config, build(config["model"]).denoiser.schedule, folder / CONFIG)
-    card = (folder / CARD).read_text(encoding="utf-8")
-    for name, text in ((CONFIG, json.dumps(config, indent=1)), (CARD, f"{card.rstrip()}\n\n{note}")):
+    card = (folder / CARD).read_bytes().rstrip() + b"\n\n" if (folder / CARD).is_file() else b""
+    for name, content in ((CONFIG, json.dumps(config, indent=1).encode()), (CARD, card + note.encode())):
         with written_whole(folder / name) as scratch:
-            scratch.write_text(text + "\n", encoding="utf-8")
+            scratch.write_bytes(content + b"\n")
 
 
 def read_config(folder: Path) -> Tree:

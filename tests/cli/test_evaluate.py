@@ -178,6 +178,13 @@ def test_a_grid_for_the_own_step_count_changes_the_default(bundle):
     assert vocoder.times(2).tolist() == [1.0, 0.5, 0.0]
 
 
+def test_a_grid_needs_no_model_card(bundle):
+    (bundle / "README.md").unlink()
+    add_grid(bundle, [0.7, 0.0], "by hand")
+    assert Vocoder.from_pretrained(bundle).times(1).tolist() == [0.7, 0.0]
+    assert (bundle / "README.md").read_text() == "by hand\n"
+
+
 def test_tuning_stays_within_a_table_of_betas(audiodiff, recordings, tmp_path):
     """The search tries times before the first training step, at which nothing can be sampled: it goes on."""
     tree = deepcopy(TINY_TREE)
