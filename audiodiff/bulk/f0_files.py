@@ -11,10 +11,11 @@ from audiodiff.types import OneF0
 
 def read_f0(path: Path) -> OneF0:
     """The numbers in an .npy or .txt file; raises `InputError` for a file that holds something else."""
-    if path.suffix not in (".npy", ".txt"):
+    suffix = path.suffix.lower()
+    if suffix not in (".npy", ".txt"):
         raise InputError(f"{path} is no f0: expected an .npy or a .txt file")
     try:
-        if path.suffix == ".npy":
+        if suffix == ".npy":
             found = np.load(path, allow_pickle=False)
         else:
             found = np.array([float(line) for line in path.read_text(encoding="utf-8").split()])

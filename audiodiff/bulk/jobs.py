@@ -78,7 +78,7 @@ def _found(given: Path, out: Path) -> Iterator[tuple[Path, str]]:
     """The sources that an argument stands for, each with the name of its result, folders included."""
     if given.is_dir():
         yield from _in_folder(given, out)
-    elif given.suffix == ".jsonl":
+    elif given.suffix.lower() == ".jsonl":
         yield from ((utterance.path, file_name(utterance.id)) for utterance in read_manifest(given))
     else:
         yield given, given.stem

@@ -65,7 +65,7 @@ def open_recording(path: Path, spec: MelSpec) -> LongMel | None:
 
 def open_long(path: Path, spec: MelSpec | None, n_mels: int, *, transposed: bool) -> LongMel | None:
     """The mel of an .npy file that is long and of the right shape, without reading it; None for all others."""
-    if path.suffix != ".npy":
+    if path.suffix.lower() != ".npy":
         return None
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -25,7 +25,7 @@ class Target:
     """A folder for mels of one format; raises `OutputError` for a format that cannot be written."""
 
     def __init__(self, folder: Path, file_format: str, overwrite: bool) -> None:
-        self.folder, self.suffix, self.overwrite = folder, f".{file_format.lstrip('.')}", overwrite
+        self.folder, self.suffix, self.overwrite = folder, f".{file_format.lstrip('.').lower()}", overwrite
         if self.suffix not in WRITERS:
             known = ", ".join(suffix[1:] for suffix in WRITERS)
             raise OutputError(f"no mel format {file_format!r}: choose one of {known}")

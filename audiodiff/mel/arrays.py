@@ -92,15 +92,15 @@ def read_safetensors(path: Path) -> Entries:
 
 def write_npy(path: Path, stored: Stored) -> None:
     """Write the bare array."""
-    with written_whole(path) as scratch, library_writes(path):
-        np.save(scratch, stored.array.numpy())
+    with written_whole(path) as scratch, library_writes(path), scratch.open("wb") as file:
+        np.save(file, stored.array.numpy())  # to a path that ends in .NPY it would add .npy
 
 
 def write_npz(path: Path, stored: Stored) -> None:
     """Write `mel` and `mel_spec`."""
     spec = {} if stored.spec is None else {SPEC_KEY: np.array(json.dumps(stored.spec.to_dict()))}
-    with written_whole(path) as scratch, library_writes(path):
-        np.savez(scratch, allow_pickle=False, mel=stored.array.numpy(), **spec)
+    with written_whole(path) as scratch, library_writes(path), scratch.open("wb") as file:
+        np.savez(file, allow_pickle=False, mel=stored.array.numpy(), **spec)
 
 
 def write_pt(path: Path, stored: Stored) -> None:

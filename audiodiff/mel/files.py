@@ -50,13 +50,13 @@ def read_mels(
     path = Path(path)
     if not path.is_file():
         raise MelError(f"{path} is not a file: expected a mel ({', '.join(READERS)})")
-    if path.suffix not in READERS:
+    if (suffix := path.suffix.lower()) not in READERS:
         raise MelError(f"{path} has an unknown suffix; mels are read from {', '.join(READERS)}")
     if not path.stat().st_size:
         raise MelError(f"{path} is empty")
     empty = True
     try:
-        for key, stored in READERS[path.suffix](path):
+        for key, stored in READERS[suffix](path):
             name = str(path) if key == path.stem else f"{path} ({key})"
             yield key, _as_mel(stored, spec, transposed, name)
             empty = False
@@ -69,13 +69,13 @@ def read_mels(
 def write_mel(path: str | os.PathLike[str], mel: Float[Tensor, "n_mels frames"], spec: MelSpec | None = None) -> None:
     """Write a mel whole or not at all; .safetensors, .npz and .h5 carry `spec`, .npy, .pt and .ark cannot."""
     target = Path(path)
-    if target.suffix not in WRITERS:
+    if (suffix := target.suffix.lower()) not in WRITERS:
         raise OutputError(f"cannot write a mel as {target.name}: use one of {', '.join(WRITERS)}")
     mel = check_mel(mel, str(path))
     if spec is not None and mel.shape[0] != spec.n_mels:
         raise MelMismatchError(f"the mel for {path} has {mel.shape[0]} bands, its spec says {spec.n_mels}")
     try:
-        WRITERS[target.suffix](target, Stored(mel.detach().cpu().contiguous(), spec))
+        WRITERS[suffix](target, Stored(mel.detach().cpu().contiguous(), spec))
     except ModuleNotFoundError as error:
         raise OutputError(f"{path} needs the package {error.name} to be written: pip install {error.name}") from error
 

@@ -167,3 +167,14 @@ def test_inspect_says_what_a_source_filter_voice_is(bundle):
     assert facts["latency of a stream"].startswith(f"{vocoder.latency()} samples (")
     card = model_card(replace(load_bundle(bundle), card=""))
     assert f"| prior | `SourceFilter`, {n_parameters:,} parameters |" in card
+
+
+def test_suffixes_may_be_in_capitals(vocode, mel, length, tmp_path):
+    np.save(tmp_path / "f0.npy", np.full(FRAMES, 150.0))
+    f0 = (tmp_path / "f0.npy").rename(tmp_path / "F0.NPY")
+    code, said = vocode(mel.rename(tmp_path / "A.NPY"), "-o", tmp_path / "out.wav", "--f0", f0)
+    assert code == 0, said
+    (tmp_path / "F0.TXT").write_text("150\n" * FRAMES)
+    code, said = vocode(tmp_path / "A.NPY", "-o", tmp_path / "other.wav", "--f0", tmp_path / "F0.TXT")
+    assert code == 0, said
+    assert np.array_equal(soundfile.read(tmp_path / "out.wav")[0], soundfile.read(tmp_path / "other.wav")[0])

@@ -24,12 +24,12 @@ def mel():
     return torch.randn(80, 50, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", [*WRITERS, *map(str.upper, WRITERS)])
 def test_mel_survives_its_file(tmp_path, mel, suffix):
     write_mel(tmp_path / f"a{suffix}", mel, SPEC)
     found = read_mel(tmp_path / f"a{suffix}")
     torch.testing.assert_close(found.mel, mel, atol=0, rtol=0)
-    assert found.spec == (SPEC if suffix in CARRIERS else None)
+    assert found.spec == (SPEC if suffix.lower() in CARRIERS else None)
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
