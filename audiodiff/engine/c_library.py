@@ -15,18 +15,28 @@ OPTIONS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-fno-math-er
 
 
 def compiled_library(source: Path, *options: str) -> ctypes.CDLL:
-    """Compile a file and load it; raises `ConfigError` where no C compiler can."""
-    with tempfile.TemporaryDirectory(prefix="audiodiff-") as folder:
-        library = Path(folder) / "library.so"
-        command = [*_compiler(), *OPTIONS, f"-I{Path(__file__).parent}", *options, str(source), "-o", str(library)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except OSError as error:
-            raise ConfigError(f"cannot compile the engine: {command[0]} is not there or cannot be run") from error
-        except subprocess.CalledProcessError as error:
-            said = next(iter(error.stderr.strip().splitlines()), "nothing")
-            raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says: {said}") from error
-        return ctypes.CDLL(str(library))
+    """Compile a file and load it; raises `ConfigError` where no C compiler can, or the result cannot be loaded."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="audiodiff-") as folder:
+            library = Path(folder) / "library.so"
+            _compile(source, library, *options)
+            return ctypes.CDLL(str(library))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot load the compiled engine: {error}; let TMPDIR name a folder that can be written and from which "
+            "programs may run, install gcc's libgomp, or go without compile()"
+        ) from error
+
+
+def _compile(source: Path, library: Path, *options: str) -> None:
+    command = [*_compiler(), *OPTIONS, f"-I{Path(__file__).parent}", *options, str(source), "-o", str(library)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except OSError as error:
+        raise ConfigError(f"cannot compile the engine: {command[0]} is not there or cannot be run") from error
+    except subprocess.CalledProcessError as error:
+        said = next(iter(error.stderr.strip().splitlines()), "nothing")
+        raise ConfigError(f"cannot compile the engine: {shlex.join(command)} says: {said}") from error
 
 
 def function_of(library: ctypes.CDLL, name: str, *kinds: type) -> Callable[..., object]:
