@@ -1,6 +1,5 @@
 """Segments to train on and whole clips to validate on."""
 
-import warnings
 from bisect import bisect_right
 from itertools import accumulate
 from random import Random
@@ -11,6 +10,7 @@ from torch.utils.data import Dataset
 from audiodiff.data.features import Source
 from audiodiff.data.manifest import Utterance
 from audiodiff.errors import ConfigError, InputError, OutputError
+from audiodiff.errors.callers import warn_caller
 from audiodiff.errors.sentences import sentence
 
 ATTEMPTS = 10
@@ -37,7 +37,7 @@ def usable(utterances: list[Utterance], source: Source, *, strict: bool, name: s
     if not found:
         raise InputError(f"none of the {len(utterances)} recordings of {name} can be used:{reasons}")
     if broken:
-        warnings.warn(f"{len(broken)} of {len(utterances)} recordings of {name} left out:{reasons}", stacklevel=2)
+        warn_caller(f"{len(broken)} of {len(utterances)} recordings of {name} left out:{reasons}")
     return found
 
 
@@ -73,7 +73,7 @@ class SegmentDataset(Dataset[dict[str, Tensor]]):
             except Exception as error:  # as in `usable`
                 if self.strict:
                     raise
-                warnings.warn(f"left out: {sentence(error)}", stacklevel=2)
+                warn_caller(f"left out: {sentence(error)}")
                 index = chance.randrange(len(self))
         raise InputError(f"{ATTEMPTS} recordings in a row could not be read: is the corpus's disk still there?")
 

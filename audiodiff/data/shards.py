@@ -2,7 +2,6 @@
 
 import io
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from audiodiff.data.augment import Augment
 from audiodiff.data.features import Features, Tensors, cut, tensors_of
 from audiodiff.data.manifest import Utterance
 from audiodiff.errors import AudioError, ConfigError, InputError
+from audiodiff.errors.callers import warn_caller
 from audiodiff.errors.sentences import sentence
 from audiodiff.types import Hertz, Samples, Seconds
 
@@ -76,7 +76,7 @@ def _write(utterances: list[Utterance], path: Path) -> Shard:
                 n_samples, rate = len(load_audio(utterance.path)), audio_header(utterance.path).sample_rate
                 content = utterance.path.read_bytes()
             except Exception as error:  # one odd recording never ends the packing of the others
-                warnings.warn(f"left out: {sentence(error)}", stacklevel=2)
+                warn_caller(f"left out: {sentence(error)}")
                 continue
             about = {"id": utterance.id, "speaker": utterance.speaker, "text": utterance.text}
             suffix = utterance.path.suffix[1:].lower()

@@ -1,10 +1,10 @@
 """The mel contract at the seam: a mel in another convention is converted, or refused, but never vocoded as it is."""
 
-import warnings
 from dataclasses import replace
 from typing import Literal
 
 from audiodiff.errors import MelMismatchError
+from audiodiff.errors.callers import warn_caller
 from audiodiff.mel import Compatibility, Relation, compare, convert_mel
 from audiodiff.mel.compatibility import Verdict, check_compatibility, name_of, suspicion
 from audiodiff.mel.conversion_error import quiet_error
@@ -82,8 +82,8 @@ def _check_guess(mel: Mel, want: MelSpec) -> None:
 
 
 def _warn(sentence: str) -> None:
-    """Warn at the place that called the vocoder."""
-    warnings.warn(sentence, MelContractWarning, stacklevel=5)
+    """Warn at the place that called audiodiff."""
+    warn_caller(sentence, MelContractWarning)
 
 
 def _refusal(relation: Relation, have: MelSpec, want: MelSpec) -> str:

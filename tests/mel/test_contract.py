@@ -8,6 +8,7 @@ import torch
 
 from audiodiff.audio import resample
 from audiodiff.errors import ConfigError, MelMismatchError
+from audiodiff.integrations import MatchaVocoder
 from audiodiff.mel import CONVENTIONS, MelSpec, MelSpectrogram, convention
 from audiodiff.mel.compatibility import Verdict, check_compatibility, suspicion
 from audiodiff.mel.contract import MelContractWarning, fit_mel, relation_for
@@ -132,3 +133,26 @@ def test_no_estimate_is_made_of_what_cannot_be_inverted():
         fit_mel(torch.zeros(1, 3, 20), three, HIFIGAN, "approximate")
     with pytest.raises(MelMismatchError, match="approximate"):
         fit_mel(torch.zeros(1, 3, 20), three, HIFIGAN)
+
+
+def fed(voice, mel):
+    voice.stream(spec=HIFIGAN).feed(mel)
+
+
+CALLS = {
+    "fit_mel": lambda voice, mel: fit_mel(mel[None], HIFIGAN, HIFIGAN),
+    "call": lambda voice, mel: voice(mel, spec=HIFIGAN),
+    "list": lambda voice, mel: voice([mel], spec=HIFIGAN),
+    "padded": lambda voice, mel: voice(mel[None], [mel.shape[1]], spec=HIFIGAN),
+    "each step": lambda voice, mel: next(voice.each_step(mel, spec=HIFIGAN)),
+    "stream": fed,
+    "stage": lambda voice, mel: MatchaVocoder(voice)(mel[None]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_warning_points_at_the_callers_line(name, mel):
+    """Not at one of ours, nor at one of the decorators that lie between."""
+    with pytest.warns(MelContractWarning, match="another convention") as caught:
+        CALLS[name](voice_for(HIFIGAN), mel("bigvgan_22k")[0])
+    assert {warning.filename for warning in caught} == {__file__}
