@@ -33,7 +33,7 @@ def convert(checkpoint: Checkpoint) -> Converted:
     A searched schedule (.ns) beside it becomes the grid, else DiffWave's own fast one.
     """
     params = hyperparameters(checkpoint)
-    state = checkpoint.content["model_state_dict"]
+    state = checkpoint.state("model_state_dict")
     score = {name: tensor for name, tensor in state.items() if not str(name).startswith(SCHEDULER)}
     converted = assemble(
         replace(checkpoint, content={"model_state_dict": score}),

@@ -30,6 +30,11 @@ class Checkpoint:
     content: Mapping[str, Any]
     config: Path | None = None
 
+    def state(self, key: str) -> Mapping[str, Any]:
+        """The weights under a key by their names, none where there is nothing of the kind."""
+        found = self.content.get(key)
+        return found if isinstance(found, Mapping) else {}
+
     @property
     def sha256(self) -> str:
         """The checksum of the file."""
@@ -81,10 +86,10 @@ def read_pickle(path: Path) -> Any:  # noqa: ANN401 (whatever was pickled, as fa
         raise CheckpointError(f"{path} is damaged or no checkpoint: {type(error).__name__}: {error}"[:300]) from error
 
 
-def tensors_of(state: object, path: Path) -> dict[str, Tensor]:
+def tensors_of(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     """A state dict in float32; raises `CheckpointError` for anything in it that is not a finite tensor."""
-    if not isinstance(state, Mapping) or not state:
-        raise CheckpointError(f"{path} holds no weights: expected tensors by name, got {type(state).__name__}")
+    if not state:
+        raise CheckpointError(f"{path} holds no weights of that kind: does --from name the project that wrote it?")
     for name, tensor in state.items():
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             raise CheckpointError(f"{path}: {name} is no tensor of real numbers")
@@ -101,7 +106,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has {path.stat().st_size} bytes, a config at most {_LARGEST_CONFIG}")
     try:
         text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=_PlainLoader)
+        values = json.loads(text) if path.suffix.lower() == ".json" else yaml.load(text, Loader=_PlainLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise CheckpointError(f"{path} cannot be read as a config: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):

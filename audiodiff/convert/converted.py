@@ -139,7 +139,7 @@ def mel_tree(**fields: Any) -> Tree:  # noqa: ANN401 (the fields of MelSpec)
     return {"_target_": "audiodiff.mel.MelSpec"} | fields
 
 
-def origin_of(checkpoint: Checkpoint, project: str, step: int | None = None) -> dict[str, Any]:
-    """The origin of the weights, for the bundle's config and card."""
+def origin_of(checkpoint: Checkpoint, project: str, step: object = None) -> dict[str, Any]:
+    """The origin of the weights, for the bundle's config and card; a step that is no whole number is left out."""
     origin = {"project": project, "checkpoint": checkpoint.path.name, "sha256": checkpoint.sha256}
-    return origin | ({} if step is None else {"training steps": step})
+    return origin | ({"training steps": step} if isinstance(step, int) else {})

@@ -52,7 +52,7 @@ class Hyperparameters:
     def flag(self, name: str) -> bool:
         """Read an option that is on or off; one that is not mentioned is off."""
         value = self.values.get(name)
-        if value not in (True, False, None):
+        if not isinstance(value, bool | int | None) or value not in (True, False, None):
             raise self._wrong(name, "true or false", value)
         return bool(value)
 

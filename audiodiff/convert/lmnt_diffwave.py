@@ -36,15 +36,14 @@ BLOCKS = "residual_layers."
 
 def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognize the files of lmnt's learner."""
-    content = checkpoint.content
-    return {"model", "params"} <= set(content) and any(str(name).startswith(BLOCKS) for name in content["model"])
+    return "params" in checkpoint.content and any(str(name).startswith(BLOCKS) for name in checkpoint.state("model"))
 
 
 def convert(checkpoint: Checkpoint) -> Converted:
     """Read a weights.pt; its own `params` say how the model was built."""
     path = checkpoint.path
     params = params_of(checkpoint)
-    tensors = tensors_of(checkpoint.content.get("model"), path)
+    tensors = tensors_of(checkpoint.state("model"), path)
     check_count(tensors, BLOCKS, params.integer("residual_layers"), path)
     betas = params.numbers("noise_schedule")
     fast = params.numbers("inference_noise_schedule", default=[*FAST, FAST_LAST[50]])

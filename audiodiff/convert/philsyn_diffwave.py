@@ -65,7 +65,7 @@ def recognizes(checkpoint: Checkpoint) -> bool:
 
 def has_its_network(checkpoint: Checkpoint) -> bool:
     """Check whether the weights are those of philsyn's network."""
-    return any(str(name).startswith(_BLOCKS) for name in checkpoint.content.get("model_state_dict", ()))
+    return any(str(name).startswith(_BLOCKS) for name in checkpoint.state("model_state_dict"))
 
 
 def convert(checkpoint: Checkpoint) -> Converted:
@@ -104,7 +104,7 @@ def assemble(
 ) -> Converted:
     """Build the model that philsyn's hyper-parameters describe, and fill it."""
     path = checkpoint.path
-    tensors = tensors_of(checkpoint.content["model_state_dict"], path)
+    tensors = tensors_of(checkpoint.state("model_state_dict"), path)
     layers = wavenet.integer("num_res_layers")
     check_count(tensors, _BLOCKS, layers, path)
     n_steps = diffusion.integer("T")

@@ -36,7 +36,7 @@ def convert(checkpoint: Checkpoint) -> Converted:
     for option in ("condition_prior", "condition_prior_global"):
         if params.flag(option):
             raise CheckpointError(f"{path} was trained with {option}, which audiodiff's DiffWave does not have")
-    tensors = tensors_of(checkpoint.content.get("model"), path)
+    tensors = tensors_of(checkpoint.state("model"), path)
     check_count(tensors, BLOCKS, params.integer("residual_layers"), path)
     betas = params.numbers("noise_schedule")
     spec = mel(params)

@@ -1,5 +1,6 @@
 """Checkpoints are read by what they hold, completely or not at all."""
 
+import json
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ from torch.testing import assert_close
 
 from audiodiff.bundle.constructors import build
 from audiodiff.bundle.format import load_bundle, save_bundle
-from audiodiff.convert import convert
+from audiodiff.convert import CONVERTERS, convert
 from audiodiff.diffusion import from_betas
 from audiodiff.errors import CheckpointError
 from tests.convert import foreign
@@ -184,3 +185,35 @@ def test_missing_files(tmp_path):
     path = foreign.lmnt(tmp_path)
     with pytest.raises(CheckpointError, match="does not exist"):
         convert(path, config=tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("said", CONVERTERS)
+@pytest.mark.parametrize("really", [*foreign.WRITERS, "nothing"])
+def test_a_file_of_another_project_is_refused_in_words(really, said, tmp_path):
+    """Whatever lies beside it."""
+    write = foreign.WRITERS.get(really, lambda folder: foreign.lmnt(folder, model=None))
+    path = write(tmp_path)
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"wavenet_config": foreign.WAVENET, "diffusion_config": foreign.DIFFUSION}))
+    if (said, really) in {("lmnt", "lmnt"), ("lmnt", "priorgrad"), ("priorgrad", "priorgrad"), ("bddm", "bddm")}:
+        return
+    with pytest.raises(CheckpointError):
+        convert(path, said, config)
+
+
+@pytest.mark.parametrize("content", [{"model": 5, "params": {}}, {"model_state_dict": 5}, {"model": None, "params": 3}])
+def test_weights_that_are_none_are_of_no_known_kind(content, tmp_path):
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(CheckpointError, match="of no known kind"):
+        convert(tmp_path)
+
+
+@pytest.mark.parametrize("step", ["7", 7.5, torch.tensor([7, 8]), {"a": 1}])
+def test_a_step_is_a_whole_number_or_left_out(step, tmp_path):
+    assert "training steps" not in convert(foreign.lmnt(tmp_path, step=step)).origin
+
+
+@pytest.mark.parametrize("flag", ["yes", 2, [True], torch.ones(2)])
+def test_a_flag_is_true_or_false(flag, tmp_path):
+    with pytest.raises(CheckpointError, match="expected true or false"):
+        convert(foreign.lmnt(tmp_path, params=foreign.PARAMS | {"unconditional": flag}))
