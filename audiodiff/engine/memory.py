@@ -13,4 +13,4 @@ def keep_freed_memory() -> None:
     layer: a tenth of a voice's processor time. The size from which it does so grows to that of the largest block that
     was ever freed, so one is freed here, which nobody has touched. Other C libraries take no notice.
     """
-    torch.empty(_LARGEST_LEARNT, dtype=torch.uint8)
+    torch.empty(_LARGEST_LEARNT, dtype=torch.uint8, device="cpu")

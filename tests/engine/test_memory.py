@@ -5,6 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from audiodiff.engine.memory import keep_freed_memory
 
 _FAULTS = """
 import resource, statistics
@@ -28,3 +31,12 @@ def test_the_same_mel_again_takes_no_new_memory() -> None:
     """Most of the time: the heap's end may still move by some MiB after the first calls, where it lies at random."""
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", _FAULTS], capture_output=True, text=True, check=True)
     assert int(ran.stdout) < 1000  # pages of 4 KiB; ten thousand without `keep_freed_memory`
+
+
+def test_it_is_the_processors_memory_whatever_device_is_the_default(monkeypatch) -> None:
+    made = []
+    plain = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *args, **kwargs: made.append(plain(*args, **kwargs)))
+    with torch.device("meta"):
+        keep_freed_memory()
+    assert [tensor.device.type for tensor in made] == ["cpu"]

@@ -70,8 +70,8 @@ class CompiledBlock:
 
     def __init__(self, kernel: Kernel, channels: int, rows: Samples, widest: Samples) -> None:
         self._kernel = kernel
-        self._x = torch.empty(rows + 2 * widest, channels, dtype=kernel.dtype)
-        self._mel = torch.empty(rows, 2 * channels, dtype=kernel.dtype)
+        self._x = torch.empty(rows + 2 * widest, channels, dtype=kernel.dtype, device="cpu")
+        self._mel = torch.empty(rows, 2 * channels, dtype=kernel.dtype, device="cpu")
 
     def __call__(self, block: PackedBlock, bias: Tensor, begin: Begin | None, seen: State, out: State) -> None:
         """Write the next block's rows to `out`."""

@@ -130,9 +130,8 @@ class CallsInTiles:
         if self.buffers:
             return self.buffers.pop()
         rows = self.workspace.tile + self.network.block_radius
-        return torch.empty(
-            len(self.network.blocks), rows, 2 * self.network.input.out_channels, dtype=self.weights.dtype
-        )
+        shape = len(self.network.blocks), rows, 2 * self.network.input.out_channels
+        return torch.empty(shape, dtype=self.weights.dtype, device="cpu")
 
     def _forget(self, tile: Tile) -> None:
         if isinstance(tile.mel, ProjectedMel) and tile.mel.buffer is not None:

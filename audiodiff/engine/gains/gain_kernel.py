@@ -19,7 +19,7 @@ from audiodiff.networks.keep_to_mel import LEAST_POWER
 from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE
 
 _WINOGRAD = torch.tensor(
-    [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float64
+    [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float64, device="cpu"
 ).div(24)
 """Transform of three weights for four values (Lavin and Gray 2016)."""
 
@@ -134,7 +134,7 @@ def _transformed(convolution: nn.Conv2d, wide: int, inputs: int) -> Tensor:
 
 
 def _stacked(rows: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(rows)) if rows else torch.empty(0)  # of no layers
+    return torch.stack(list(rows)) if rows else torch.empty(0, device="cpu")  # of no layers
 
 
 def _panels(weights: Tensor, wide: int, inputs: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from audiodiff import Vocoder
 from audiodiff.diffusion import SAMPLERS, uniform
-from audiodiff.engine import FastDiffWave, accelerated
+from audiodiff.engine import CallsInTiles, FastDiffWave, accelerated
 from audiodiff.engine.diffwave import c_kernel, support, tile_pass
 from audiodiff.engine.diffwave.c_kernel import CompiledBlock, Kernel, PanelWeights, compiled_kernel
 from audiodiff.engine.diffwave.packed_weights import PackedBlock, packed
@@ -167,3 +167,12 @@ def test_elsewhere_there_is_no_kernel(monkeypatch):
     assert "float64" in support.supports(network("plain", channels=16).double(), "c", torch.float64)
     monkeypatch.setattr(support, "capabilities", dict)
     assert "no instructions" in support.supports(network("plain", channels=16), "c", torch.bfloat16)
+
+
+@needs_compiler
+def test_memory_is_the_processors_whatever_device_is_the_default():
+    plain = network("plain", channels=16)
+    calls = CallsInTiles(plain, packed(plain), 2)
+    with torch.device("meta"):
+        block, buffer = CompiledBlock(compiled_kernel(torch.float32), 16, 8, 4), calls._buffer()
+    assert {tensor.device.type for tensor in (block._x, block._mel, buffer)} == {"cpu"}
