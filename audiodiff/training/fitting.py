@@ -100,7 +100,10 @@ def check_objective(model: Any, objective: nn.Module) -> None:  # noqa: ANN401 (
 
 def check_features(objective: nn.Module, features: object) -> None:
     """Raise `ConfigError` for features that are not the tensors that an objective takes."""
-    given = next(names for kind, names in TENSORS.items() if isinstance(features, kind))
+    given = next((names for kind, names in TENSORS.items() if isinstance(features, kind)), None)
+    if given is None:
+        known = ", ".join(kind.__name__ for kind in TENSORS)
+        raise ConfigError(f"got features of kind {type(features).__name__}: expected one of {known}, or leave them out")
     parameters = inspect.signature(objective.forward).parameters
     needed = {name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
     lacking, unknown = needed - given, given - parameters.keys()

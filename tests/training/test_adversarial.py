@@ -95,3 +95,15 @@ def test_features_of_equal_waveforms_match():
     wave = torch.randn(1, 2048)
     assert feature_matching(critics(wave), critics(wave)).item() == 0
     assert feature_matching(critics(wave), critics(torch.randn(1, 2048))).item() > 0.1
+
+
+def test_mels_of_several_windows_count_as_in_unrolled(batch):
+    critics = Critics(periods=(2, 3), n_ffts=(128,), channels=4)
+    objective = Adversarial(model=small_model(), critics=critics, steps=(2,), mels=2.0, adversarial=0.0)
+    losses = []
+    for weight in (2.0, 0.0):
+        objective.mels = weight
+        torch.manual_seed(3)
+        losses.append(objective(**batch))
+    assert losses[0]["mels"] > 0
+    torch.testing.assert_close(losses[0]["loss"], losses[1]["loss"] + 2 * losses[0]["mels"])

@@ -22,6 +22,7 @@ from audiodiff.mel import convention
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.networks import DiffWave
 from audiodiff.priors import Isotropic, MelEnergy
+from audiodiff.training.fitting import check_features
 from audiodiff.training.magnitude_match import MagnitudeMatch
 from audiodiff.training.objective import Hybrid, Simple
 
@@ -119,3 +120,8 @@ def test_magnitudes_are_all_that_their_objective_trains(tiny_model, clip):
     with_gradient = {name for name, p in tiny_model.named_parameters() if p.grad is not None}
     assert with_gradient
     assert all(name.startswith("prior.magnitudes") for name in with_gradient)
+
+
+def test_unknown_features_are_refused_in_words():
+    with pytest.raises(ConfigError, match="features of kind Says: expected one of ClipFeatures, "):
+        check_features(Simple(model=model(Says(0.0))), Says(0.0))
