@@ -6,16 +6,15 @@ from typing import Any
 
 from audiodiff.bundle.card import split_card
 from audiodiff.bundle.constructors import Tree, build
-from audiodiff.bundle.format import CARD, WEIGHTS, AnyModel, load_bundle, read_config
+from audiodiff.bundle.format import CARD, WEIGHTS, AnyModel, Bundle, load_bundle, read_config
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.convert import convert
 from audiodiff.mel import CONVENTIONS, MelSpec
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.networks import SourceNetwork
-from audiodiff.noise import SampleNoise
 from audiodiff.priors import SourceFilter
-from audiodiff.streaming import ModelStream
+from audiodiff.vocoder import Vocoder
 
 Facts = dict[str, str]
 
@@ -34,7 +33,7 @@ def facts_of_bundle(folder: Path) -> Facts:
     return {
         "model": f"{bundle.name}, a bundle of format {config['format']} written by audiodiff {config.get('audiodiff')}",
         "folder": str(folder),
-        **facts_of_model(config, bundle.model),
+        **facts_of_model(bundle),
         "licence": str(card_header(folder / CARD).get("license", f"not stated in {CARD}")),
         "origin": f"see {CARD}" if origin is None else ", ".join(f"{key} {value}" for key, value in origin.items()),
         "checksum": f"sha256 {checksum} of {WEIGHTS}",
@@ -46,15 +45,15 @@ def facts_of_checkpoint(path: Path) -> Facts:
     converted = convert(path)
     return {
         "model": f"a checkpoint of {converted.origin['project']}; audiodiff convert makes a bundle of it",
-        **facts_of_model(converted.config, converted.model),
+        **facts_of_model(converted.bundle()),
         "licence": "not stated in the checkpoint",
         "checksum": f"sha256 {converted.origin['sha256']} of {path.name}",
     }
 
 
-def facts_of_model(config: Tree, model: AnyModel) -> Facts:
+def facts_of_model(bundle: Bundle) -> Facts:
     """The parts of a model, each in a line."""
-    denoiser = model.denoiser
+    config, model, denoiser = bundle.config, bundle.model, bundle.model.denoiser
     return {
         **(facts_of_generator(model) if isinstance(model, GenerativeModel) else {}),
         "mel": mel_contract(model.mel),
@@ -64,7 +63,7 @@ def facts_of_model(config: Tree, model: AnyModel) -> Facts:
         "diffusion": f"{type(denoiser.prediction).__name__} on {described(config['model']['denoiser']['schedule'])}",
         "sampling": sampling(config, model),
         "receptive field": receptive_field(model),
-        **({"latency of a stream": latency(config, model)} if isinstance(model, DiffusionModel) else {}),
+        **({"latency of a stream": latency(bundle)} if isinstance(model, DiffusionModel) else {}),
     }
 
 
@@ -113,12 +112,11 @@ def pitch(source: object) -> str:
     return f"from the mel{found}, or given (f0= and vocode --f0, --transpose)"
 
 
-def latency(config: Tree, model: DiffusionModel) -> str:
+def latency(bundle: Bundle) -> str:
     """The lag of a stream's waveform behind the mel, with the model's own sampler and grid."""
-    times = build(config["grid"])(model.denoiser.schedule)
-    lag = ModelStream(model, sampler=build(config["sampler"]), times=times, noise=SampleNoise([0])).lag
-    samples = lag * model.mel.hop_length
-    return f"{samples} samples ({samples / model.mel.sample_rate:.2f} s) at most, {len(times) - 1} steps"
+    vocoder = Vocoder(bundle)
+    samples = vocoder.latency()
+    return f"{samples} samples ({samples / vocoder.sample_rate:.2f} s) at most, {vocoder.n_steps} steps"
 
 
 def size_of(module: Any) -> str:  # noqa: ANN401 (a network or a prior)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiodiff import Vocoder
+from audiodiff.cli.facts import facts_of
 from audiodiff.cli.main import main
+from audiodiff.convert import convert
 from tests.convert import foreign
 
 
@@ -77,6 +80,15 @@ def test_bad_files_are_one_sentence(content, audiodiff, tmp_path):
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("source", foreign.WRITERS)
+def test_inspect_says_the_latency_that_a_vocoder_has(source, tmp_path):
+    """By the stream that it really takes, tile by tile or not."""
+    folder = convert(foreign.WRITERS[source](tmp_path)).save(tmp_path / "voice")
+    vocoder = Vocoder.from_pretrained(folder)
+    said = f"{vocoder.latency()} samples ({vocoder.latency() / 22050:.2f} s) at most, {vocoder.n_steps} steps"
+    assert facts_of(str(folder))["latency of a stream"] == said
 
 
 def test_inspect_says_what_a_bundle_is(audiodiff, tmp_path):
