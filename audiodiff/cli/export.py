@@ -43,7 +43,7 @@ def export(
     path = out or Path(vocoder.name + SUFFIX[to])
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already: pass --overwrite to replace it")
-    _check_options(to, part, weights, frames)
+    _check_options(to, part, weights, frames, sampler, steps)
     if part == "network":
         export_network(path, bundle, weights)
     elif to == "onnx":
@@ -64,11 +64,13 @@ def _bundle(model: str, mel: str | None) -> "Bundle":
     return bundle if mel is None else bundle_for(bundle, convention(mel))
 
 
-def _check_options(to: ExportFormat, part: GraphPart, weights: Weights, frames: int | None) -> None:
+def _check_options(
+    to: ExportFormat, part: GraphPart, weights: Weights, frames: int | None, sampler: str | None, steps: int | None
+) -> None:
     """Raise `ConfigError` for options that do not go together."""
     from audiodiff.errors import ConfigError
 
     if to != "onnx" and (part != "sampler" or weights != "exact"):
         raise ConfigError("--part network and --weights are for ONNX: leave them out, or --to")
-    if part == "network" and frames is not None:
-        raise ConfigError("--frames is for the whole model: leave it out, or --part")
+    if part == "network" and (frames, sampler, steps) != (None, None, None):
+        raise ConfigError("--frames, --sampler and --steps are for the whole model: leave them out, or --part")

@@ -80,6 +80,8 @@ def test_a_voice_for_every_mel_is_told_a_convention(calls, export, tmp_path):
     [
         (("--as", "vocos_24k"), "take the voice universal"),
         (("--part", "network", "--frames", "9"), "for the whole model"),
+        (("--part", "network", "--steps", "3"), "for the whole model"),
+        (("--part", "network", "--sampler", "ddim"), "for the whole model"),
         (("--part", "network", "--to", "torch-export"), "are for ONNX"),
         (("--weights", "int8", "--to", "torch-export"), "are for ONNX"),
         (("--sampler", "magic"), "no sampler 'magic'"),
