@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from audiodiff.audio import audio_sample_rate, load_audio, save_audio
+from audiodiff.audio import load_audio, save_audio
 from audiodiff.audio.scratch import sweep
 from audiodiff.bulk import Job, is_done, mark_of
 from audiodiff.bulk.f0_files import read_f0
@@ -17,11 +17,12 @@ from audiodiff.bulk.marks import digest_of
 from audiodiff.bulk.voice_choice import voice_for
 from audiodiff.diffusion import tempered
 from audiodiff.engine import Precision
-from audiodiff.errors import AudioError, ConfigError, InputError
+from audiodiff.errors import ConfigError, InputError
 from audiodiff.errors.sentences import sentence
-from audiodiff.mel import MelFile, MelSpec, MelSpectrogram, convention, read_mel
+from audiodiff.mel import MelFile, MelSpec, convention, read_mel
 from audiodiff.mel.contract import Convert
 from audiodiff.mel.formats import READERS
+from audiodiff.mel.recordings import check_rate, mels_of
 from audiodiff.streaming.given_pitch import source_filter_of
 from audiodiff.streaming.inputs import VocodeOptions
 from audiodiff.types import OneF0, Samples, Seconds
@@ -181,7 +182,7 @@ def check_source(path: Path) -> None:
 
 def find_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile | LongMel:
     """The mel of a file, in pieces where it is long."""
-    if path.suffix not in READERS:
+    if path.suffix.lower() not in READERS:
         return analysed(path, vocoder.mel_spec, resample=request.resample)
     n_mels = (request.spec or vocoder.mel_spec).n_mels
     mel = open_long(path, request.spec, n_mels, transposed=request.transposed)
@@ -190,16 +191,10 @@ def find_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile | LongMe
 
 def analysed(path: Path, spec: MelSpec, *, resample: bool) -> MelFile | LongMel:
     """The mel of a recording, for copy-synthesis, in pieces where it is long."""
-    rate = audio_sample_rate(path)
-    if rate != spec.sample_rate and not resample:
-        raise AudioError(f"recorded at {rate} Hz, the model speaks {spec.sample_rate} Hz; pass --resample to convert")
+    check_rate(path, spec, resampled=resample)
     if (long := open_recording(path, spec)) is not None:
         return long
-    wave = load_audio(path, spec.sample_rate)
-    frames = len(wave) // spec.hop_length
-    if frames == 0:
-        raise AudioError(f"{len(wave)} samples are less than one mel frame of {spec.hop_length}; give longer audio")
-    return MelFile(MelSpectrogram(spec)(wave.unsqueeze(0))[0, :, :frames], spec)
+    return MelFile(mels_of(load_audio(path, spec.sample_rate)[None], spec)[0], spec)
 
 
 def declared_spec(name: str | None, vocoder: Vocoder) -> MelSpec | None:

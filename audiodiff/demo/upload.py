@@ -5,15 +5,13 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from audiodiff.audio import load_audio
 from audiodiff.demo.limits import Limits
-from audiodiff.errors import AudioError, InputError, MelError
-from audiodiff.mel import MelSpec, MelSpectrogram, convention, read_mel
+from audiodiff.errors import AudioError, InputError
+from audiodiff.mel import MelSpec, convention, read_mel
 from audiodiff.mel.compatibility import check_compatibility
 from audiodiff.mel.contract import Convert, MelContractWarning, fit_mel
+from audiodiff.mel.recordings import mels_of
 from audiodiff.types import OneMel, OneWave
 
 _MELS = frozenset({".npy", ".npz", ".safetensors", ".pt"})
@@ -89,15 +87,13 @@ def open_audio(path: Path, name: str, own: MelSpec, limits: Limits) -> Upload:
     """Read a recording at any rate, and compute its mel (copy-synthesis)."""
     rate = check_recording(path, limits)
     wave = load_audio(path, own.sample_rate)
-    frames = len(wave) // own.hop_length
-    if frames == 0:
-        raise AudioError(f"{name} has {len(wave)} samples, less than one mel frame of {own.hop_length}: give more")
+    mel = mels_of(wave[None], own, name)[0]
     said = "" if rate == own.sample_rate else f", resampled from {rate} to {own.sample_rate} Hz"
     return Upload(
         name=name,
-        mel=MelSpectrogram(own)(wave.unsqueeze(0))[0, :, :frames],
+        mel=mel,
         verdict=f"match: the mel was computed from the recording{said} in the model's own convention",
-        reference=wave[: frames * own.hop_length],
+        reference=wave[: mel.shape[1] * own.hop_length],
     )
 
 
@@ -123,7 +119,6 @@ def check_recording(path: Path, limits: Limits) -> int:
 
 def open_mel(path: Path, name: str, reading: Reading, own: MelSpec, limits: Limits) -> Upload:
     """Read a mel, and hold it to the mel contract."""
-    check_stored(path)
     found = read_mel(path, reading.spec(own), transposed=reading.transposed)
     spec = found.spec or own
     check_duration(path, found.mel.shape[1] * spec.hop_length / spec.sample_rate, limits)
@@ -132,20 +127,6 @@ def open_mel(path: Path, name: str, reading: Reading, own: MelSpec, limits: Limi
         warnings.simplefilter("ignore", MelContractWarning)  # the verdict says it already
         mel = fit_mel(found.mel.unsqueeze(0), found.spec, own, reading.convert)[0]
     return Upload(name=name, mel=mel, verdict=str(report))
-
-
-def check_stored(path: Path) -> None:
-    """Raise `MelError` for a .pt file whose tensor is a view that claims more values than it stores."""
-    if path.suffix.lower() != ".pt":
-        return
-    try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle's machine fails in many ways on a stranger's file
-        raise MelError(f"{path} cannot be read as a mel: {type(error).__name__}") from error
-    if isinstance(tensor, Tensor) and (
-        tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes()
-    ):
-        raise MelError(f"{path} claims {tensor.numel()} values and stores fewer; save the mel with .contiguous()")
 
 
 def check_duration(path: Path, duration: float, limits: Limits) -> None:

@@ -7,14 +7,15 @@ from statistics import median
 
 import torch
 
-from audiodiff.audio import audio_sample_rate, load_audio, save_audio
+from audiodiff.audio import load_audio, save_audio
 from audiodiff.audio.atomic import file_name
 from audiodiff.data.perturbation import Perturbation
-from audiodiff.errors import AudioError, InputError
+from audiodiff.errors import InputError
 from audiodiff.errors.sentences import sentence
 from audiodiff.evaluation.pairs import Exclusion, Pair
 from audiodiff.evaluation.timing import PeakMemory, timed
-from audiodiff.mel import MelSpec, MelSpectrogram
+from audiodiff.mel import MelSpec
+from audiodiff.mel.recordings import check_rate, mels_of
 from audiodiff.types import OneMel, OneWave, Seconds
 
 REPEATS = 3
@@ -63,11 +64,8 @@ def read_mels(
 
 def mel_of(path: Path, spec: MelSpec, *, resampled: bool = False) -> OneMel:
     """The mel of a recording, as many frames as whole hops; raises `AudioError` where there is none."""
-    rate = audio_sample_rate(path)
-    if rate != spec.sample_rate and not resampled:
-        raise AudioError(f"recorded at {rate} Hz, the model speaks {spec.sample_rate} Hz; pass --resample to convert")
-    wave = load_audio(path, spec.sample_rate)
-    return MelSpectrogram(spec)(wave[None])[0, :, : len(wave) // spec.hop_length]
+    check_rate(path, spec, resampled=resampled)
+    return mels_of(load_audio(path, spec.sample_rate)[None], spec)[0]
 
 
 def synthesize(

@@ -98,8 +98,8 @@ BAD = {
     "long.npy": (lambda path: np.save(path, np.zeros((80, 500), np.float16)), "lasts 5.8 s"),
     "silent.npy": (lambda path: np.save(path, np.zeros((80, 20), np.float32)), "silent"),
     "bomb.npz": (bomb, "holds 2,097,152 bytes"),
-    "view.pt": (lambda path: torch.save(torch.zeros(1).expand(80, 1 << 40), path), "stores fewer"),
-    "sparse.pt": (lambda path: torch.save(torch.zeros(80, 20).to_sparse(), path), "stores fewer"),
+    "view.pt": (lambda path: torch.save(torch.zeros(1).expand(80, 1 << 40), path), "at most"),
+    "sparse.pt": (lambda path: torch.save(torch.zeros(80, 20).to_sparse(), path), "expected a plain one"),
     "paths.scp": (lambda path: path.write_text("a /etc/passwd\n"), "neither audio"),
     "archive.h5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100)), "neither audio"),
 }

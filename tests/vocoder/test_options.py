@@ -91,9 +91,12 @@ def test_a_single_number_is_no_f0(vocoder, f0):
         vocoder(MEL, spec=HIFIGAN, f0=f0)
 
 
-@pytest.mark.parametrize("rate", ["22050", 0, -1, float("nan"), float("inf"), [22050], torch.tensor([22050])])
+NO_RATES = ["22050", 0, -1, 1, 999, 768001, float("nan"), float("inf"), [22050], torch.tensor([22050])]
+
+
+@pytest.mark.parametrize("rate", NO_RATES)
 def test_a_rate_is_a_number_of_hertz(vocoder, rate):
-    with pytest.raises(ConfigError, match="expected hertz"):
+    with pytest.raises(ConfigError, match="expected 1000 to 768000 Hz"):
         vocoder.mel(torch.zeros(3000), rate)
 
 
