@@ -42,6 +42,8 @@ class PretendedGpu(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is Tensor.__iter__:
             return iter(args[0].unbind(0))
+        if func == Tensor.data.__set__:  # which is about the tensor itself, as in `Module.double`
+            return func(*args)
         given, _ = tree_flatten((args, kwargs))
         tensors, place = [one for one in given if isinstance(one, Tensor)], named_place(given)
         there = any(isinstance(one, There) for one in tensors)

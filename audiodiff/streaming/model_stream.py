@@ -118,7 +118,7 @@ class ModelStream:
         start, self.sampled = self.sampled, end
         if start == end:
             rows = self.replay.n_states if self.every_step else 1
-            return self.scale.new_empty(rows, 0, dtype=torch.float32)
+            return self.mel.read(start, end).new_empty(rows, 0, dtype=torch.float32)
         states = self.replay.states(*self._beginning(start, end), start, end)
         cond = self._cond(start, end)
         waves = [self.prior.decode(state, cond) for state in (states if self.every_step else states[-1:])]
