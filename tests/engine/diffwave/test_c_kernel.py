@@ -172,7 +172,7 @@ def test_elsewhere_there_is_no_kernel(monkeypatch):
 @needs_compiler
 def test_memory_is_the_processors_whatever_device_is_the_default():
     plain = network("plain", channels=16)
-    calls = CallsInTiles(plain, packed(plain), 2)
+    calls = CallsInTiles(plain, packed(plain, torch.float32), 2)
     with torch.device("meta"):
         block, buffer = CompiledBlock(compiled_kernel(torch.float32), 16, 8, 4), calls._buffer()
     assert {tensor.device.type for tensor in (block._x, block._mel, buffer)} == {"cpu"}
