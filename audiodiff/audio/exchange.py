@@ -25,6 +25,8 @@ def exchange(one: Path, other: Path) -> None:
 
 def _at_once(one: Path, other: Path) -> bool:
     """Exchange by a call of the system; False where there is none."""
+    if sys.platform == "win32":  # where a library cannot be opened without its name
+        return False
     library, names = ctypes.CDLL(None, use_errno=True), (os.fsencode(one), os.fsencode(other))
     if sys.platform.startswith("linux") and hasattr(library, "renameat2"):
         failed = library.renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE)

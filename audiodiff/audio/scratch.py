@@ -72,6 +72,10 @@ def _short_stem(target: Path) -> str:
 
 @contextmanager
 def _claimed(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    if sys.platform == "win32":  # where what is open cannot be renamed, and no folder opened: nothing is held or swept
+        make(path := _scratch_path(target))
+        yield path
+        return
     path, handle = _claim(target, make)
     try:
         yield path
@@ -110,7 +114,7 @@ def held(handle: int) -> bool:
 def _lock(handle: int) -> None:
     """Take the lock at once; raises `BlockingIOError` where another has it, `OSError` where there are no locks."""
     if sys.platform == "win32":
-        raise OSError("a file that is open cannot be removed there, which is as good as a lock")
+        raise OSError("nothing is locked there, so nothing is known to be left behind")
     import fcntl
 
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

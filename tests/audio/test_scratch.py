@@ -1,6 +1,9 @@
 """Half-written files: held by whoever writes them, and swept away once nobody does."""
 
+import os
+import shutil
 import signal
+import sys
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -120,3 +123,29 @@ def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path):
     for way in WAYS.values():
         with pytest.raises(OutputError, match="cannot write"), way(tmp_path / "file" / "target"):
             pass
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_windows_which_opens_no_folder_and_renames_nothing_that_is_open(kind, tmp_path, monkeypatch):
+    """Pretended: only what has no handle on it may be asked for, and no library without a name."""
+    plain, opened = os.open, []
+
+    def refusing(path, *rest, **options):
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied")
+        opened.append((path, rest))
+        return plain(path, *rest, **options)
+
+    def nameless(name, **_):
+        raise TypeError(f"bad argument type: {name}")
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "open", refusing)
+    monkeypatch.setattr(shutil, "_use_fd_functions", False)  # by which it removes folders elsewhere
+    monkeypatch.setattr(exchanges.ctypes, "CDLL", nameless)
+    target = tmp_path / "target"
+    for content in ("first", "second"):
+        write(kind, target, content)
+        assert (target / "x" if kind == "folder" else target).read_text() == content
+    assert list(tmp_path.iterdir()) == [target]
+    assert not [rest for _, rest in opened if rest[0] == os.O_RDONLY], "a scratch file was held while it was renamed"
