@@ -15,6 +15,14 @@ def diffuse(x_0: Tensor, eps: Tensor, t: Time, schedule: Schedule) -> Tensor:
     return alpha * x_0 + sigma * eps
 
 
+def start_scale(schedule: Schedule, t: Time) -> Tensor:
+    """The factor on unit noise at the time t where a sampler starts, as if clean data had unit variance.
+
+    It is the root of alpha² + sigma².
+    """
+    return torch.hypot(schedule.alpha(t), schedule.sigma(t))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Transition:
     """Two times of one process, s cleaner than t, and the Gaussians that lead from one to the other.

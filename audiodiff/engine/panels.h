@@ -1,24 +1,9 @@
 /* Products by vectors of the processor that a file is compiled for: of rows and panels of a vector's columns. */
 
-#include <stdint.h>
+#include "vectors.h"
 
-#if defined(__AVX512F__)
-enum { WIDE = 16 };
-#elif defined(__AVX__)
-enum { WIDE = 8 };
-#else
-enum { WIDE = 4 };
-#endif
 enum { GROUP = 12 }; /* rows whose sums fit the registers */
 
-typedef float wide __attribute__((vector_size(4 * WIDE)));
-typedef int32_t bits __attribute__((vector_size(4 * WIDE)));
-typedef float anywhere __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE wide load(const float *from) { return *(const anywhere *)from; }
-INLINE void store(wide values, float *to) { *(anywhere *)to = values; }
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 INLINE int64_t whole_vectors(int64_t columns) { return (columns + WIDE - 1) / WIDE * WIDE; }
 

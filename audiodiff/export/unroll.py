@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from audiodiff.diffusion import Denoiser, Sampler, Times
+from audiodiff.diffusion.process import start_scale
 from audiodiff.errors import ConfigError
 
 Scalar = float | Tensor
@@ -115,8 +115,7 @@ def unroll(denoiser: Denoiser, sampler: Sampler, times: Times) -> tuple[Program,
         output: Any = program.add(Call(scaled, prediction.noise_label(t, schedule).item()))
         return prediction.x0(output, x, t, schedule)
 
-    start = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
-    x = program.draw() * start
+    x = program.draw() * start_scale(schedule, times[0])
     try:
         for state in sampler(denoise, schedule, x, times, program.draw):
             x = state

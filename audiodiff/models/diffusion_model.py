@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoiser, Sampler, Times
+from audiodiff.diffusion.process import start_scale
 from audiodiff.errors import ConfigError
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import FirstFrame, Mel, Noise, Samples, Wave
@@ -140,9 +141,8 @@ class DiffusionModel(nn.Module):
         return -(-radius // self.mel.hop_length)
 
     def start_scale(self, times: Times) -> Tensor:
-        """The factor on the prior's noise at times[0], as if clean audio had unit variance: alpha² + sigma²."""
-        schedule = self.denoiser.schedule
-        return torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0]))
+        """The factor on the prior's noise at times[0], see `audiodiff.diffusion.process`."""
+        return start_scale(self.denoiser.schedule, times[0])
 
     def steps(self, mel: Mel, *, sampler: Sampler, times: Times, noise: Noise) -> Iterator[Wave]:
         """Sample along the grid and yield the waveform after every step; the last one is the result."""

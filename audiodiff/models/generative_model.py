@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.diffusion import Denoise, Denoiser, Sampler, Times
+from audiodiff.diffusion.process import start_scale
 from audiodiff.errors import ConfigError
 from audiodiff.mel.front_end import MelSpectrogram
 from audiodiff.mel.spec import MelSpec
@@ -74,7 +75,7 @@ class GenerativeModel(nn.Module):
         """Sample along the grid from pure noise with `denoise`, guided or not; yield the state after every step."""
         like = next(self.parameters()).new_empty(batch, self.size)
         schedule = self.denoiser.schedule
-        x = torch.hypot(schedule.alpha(times[0]), schedule.sigma(times[0])) * noise(like)
+        x = start_scale(schedule, times[0]) * noise(like)
         return sampler(denoise, schedule, x, times, noise)
 
     def encode(self, wave: Wave) -> Tensor:

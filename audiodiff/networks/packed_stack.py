@@ -91,15 +91,16 @@ def _block(block: GatedBlock) -> PackedGatedBlock:
     return PackedGatedBlock(
         norm=block.norm.norm,
         dilation=block.dilated.dilation[0],
-        taps=PackedLinear(taps, _bias(block.dilated) * factors),
+        taps=PackedLinear(taps, bias_of(block.dilated) * factors),
         output=PackedLinear(-output.weight, output.bias),
     )
 
 
 def _affine(convolution: nn.Conv1d) -> PackedLinear:
-    return PackedLinear(convolution.weight.squeeze(-1).T.contiguous(), _bias(convolution))
+    return PackedLinear(convolution.weight.squeeze(-1).T.contiguous(), bias_of(convolution))
 
 
-def _bias(convolution: nn.Conv1d) -> Tensor:
+def bias_of(convolution: nn.Conv1d | nn.Conv2d) -> Tensor:
+    """The bias of a convolution that has one."""
     assert convolution.bias is not None
     return convolution.bias

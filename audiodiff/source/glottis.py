@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import irfft, rfft
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import get_window
 
+from audiodiff.source.linear_prediction import predictors
 from audiodiff.source.pitch_track import FRAME, PitchTrack, track_pitch
 from audiodiff.types import Hertz, Seconds
 
@@ -64,20 +64,10 @@ def prediction_residual(wave: _Array, sample_rate: Hertz) -> _Array:
     out = np.zeros(count * hop + length)
     for part in range(0, count, 1024):
         block = seen[part : part + 1024]
-        errors = _filtered(block, _predictors(block[:, order:] * window, order)) * window
+        errors = _filtered(block, predictors(block[:, order:] * window, order)) * window
         for i, error in enumerate(errors, start=part):
             out[i * hop : i * hop + length] += error
     return out[length // 2 :][: len(x)] * (hop / window.sum())
-
-
-def _predictors(frames: _Array, order: int) -> _Array:
-    """Coefficients [frame, order] of the autocorrelation method."""
-    size = 1 << (2 * frames.shape[1] - 1).bit_length()
-    power = np.abs(np.asarray(rfft(frames, size, axis=1))) ** 2
-    r = np.asarray(irfft(power, axis=1))[:, : order + 1]
-    r[:, 0] = r[:, 0] * (1 + 1e-5) + 1e-9
-    toeplitz = r[:, np.abs(np.arange(order)[:, None] - np.arange(order))]
-    return np.linalg.solve(toeplitz, r[:, 1:, None])[..., 0]
 
 
 def _filtered(seen: _Array, predictors: _Array) -> _Array:
@@ -126,7 +116,7 @@ def _local_level(sharp: _Array, peaks: _Indices, period: _Array) -> _Array:
 
 
 def _best_chain(peaks: list[int], heights: list[float], log_period: list[float], period: list[float]) -> _Indices:
-    """_Indices of the peaks that make the best chain through the run; plain Python is fast enough for the few peaks."""
+    """Indices of the peaks that make the best chain through the run; plain Python is fast enough for the few peaks."""
     logs = np.log(np.arange(1, int(max(period) * LONGEST) + 2)).tolist()
     score, came = list(heights), [-1] * len(peaks)
     first, behind = 0, -1  # the earliest peak within reach, and the best chain that ended before it

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.fft import irfft, next_fast_len, rfft
 from torch import Tensor
 
+from audiodiff.source.linear_prediction import solved
 from audiodiff.source.pitch_track import FRAME
 from audiodiff.training.analysed import AnalysedRecording
 from audiodiff.types import Hertz, Seconds
@@ -73,8 +74,7 @@ def _all_pole(power: _Array, order: int) -> _Array:
     size = 2 * (power.shape[1] - 1)
     r = np.asarray(irfft(power, size))[:, : order + 1]
     r[:, 0] *= 1 + 1e-7
-    toeplitz = r[:, np.abs(np.arange(order)[:, None] - np.arange(order))]
-    weights = np.linalg.solve(toeplitz, r[:, 1:, None])[..., 0]
+    weights = solved(r)
     error = r[:, 0] - (weights * r[:, 1:]).sum(axis=1)
     inverse = np.asarray(rfft(np.concatenate([np.ones((len(r), 1)), -weights], axis=1), size))
     return np.maximum(error, 1e-12)[:, None] / np.maximum(np.abs(inverse) ** 2, 1e-9)

@@ -7,11 +7,12 @@ from audiodiff.evaluation.ear import EAR, ear_measures
 from audiodiff.evaluation.ear.frames import Voiced, band_pass, envelope
 from audiodiff.evaluation.ear.group_delay import group_delays
 from audiodiff.evaluation.ear.onsets import pre_echo
-from audiodiff.evaluation.ear.periodicity import periodicity
+from audiodiff.evaluation.ear.periodicity import periodicity_and_level
 from audiodiff.evaluation.ear.pulse_alignment import moved_onto
 from audiodiff.evaluation.ear.pulse_modulation import modulation
-from audiodiff.evaluation.ear.residual import crest, prediction, residual
+from audiodiff.evaluation.ear.residual import crest, residual
 from audiodiff.evaluation.ear.voicing import voicing_measures
+from audiodiff.source.linear_prediction import predictors
 from tests.evaluation.conftest import SAMPLE_RATE
 from tests.evaluation.controls import inverted_from_the_mel
 
@@ -61,7 +62,7 @@ def test_prediction_finds_the_coefficients_of_an_autoregression():
     wave = np.zeros(8000)
     for i, chance in enumerate(noise(n_samples=8000)):
         wave[i] = chance + 1.2 * wave[i - 1] - 0.6 * wave[i - 2]
-    found = prediction(wave[None, -1000:] * np.hanning(1000))[0]
+    found = predictors(wave[None, -1000:] * np.hanning(1000), 18)[0]
     np.testing.assert_allclose(found[:2], [1.2, -0.6], atol=0.15)
     assert np.abs(found[2:]).max() < 0.2
 
@@ -81,8 +82,8 @@ def test_a_modulated_tone_has_the_depth_of_its_modulation(depth):
 
 
 def test_pulses_are_periodic_in_a_high_band_and_noise_is_not():
-    clear, _ = periodicity(band_pass(pulses(), (2000, 5000), RATE))
-    hoarse, _ = periodicity(band_pass(noise(), (2000, 5000), RATE))
+    clear, _ = periodicity_and_level(band_pass(pulses(), (2000, 5000), RATE))
+    hoarse, _ = periodicity_and_level(band_pass(noise(), (2000, 5000), RATE))
     assert clear.min() > 0.95
     assert hoarse.max() < 0.6
 

@@ -6,29 +6,21 @@
    sum. A panel's weights stay in the first cache while a strip of rows passes. What becomes of a row does not depend on
    the rows that it is computed with. */
 
-#include <stdint.h>
 #include <string.h>
 
+#include "vectors.h"
+
 #if defined(__AVX512F__)
-enum { WIDE = 16, GROUP = 12 };
-#elif defined(__AVX__)
-enum { WIDE = 8, GROUP = 6 };
+enum { GROUP = 12 };
 #else
-enum { WIDE = 4, GROUP = 6 };
+enum { GROUP = 6 };
 #endif
 enum { STRIP = 96 };
 
-typedef float wide __attribute__((vector_size(4 * WIDE)));
-typedef int32_t bits __attribute__((vector_size(4 * WIDE)));
-typedef float anywhere __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
 typedef wide Sums[GROUP][2];
 
-#define INLINE static inline __attribute__((always_inline))
 #define FOR_ROWS _Pragma("GCC unroll 12") for (int r = 0; r < rows; r++)
 #define FOR_BOTH for (int half = 0; half < 2; half++)
-
-INLINE wide load(const float *from) { return *(const anywhere *)from; }
-INLINE void store(wide values, float *to) { *(anywhere *)to = values; }
 
 #ifdef BFLOAT16
 #include <immintrin.h>

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from audiodiff.engine.diffwave.gate import AFTER, BEFORE
 from audiodiff.networks.diffwave import DiffWave, ResidualBlock
+from audiodiff.networks.packed_stack import bias_of
 
 _Matrix = Float[Tensor, "inputs outputs"]
 
@@ -76,18 +77,18 @@ def packed(network: DiffWave, dtype: torch.dtype) -> PackedWeights:
     for layer, block in enumerate(network.blocks):
         assert isinstance(block, ResidualBlock)
         blocks.append(_packed_block(block, sqrt(2) ** layer, missing, dtype))
-        residual, skip = _bias(block.output).chunk(2)
+        residual, skip = bias_of(block.output).chunk(2)
         missing, missing_skip = missing + sqrt(2) ** layer * residual, missing_skip + skip
     share = 1 / sqrt(len(blocks))
     skip = share * _matrix(network.skip)
     return PackedWeights(
         input=network.input.weight.flatten(1).T.contiguous(),
-        input_bias=_bias(network.input),
+        input_bias=bias_of(network.input),
         blocks=blocks,
         skip=skip.contiguous(),
-        skip_bias=_bias(network.skip) + missing_skip @ skip,
+        skip_bias=bias_of(network.skip) + missing_skip @ skip,
         output=_matrix(network.output),
-        output_bias=_bias(network.output),
+        output_bias=bias_of(network.output),
     )
 
 
@@ -96,7 +97,7 @@ def _packed_block(block: ResidualBlock, scale: float, missing: Tensor, dtype: to
     columns = missing.new_tensor(BEFORE).repeat_interleave(channels)
     taps = block.dilated.weight.permute(2, 1, 0) / scale * columns
     mel = None if block.conditioner is None else _matrix(block.conditioner) * columns
-    bias = _bias(block.dilated) if block.conditioner is None else _bias(block.dilated) + _bias(block.conditioner)
+    bias = bias_of(block.dilated) if block.conditioner is None else bias_of(block.dilated) + bias_of(block.conditioner)
     factors = AFTER * torch.cat([missing.new_full((channels,), scale), missing.new_ones(channels)])
     return PackedBlock(
         dilation=block.dilated.dilation[0],
@@ -112,8 +113,3 @@ def _packed_block(block: ResidualBlock, scale: float, missing: Tensor, dtype: to
 
 def _matrix(convolution: torch.nn.Conv1d) -> _Matrix:
     return convolution.weight.squeeze(-1).T.contiguous()
-
-
-def _bias(convolution: torch.nn.Conv1d) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias

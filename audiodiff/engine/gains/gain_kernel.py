@@ -16,6 +16,7 @@ from audiodiff.engine.c_library import compiled_library, function_of
 from audiodiff.engine.c_panels import filled, panels
 from audiodiff.networks import SpectralGainNetwork
 from audiodiff.networks.keep_to_mel import LEAST_POWER
+from audiodiff.networks.packed_stack import bias_of
 from audiodiff.networks.spectral_gains import FAINT_MAGNITUDE
 
 _WINOGRAD = torch.tensor(
@@ -48,11 +49,11 @@ class PackedGains:
         layers = [layer for layer in network.layers if isinstance(layer, nn.Conv2d)]
         return cls(
             first=_transformed(network.input, wide, network.input.in_channels),
-            first_bias=filled(_bias(network.input), wide),
+            first_bias=filled(bias_of(network.input), wide),
             weights=_stacked([_transformed(layer, wide, _next(layer.in_channels, wide)) for layer in layers]),
-            biases=_stacked([filled(_bias(layer), wide) for layer in layers]),
+            biases=_stacked([filled(bias_of(layer), wide) for layer in layers]),
             last=_panels(network.output.weight.flatten(1).T, wide, _next(network.output.in_channels, wide)),
-            last_bias=filled(_bias(network.output), wide),
+            last_bias=filled(bias_of(network.output), wide),
             outputs=network.output.out_channels,
         )
 
@@ -144,8 +145,3 @@ def _panels(weights: Tensor, wide: int, inputs: int) -> Tensor:
 
 def _next(count: int, wide: int) -> int:
     return count + -count % wide
-
-
-def _bias(convolution: nn.Conv2d) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias

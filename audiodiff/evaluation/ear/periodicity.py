@@ -22,14 +22,14 @@ _SOFTEST, _SOFTEST_BAND = 0.05, 0.1
 def periodicity_change(reference: Signal, generated: Signal, sample_rate: Hertz) -> float | str:
     """Mean periodicity of the generated band minus that of the recording's, both between 0 and 1."""
     theirs, ours = (resample(signal, sample_rate, _SAMPLE_RATE) for signal in (reference, generated))
-    whole, level = periodicity(theirs)
-    high, high_level = periodicity(band_pass(theirs, _BAND, _SAMPLE_RATE))
-    generated_high, _ = periodicity(band_pass(ours, _BAND, _SAMPLE_RATE))
+    whole, level = periodicity_and_level(theirs)
+    high, high_level = periodicity_and_level(band_pass(theirs, _BAND, _SAMPLE_RATE))
+    generated_high, _ = periodicity_and_level(band_pass(ours, _BAND, _SAMPLE_RATE))
     chosen = (whole > _VOICED) & audible(level, _SOFTEST) & audible(high_level, _SOFTEST_BAND)
     return float((generated_high - high)[chosen].mean()) if chosen.any() else "no frame is periodic"
 
 
-def periodicity(signal: Signal) -> tuple[Track, Track]:
+def periodicity_and_level(signal: Signal) -> tuple[Track, Track]:
     """The highest normalised autocorrelation (Boersma 1993, eq. 9) every 10 ms, and the RMS of the windowed frame."""
     window = np.hanning(_WINDOW)
     frames = np.lib.stride_tricks.sliding_window_view(signal, _WINDOW)[:-1:_HOP] * window

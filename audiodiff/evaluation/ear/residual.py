@@ -5,13 +5,13 @@ from jaxtyping import Float64, Int64
 
 from audiodiff.evaluation.ear.frames import SignalFrames, Voiced, hann, windows
 from audiodiff.evaluation.waveform import Signal, resample
-from audiodiff.types import Hertz, Samples, Seconds
+from audiodiff.source.linear_prediction import predictors
+from audiodiff.types import Hertz, Seconds
 
 RESIDUAL_RATE: Hertz = 16000
 _ORDER = 18
 RESIDUAL_WINDOW: Seconds = 0.03
 _PRE_EMPHASIS = 0.97
-_N_FFT: Samples = 1024
 
 Decibels = Float64[np.ndarray, " frames"]
 
@@ -31,19 +31,10 @@ def residual(signal: Signal, sample_rate: Hertz, centers: Int64[np.ndarray, " fr
     slow = resample(signal, sample_rate, RESIDUAL_RATE)
     emphasized = np.concatenate([[0.0], slow[1:] - _PRE_EMPHASIS * slow[:-1]])
     size, centers = round(RESIDUAL_WINDOW * RESIDUAL_RATE), (centers * RESIDUAL_RATE / sample_rate).astype(np.int64)
-    coefficients = prediction(windows(emphasized, centers, size) * hann(size))
+    coefficients = predictors(windows(emphasized, centers, size) * hann(size), _ORDER)
     predicted = sum(coefficients[:, k : k + 1] * windows(emphasized, centers - 1 - k, size) for k in range(_ORDER))
     errors = windows(emphasized, centers, size) - predicted
     return errors - errors.mean(axis=1, keepdims=True)
-
-
-def prediction(frames: SignalFrames) -> Float64[np.ndarray, "frames order"]:
-    """The coefficients that predict a sample best from the 18 before it, the nearest first."""
-    power = np.square(np.abs(np.fft.rfft(frames, _N_FFT, axis=1)))
-    correlation = np.fft.irfft(power, axis=1)[:, : _ORDER + 1]
-    correlation[:, 0] = correlation[:, 0] * (1 + 1e-5) + 1e-9  # noise far below, so that every frame has a solution
-    lags = np.abs(np.subtract.outer(np.arange(_ORDER), np.arange(_ORDER)))
-    return np.linalg.solve(correlation[:, lags], correlation[:, 1:, None])[..., 0]
 
 
 def crest(frames: SignalFrames) -> Decibels:
