@@ -1,6 +1,5 @@
 """The work shared among devices and machines by Lightning's predict loop."""
 
-import logging
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from audiodiff.bulk.jobs import Job
 from audiodiff.errors import ConfigError
 from audiodiff.errors.sentences import sentence
 from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.quiet import quiet_lightning
 
 
 class Vocoding(L.LightningModule):
@@ -58,12 +58,18 @@ def vocode_everywhere(
     failed, and None in all processes but the first, which alone has to report. Raises `ConfigError` for devices that
     are not there.
     """
-    for library in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)
-    for about in (".*does not have many workers", "predict returned None", ".*treespec"):
-        warnings.filterwarnings("ignore", message=about)  # all of them on purpose, the last by Lightning
+    module = Vocoding(model, jobs, work)
+    indices: Any = range(len(jobs))  # which is a data set to torch, though not by its type
+    with quiet_lightning():
+        warnings.filterwarnings("ignore", message="predict returned None")  # on purpose
+        trainer = _trainer(device, devices, nodes)
+        trainer.predict(module, DataLoader(indices, batch_size=None), return_predictions=False)
+    return module.failures if trainer.is_global_zero else None
+
+
+def _trainer(device: str, devices: int, nodes: int) -> L.Trainer:
     try:
-        trainer = L.Trainer(
+        return L.Trainer(
             accelerator=device,
             devices=devices,
             num_nodes=nodes,
@@ -75,10 +81,6 @@ def vocode_everywhere(
         )
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise ConfigError(f"cannot use {devices} devices of kind {device!r} on {nodes} machines: {error}") from error
-    module = Vocoding(model, jobs, work)
-    indices: Any = range(len(jobs))  # which is a data set to torch, though not by its type
-    trainer.predict(module, DataLoader(indices, batch_size=None), return_predictions=False)
-    return module.failures if trainer.is_global_zero else None
 
 
 def balanced(jobs: Sequence[Job]) -> list[Job]:

@@ -9,7 +9,7 @@ from audiodiff.bundle.constructors import Tree, build
 from audiodiff.bundle.format import CARD, WEIGHTS, AnyModel, Bundle, load_bundle, read_config
 from audiodiff.bundle.location import bundle_folder
 from audiodiff.convert import convert
-from audiodiff.mel import CONVENTIONS, MelSpec
+from audiodiff.mel import MelSpec, names_of
 from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.models.generative_model import GenerativeModel
 from audiodiff.networks import SourceNetwork
@@ -82,13 +82,12 @@ def facts_of_generator(model: GenerativeModel) -> Facts:
 
 def mel_contract(spec: MelSpec) -> str:
     """A mel convention in a line, with the names under which it is known."""
-    names = [name for name, named in CONVENTIONS.items() if named == spec]
     logarithm = "ln" if spec.log_base == "e" else "log10"
     scaled = "" if spec.gain == 1 and spec.shift == 0 and spec.scale == 1 else ", scaled"
     return (
         f"{spec.n_mels} {spec.mel_scale} bands of {spec.f_min:g} to {spec.f_top:g} Hz, {logarithm}{scaled}, "
         f"{spec.sample_rate} Hz, n_fft {spec.n_fft}, window {spec.win_length}, hop {spec.hop_length}, "
-        f'framing "{spec.framing}" ({", ".join(names) or "no name"})'
+        f'framing "{spec.framing}" ({", ".join(names_of(spec)) or "no name"})'
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from audiodiff.conditioning import Conditioning
 from audiodiff.data import Utterance
+from audiodiff.data.features import cut
 from audiodiff.diffusion import Sampler, Times
 from audiodiff.errors import AudiodiffError, ConfigError
 from audiodiff.experiment.config import build
@@ -106,13 +107,9 @@ def features_of(features: Any, segment: int) -> dict[str, Tensor]:  # noqa: ANN4
         told = Utterance(id="hum", path=Path(), duration=1.0, sample_rate=0, text=text, speaker=speaker)
         clip = features(hum(features.length, features.sample_rate), told)
         return {name: part.unsqueeze(0) for name, part in clip.items()}
-    hop = features.hop_length
-    whole = features(hum((segment + 2 * _AROUND) * hop, features.sample_rate))
-    first, last = _AROUND, _AROUND + segment
-    cut = {
-        name: part[..., first:last] if part.ndim > 1 else part[first * hop : last * hop] for name, part in whole.items()
-    }
-    return features.completed({name: part.unsqueeze(0) for name, part in cut.items()})
+    whole = features(hum((segment + 2 * _AROUND) * features.hop_length, features.sample_rate))
+    inner = cut(whole, _AROUND, segment, features.hop_length)
+    return features.completed({name: part.unsqueeze(0) for name, part in inner.items()})
 
 
 def hum(n_samples: int, sample_rate: int) -> Tensor:
