@@ -61,10 +61,6 @@ class Conditioning:
             raise ConfigError("a prior's scale is needed, but the condition holds none: use prior.condition(mel)")
         return self.scale
 
-    def unconditional(self) -> "Conditioning":
-        """Return the empty condition, the other half of classifier-free guidance (Ho & Salimans 2022)."""
-        return Conditioning()
-
     def anonymous(self) -> "Conditioning":
         """Return the condition without label, speaker and embedding: guidance by these keeps the mel."""
         return replace(self, label=None, speaker=None, embedding=None)

@@ -12,8 +12,6 @@ from audiodiff.mel.filterbank import mel_filterbank
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Mel, Wave
 
-__all__ = ["MelSpec", "MelSpectrogram"]
-
 _Spectrum = Complex[Tensor, "batch bins frames"]
 Magnitude = Float[Tensor, "batch bins frames"]
 

@@ -10,6 +10,7 @@ from audiodiff.mel.front_end import analysis_window
 from audiodiff.mel.spec import MelSpec
 from audiodiff.types import Magnitudes, Mel
 
+_UPDATES = 20
 LEAST_MAGNITUDE = 1e-20
 ROLL_OFF = 0.5
 """The level, relative to the highest bins that a mel covers, at which the bins above them are carried on."""
@@ -26,10 +27,9 @@ class MelToLinear(nn.Module):
     covered: Tensor
     amplitude: Tensor
 
-    def __init__(self, spec: MelSpec, iterations: int = 20) -> None:
+    def __init__(self, spec: MelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.iterations = iterations
         self.compression = MelCompression(spec)
         filters = mel_filterbank(spec)
         self.register_buffer("filters", filters, persistent=False)
@@ -41,7 +41,7 @@ class MelToLinear(nn.Module):
     def forward(self, mel: Mel) -> Magnitudes:
         """Magnitudes of an STFT whose window sums to 1: a full-scale sine peaks at 1/2."""
         bands = self.compression.log_bands(mel).exp()
-        energies = solve_nonnegative(self.filters[:, self.covered], bands, self.iterations)
+        energies = solve_nonnegative(self.filters[:, self.covered], bands, _UPDATES)
         return self._on_all_bins(energies.pow(1 / self.spec.power)) / self.amplitude
 
     def _on_all_bins(self, covered: Magnitudes) -> Magnitudes:

@@ -5,29 +5,24 @@ import torch
 from audiodiff.audio.stft import Spectrum, Stft
 from audiodiff.types import Magnitudes, Wave
 
+MOMENTUM = 0.99
+"""0 is the original algorithm of Griffin & Lim (1984)."""
 TINY = 1e-30
 """Energy that is added before dividing by it."""
 
 
 @torch.no_grad()
-def griffin_lim(
-    magnitudes: Magnitudes,
-    phases: Spectrum,
-    stft: Stft,
-    iterations: int,
-    momentum: float = 0.99,
-) -> Wave:
+def griffin_lim(magnitudes: Magnitudes, phases: Spectrum, stft: Stft, iterations: int) -> Wave:
     """Find a waveform whose STFT has these magnitudes, by fast Griffin-Lim (Perraudin et al. 2013, alg. 2).
 
-    `phases` are unit-modulus complex numbers to start from. `momentum` 0 is the original algorithm of
-    Griffin & Lim (1984). Returns `hop_length · frames` samples.
+    `phases` are unit-modulus complex numbers to start from. Returns `hop_length · frames` samples.
     """
     norm = stft.window_sum(magnitudes.shape[-1])
     wave = stft.inverse(magnitudes * phases, norm)
     previous = None
     for _ in range(iterations):
         consistent = stft(wave)
-        step = consistent if previous is None else extrapolated(previous, consistent, momentum)
+        step = consistent if previous is None else extrapolated(previous, consistent, MOMENTUM)
         previous = consistent
         wave = stft.inverse(with_magnitudes(step, magnitudes), norm)
     return wave

@@ -5,6 +5,7 @@ import math
 import torch
 
 from audiodiff.audio.stft import Stft
+from audiodiff.phase.griffin_lim import MOMENTUM
 from audiodiff.phase.iterations import BandRows, GriffinLimIterations, Line, SpectrumRows
 from audiodiff.phase.mel_constraint import MelConstraint
 
@@ -14,7 +15,6 @@ ADVANCE = 16
 LOOK_AHEAD = 32
 """Frames behind those that leave the window next: the future that their phases are fitted to."""
 
-MOMENTUM = 0.99
 _NEGLIGIBLE = 1e-8
 """A sum of squared windows by which nothing is divided."""
 

@@ -12,17 +12,18 @@ HOPS = (0.005, 0.02)
 OVERLAP = (3.0, 4.0, 5.0)
 """Hops in a window."""
 BANDS = (40, 160)
+INVENTED = 40
 
 
-def all_conventions(invented: int = 40, seed: int = 0) -> list[MelSpec]:
-    """Named conventions that a waveform can be put together from, each once, and `invented` others."""
+def all_conventions() -> list[MelSpec]:
+    """Named conventions that a waveform can be put together from, each once, and `INVENTED` others; always the same."""
     named = {spec.sample_rate: {} for spec in CONVENTIONS.values()}
     for spec in CONVENTIONS.values():
         shape = (spec.n_fft, spec.win_length, spec.hop_length, spec.n_mels, spec.f_min, spec.f_top, spec.mel_scale)
         if spec.hop_length <= spec.win_length // 2:
             named[spec.sample_rate].setdefault(shape, spec)
-    chance = Random(seed)
-    return [spec for specs in named.values() for spec in specs.values()] + [invent(chance) for _ in range(invented)]
+    chance = Random(0)
+    return [spec for specs in named.values() for spec in specs.values()] + [invent(chance) for _ in range(INVENTED)]
 
 
 def invent(chance: Random) -> MelSpec:

@@ -18,6 +18,8 @@ MEL_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
 QUIET_REFERENCE = 1e-2
 """Root mean square magnitude below which a reference counts as that loud in spectral convergence, which divides by it:
 -60 dB of full scale in a window of 1024 samples."""
+FAINTEST = 1e-4
+"""Magnitude below which all counts as that loud, so that digital silence does not dominate."""
 QUIETEST = 1e-10
 """Power added to every bin, so that the magnitude of a silent one has a gradient."""
 
@@ -25,43 +27,34 @@ QUIETEST = 1e-10
 class MultiResolutionStft(nn.Module):
     """Spectral convergence plus L1 of log magnitudes, averaged over several windows.
 
-    (Arik et al. 2019 and Yamamoto et al. 2020, eq. 4 to 6.) `floor` bounds the magnitudes from below, so that
-    digital silence does not dominate.
+    (Arik et al. 2019 and Yamamoto et al. 2020, eq. 4 to 6.)
     """
 
-    def __init__(
-        self,
-        *,
-        n_ffts: tuple[int, ...] = (512, 1024, 2048),
-        hop_ratio: float = 0.25,
-        floor: float = 1e-4,
-    ) -> None:
+    def __init__(self, *, n_ffts: tuple[Samples, ...] = (512, 1024, 2048)) -> None:
         super().__init__()
-        self.hops = [int(n_fft * hop_ratio) for n_fft in n_ffts]
-        self.floor = floor
         self.windows = nn.ParameterList(nn.Parameter(torch.hann_window(n_fft), requires_grad=False) for n_fft in n_ffts)
 
     def forward(self, wave: Wave, reference: Wave) -> Float[Tensor, ""]:
-        losses = [self._one(wave, reference, window, hop) for window, hop in zip(self.windows, self.hops, strict=True)]
-        return torch.stack(losses).mean()
+        """The loss of waveforms [batch, samples]; raises `ConfigError` for those that are too short for a window."""
+        return torch.stack([self._one(wave, reference, window) for window in self.windows]).mean()
 
-    def _one(self, wave: Wave, reference: Wave, window: Tensor, hop: int) -> Float[Tensor, ""]:
-        ours, theirs = self._magnitude(wave, window, hop), self._magnitude(reference, window, hop)
+    def _one(self, wave: Wave, reference: Wave, window: Tensor) -> Float[Tensor, ""]:
+        ours, theirs = self._magnitude(wave, window), self._magnitude(reference, window)
         difference = torch.linalg.vector_norm(theirs - ours, dim=(1, 2))
         silent = QUIET_REFERENCE * math.sqrt(theirs[0].numel())
         convergence = difference / torch.linalg.vector_norm(theirs, dim=(1, 2)).clamp_min(silent)
         distance = convergence.mean() + (ours.log() - theirs.log()).abs().mean()
         return distance
 
-    def _magnitude(self, wave: Wave, window: Tensor, hop: int) -> Float[Tensor, "batch bins frames"]:
+    def _magnitude(self, wave: Wave, window: Tensor) -> Float[Tensor, "batch bins frames"]:
         if wave.shape[-1] <= len(window) // 2:
             raise ConfigError(
                 f"{wave.shape[-1]} samples are compared, too few for windows of {len(window)}: raise data.segment, "
                 "of which some frames at either end do not count"
             )
-        spectrum = torch.stft(wave, len(window), hop, window=window, return_complex=True)
+        spectrum = torch.stft(wave, len(window), len(window) // 4, window=window, return_complex=True)
         power = spectrum.real.square() + spectrum.imag.square()
-        return power.clamp_min(self.floor**2).sqrt()
+        return power.clamp_min(FAINTEST**2).sqrt()
 
 
 class MultiResolutionMel(nn.Module):
@@ -76,6 +69,7 @@ class MultiResolutionMel(nn.Module):
         self.front_ends = nn.ModuleList(MelSpectrogram(_resolved(sample_rate, window)) for window in windows)
 
     def forward(self, wave: Wave, reference: Wave) -> Float[Tensor, ""]:
+        """The loss of waveforms [batch, samples]."""
         return torch.stack([(of(wave) - of(reference)).abs().mean() for of in self.front_ends]).mean()
 
 

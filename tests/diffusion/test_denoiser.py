@@ -100,10 +100,6 @@ def test_learned_variance_is_not_asked_of_a_model_without_it():
         next(walk)
 
 
-def test_unconditional_holds_nothing():
-    assert Conditioning(mel=torch.ones(1, 2, 2)).unconditional().mel is None
-
-
 def test_conditioning_moves_what_it_has():
     moved = Conditioning(mel=torch.ones(1, 2, 2)).to(dtype=torch.float64)
     assert moved.mel.dtype == torch.float64
