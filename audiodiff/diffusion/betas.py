@@ -18,7 +18,7 @@ class DiscreteBetas:
     Raises ConfigError for an empty list or a beta outside (0, 1); the last one may be 1 (zero terminal SNR).
     """
 
-    def __init__(self, betas: Sequence[float]) -> None:
+    def __init__(self, *, betas: Sequence[float]) -> None:
         self.betas = torch.tensor(list(betas), dtype=torch.float64)
         _check_betas(self.betas)
         clean = torch.ones(1, dtype=torch.float64)
@@ -72,7 +72,7 @@ class LinearBetas(DiscreteBetas):
     """
 
     def __init__(self, *, first: float, last: float, n_steps: int) -> None:
-        super().__init__(torch.linspace(first, last, at_least_one(n_steps), dtype=torch.float64).tolist())
+        super().__init__(betas=torch.linspace(first, last, at_least_one(n_steps), dtype=torch.float64).tolist())
 
 
 class CosineBetas(DiscreteBetas):
@@ -81,7 +81,7 @@ class CosineBetas(DiscreteBetas):
     def __init__(self, *, n_steps: int, offset: float = 0.008, largest: float = 0.999) -> None:
         angle = (torch.linspace(0, 1, at_least_one(n_steps) + 1, dtype=torch.float64) + offset) / (1 + offset)
         alpha_bar = (angle * torch.pi / 2).cos() ** 2
-        super().__init__((1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=largest).tolist())
+        super().__init__(betas=(1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=largest).tolist())
 
 
 class SigmoidBetas(DiscreteBetas):
@@ -89,17 +89,17 @@ class SigmoidBetas(DiscreteBetas):
 
     def __init__(self, *, first: float, last: float, n_steps: int) -> None:
         rise = torch.linspace(-6, 6, at_least_one(n_steps), dtype=torch.float64).sigmoid()
-        super().__init__((first + (last - first) * rise).tolist())
+        super().__init__(betas=(first + (last - first) * rise).tolist())
 
 
 class ZeroTerminalSNR(DiscreteBetas):
     """Another table, shifted and scaled so that its last step holds no signal (Lin et al. 2024, algorithm 1)."""
 
-    def __init__(self, schedule: DiscreteBetas) -> None:
+    def __init__(self, *, schedule: DiscreteBetas) -> None:
         first, last = schedule.alphas[1], schedule.alphas[-1]
         alphas = (schedule.alphas[1:] - last) * first / (first - last)
         before = torch.cat([torch.ones(1, dtype=torch.float64), alphas[:-1]])
-        super().__init__((1 - (alphas / before) ** 2).tolist())
+        super().__init__(betas=(1 - (alphas / before) ** 2).tolist())
 
 
 def at_least_one(n_steps: int) -> int:

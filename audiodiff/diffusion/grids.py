@@ -76,7 +76,7 @@ def from_betas(schedule: Schedule, betas: Sequence[float]) -> Times:
             f"a list of betas is placed in a table of betas, but the schedule is {type(schedule).__name__}; "
             "choose another grid."
         )
-    return _closed(schedule, schedule.time_of_alpha(DiscreteBetas(betas).alphas[1:]).unique().flip(0))
+    return _closed(schedule, schedule.time_of_alpha(DiscreteBetas(betas=betas).alphas[1:]).unique().flip(0))
 
 
 def explicit(schedule: Schedule, times: Sequence[float]) -> Times:

@@ -189,7 +189,7 @@ class LearnedVariance:
     Dhariwal 2021, eq. 15). Everything but v is that of `mean`.
     """
 
-    def __init__(self, mean: Prediction) -> None:
+    def __init__(self, *, mean: Prediction) -> None:
         self.mean = mean
         self.target = mean.target
         self.scale_input = mean.scale_input

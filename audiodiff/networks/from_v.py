@@ -14,7 +14,7 @@ class FromV(nn.Module):
     does so in no first step.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, *, schedule: Schedule) -> None:
         super().__init__()
         self.schedule = schedule
 

@@ -33,6 +33,7 @@ class KeepToMel(nn.Module):
 
     def __init__(
         self,
+        *,
         mel: MelSpec,
         onsets: int = 0,
         rounds: int = 1,

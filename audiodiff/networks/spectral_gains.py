@@ -59,7 +59,7 @@ class SpectralGainNetwork(nn.Module):
         self.parts = mel.hop_length // self.stft.hop_length
         self.envelope = FineEnvelope(mel)
         self.together = together
-        self.constraint = KeepToMel(mel) if constrained else None
+        self.constraint = KeepToMel(mel=mel) if constrained else None
         self.relative = RelativePlanes(fine_spec(mel), together)
         self.embedding = StepEmbedding(n_steps=n_steps, channels=step_channels)
         self.input = nn.Conv2d(together * self.relative.planes, channels, 3, padding=1)

@@ -68,7 +68,7 @@ def test_karras_grid_is_the_papers():
 
 def test_fast_list_of_diffwave_has_ddpms_coefficients():
     """The ancestral walk on the grid is DDPM with the short list of betas itself."""
-    times, short = from_betas(DIFFWAVE, FAST), DiscreteBetas(FAST)
+    times, short = from_betas(DIFFWAVE, FAST), DiscreteBetas(betas=FAST)
     assert len(times) == 7
     own = Transition.between(DIFFWAVE, times[1:], times[:-1])
     ddpm = Transition.between(short, torch.arange(5, -1, -1, dtype=FINE) / 6, torch.arange(6, 0, -1, dtype=FINE) / 6)
@@ -105,11 +105,11 @@ def test_bad_grid_is_refused(name):
 
 
 BAD_SCHEDULES = {
-    "no betas": (lambda: DiscreteBetas([]), "at least one beta"),
-    "beta of zero": (lambda: DiscreteBetas([0.1, 0.0]), "beta 0 at step 1"),
-    "beta above one": (lambda: DiscreteBetas([0.1, 1.2]), "beta 1.2 at step 1"),
-    "beta of one in the middle": (lambda: DiscreteBetas([0.1, 1.0, 0.1]), "beta 1 at step 1"),
-    "beta not a number": (lambda: DiscreteBetas([0.1, float("nan")]), "beta nan at step 1"),
+    "no betas": (lambda: DiscreteBetas(betas=[]), "at least one beta"),
+    "beta of zero": (lambda: DiscreteBetas(betas=[0.1, 0.0]), "beta 0 at step 1"),
+    "beta above one": (lambda: DiscreteBetas(betas=[0.1, 1.2]), "beta 1.2 at step 1"),
+    "beta of one in the middle": (lambda: DiscreteBetas(betas=[0.1, 1.0, 0.1]), "beta 1 at step 1"),
+    "beta not a number": (lambda: DiscreteBetas(betas=[0.1, float("nan")]), "beta nan at step 1"),
     "no linear steps": (lambda: LinearBetas(first=0.1, last=0.2, n_steps=0), "n_steps = 0"),
     "no cosine steps": (lambda: CosineBetas(n_steps=-1), "n_steps = -1"),
     "falling to nothing": (lambda: LinearBetas(first=0.1, last=-0.2, n_steps=5), "outside"),

@@ -148,7 +148,7 @@ class TwoHeads(nn.Module):
 
 
 def learned(schedule, share):
-    prediction = LearnedVariance(EpsPrediction())
+    prediction = LearnedVariance(mean=EpsPrediction())
     return Denoiser(network=TwoHeads(schedule, share), schedule=schedule, prediction=prediction)
 
 
@@ -172,7 +172,7 @@ def test_hybrid_loss_leaves_the_mean_to_the_simple_one():
     """Nichol & Dhariwal 2021, section 3.1: the bound's gradient stops before the mean."""
     schedule, x_0, eps, t = hybrid_example()
     output = normal(1)(torch.empty(50, 2, 40, dtype=torch.float64)).requires_grad_()
-    prediction = LearnedVariance(EpsPrediction())
+    prediction = LearnedVariance(mean=EpsPrediction())
     hybrid(output, x_0, eps, t, prediction=prediction, schedule=schedule).sum().backward()
     assert_close(output.grad[:, 0], 2 * (output[:, 0].detach() - eps) / 40)
     # In the last step, to clean, both ends are one variance, so there is nothing to learn.

@@ -37,7 +37,7 @@ PREDICTIONS: dict[str, Callable[[], Prediction]] = {
     "v": VPrediction,
     "velocity": VelocityPrediction,
     "edm": lambda: EDMPrediction(sigma_data=0.1),
-    "learned": lambda: LearnedVariance(EpsPrediction()),
+    "learned": lambda: LearnedVariance(mean=EpsPrediction()),
 }
 
 

@@ -25,7 +25,7 @@ def voice(spec):
     """As `universal`, with random weights."""
     prior = prior_for(spec)
     network = SpectralGainNetwork(mel=spec, channels=6, layers=2, step_channels=8)
-    finish = KeepToMel(spec, onsets=8, rounds=2, scaled_first=False, iterations=1).eval()
+    finish = KeepToMel(mel=spec, onsets=8, rounds=2, scaled_first=False, iterations=1).eval()
     for output in (network.output, finish.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
     denoiser = Denoiser(network=network.eval(), schedule=StraightPath(), prediction=X0Prediction())

@@ -67,7 +67,7 @@ def test_only_what_is_needed_is_asked_for():
 
 
 def test_a_learned_variance_is_refused():
-    denoiser = model_of((BETAS, LearnedVariance(EpsPrediction())), Isotropic()).denoiser
+    denoiser = model_of((BETAS, LearnedVariance(mean=EpsPrediction())), Isotropic()).denoiser
     with pytest.raises(ConfigError):
         unroll(denoiser, partial(ancestral, variance="learned"), uniform(BETAS, 2))
 

@@ -22,7 +22,7 @@ def whitened(_folder):
         dilation_cycle=3,
         sees_mean=True,
         whitening=Whitening(mel=mel),
-        from_v=FromV(bundle.model.denoiser.schedule),
+        from_v=FromV(schedule=bundle.model.denoiser.schedule),
     ).eval()
     torch.nn.init.normal_(network.output.weight, std=0.05)
     bundle.model.denoiser.network = network
@@ -41,10 +41,10 @@ def diffwave_source(_folder):
         dilation_cycle=3,
         sees_mean=True,
         whitening=Whitening(mel=mel),
-        constraint=KeepToMel(mel),
+        constraint=KeepToMel(mel=mel),
         patch=4,
     ).eval()
-    finish = KeepToMel(mel, onsets=4, rounds=2, iterations=1, share=0.5).eval()
+    finish = KeepToMel(mel=mel, onsets=4, rounds=2, iterations=1, share=0.5).eval()
     for output in (network.output, finish.onsets.stack.output):
         torch.nn.init.normal_(output.weight, std=0.05)
     bundle.model.denoiser.network, bundle.model.finish = network, finish

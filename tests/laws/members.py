@@ -42,7 +42,7 @@ SCHEDULES = {
     "wavegrad": LinearBetas(first=1e-6, last=0.01, n_steps=1000),
     "cosine": CosineBetas(n_steps=1000),
     "sigmoid": SigmoidBetas(first=1e-4, last=0.02, n_steps=1000),
-    "diffwave_50_zero_snr": ZeroTerminalSNR(DIFFWAVE),
+    "diffwave_50_zero_snr": ZeroTerminalSNR(schedule=DIFFWAVE),
     "vp": VP(),
     "sub_vp": SubVP(),
     "ve": VE(),

@@ -162,7 +162,7 @@ def test_learned_variance_lies_between_its_bounds():
 
 def test_learned_variance_leaves_the_mean_alone():
     x_0, eps, t = example()
-    schedule, learned = SCHEDULES["ddpm"], LearnedVariance(EpsPrediction())
+    schedule, learned = SCHEDULES["ddpm"], LearnedVariance(mean=EpsPrediction())
     output = torch.stack([eps, torch.full_like(eps, 0.3)], dim=1)
     x_t = diffuse(x_0, eps, t, schedule)
     assert_close(learned.x0(output, x_t, t, schedule), x_0, rtol=1e-7, atol=1e-7)

@@ -123,7 +123,7 @@ def test_alpha_of_a_table_can_be_inverted(table):
 
 
 def test_zero_terminal_snr_keeps_the_first_step_and_ends_in_noise():
-    rescaled = ZeroTerminalSNR(DIFFWAVE)
+    rescaled = ZeroTerminalSNR(schedule=DIFFWAVE)
     assert rescaled.alphas[-1] == 0
     assert_close(rescaled.alphas[1], DIFFWAVE.alphas[1])
     shift = (rescaled.alphas[1:].diff() / DIFFWAVE.alphas[1:].diff()).unique()

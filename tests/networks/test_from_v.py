@@ -20,7 +20,7 @@ T = torch.tensor([0.2, 0.6, 1.0], dtype=torch.float64)
 def test_the_true_v_gives_the_true_x_0(name):
     schedule = SCHEDULES[name]
     v = VPrediction().target(X_0, EPS, T, schedule)
-    assert_close(FromV(schedule)(v, diffuse(X_0, EPS, T, schedule), T), X_0)
+    assert_close(FromV(schedule=schedule)(v, diffuse(X_0, EPS, T, schedule), T), X_0)
 
 
 def network(from_v=None) -> DiffWave:
@@ -33,8 +33,8 @@ def test_a_network_that_says_nothing_lets_noise_pass():
     """The weights of its output layer begin at zero, and on 50 betas half of the noise is there after one step."""
     x, mel = torch.randn(1, 512), torch.randn(1, 80, 2)
     t = torch.ones(1)
-    assert_close(network(FromV(DIFFWAVE))(x, t, Conditioning(mel=mel)), DIFFWAVE.alpha(t) * x)
-    assert network(FromV(StraightPath()))(x, t, Conditioning(mel=mel)).abs().max() == 0
+    assert_close(network(FromV(schedule=DIFFWAVE))(x, t, Conditioning(mel=mel)), DIFFWAVE.alpha(t) * x)
+    assert network(FromV(schedule=StraightPath()))(x, t, Conditioning(mel=mel)).abs().max() == 0
 
 
 def test_it_goes_with_x_0_and_the_same_schedule():
@@ -44,7 +44,7 @@ def test_it_goes_with_x_0_and_the_same_schedule():
         (EpsPrediction(), DIFFWAVE, "prediction=x0"),
         (X0Prediction(), StraightPath(), "another schedule"),
     ):
-        model.denoiser = Denoiser(network=network(FromV(DIFFWAVE)), schedule=schedule, prediction=prediction)
+        model.denoiser = Denoiser(network=network(FromV(schedule=DIFFWAVE)), schedule=schedule, prediction=prediction)
         if words is None:
             check_model(model)
         else:

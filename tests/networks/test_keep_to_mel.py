@@ -28,7 +28,7 @@ def made(
     """Gains in time are not one, and a postfilter corrects every frame."""
     torch.manual_seed(0)
     finish = KeepToMel(
-        SPECS[name],
+        mel=SPECS[name],
         onsets=onsets,
         rounds=rounds,
         scaled_first=scaled_first,
@@ -121,9 +121,9 @@ def test_its_stages_one_after_the_other_are_the_finish(name, postfilter, iterati
 
 def test_no_rounds_and_nothing_to_begin_with_are_refused():
     with pytest.raises(ConfigError, match="rounds=0"):
-        KeepToMel(HIFIGAN, onsets=8, rounds=0)
+        KeepToMel(mel=HIFIGAN, onsets=8, rounds=0)
     with pytest.raises(ConfigError, match="scaled_first=False"):
-        KeepToMel(HIFIGAN, scaled_first=False)
+        KeepToMel(mel=HIFIGAN, scaled_first=False)
 
 
 @pytest.mark.parametrize("name", SPECS)

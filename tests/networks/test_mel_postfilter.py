@@ -94,7 +94,9 @@ def test_absurd_levels_stay_where_they_are(value, place):
 def test_a_finish_keeps_to_the_sharpened_mel():
     """Its gains as well: all of it is that of the sharpened mel."""
     torch.manual_seed(0)
-    finish = KeepToMel(convention("hifigan_22k"), onsets=8, iterations=4, postfilter=6).double().requires_grad_(False)
+    finish = (
+        KeepToMel(mel=convention("hifigan_22k"), onsets=8, iterations=4, postfilter=6).double().requires_grad_(False)
+    )
     torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
     finish.postfilter = made("hifigan_22k", 9.0)
     mel, wave = stored("hifigan_22k"), 0.1 * torch.randn(1, 61 * 256).double()
@@ -179,7 +181,7 @@ def test_a_shipped_one_brings_smoothed_mels_nearer_to_the_recordings(shipped, ki
 def test_silence_teaches_nothing_that_is_not_finite(name):
     """In no convention, whatever it stores for silence."""
     spec = convention(name)
-    model = KeepToMel(spec, postfilter=4)
+    model = KeepToMel(mel=spec, postfilter=4)
     torch.nn.init.normal_(model.postfilter.said.weight)
     holder = source_filter_model()
     holder.finish = model

@@ -49,8 +49,8 @@ NETWORKS = {
         dilation_cycle=3,
         sees_mean=True,
         whitening=Whitening(mel=MEL),
-        constraint=KeepToMel(MEL),
-        from_v=FromV(LinearBetas(first=1e-4, last=0.05, n_steps=50)),
+        constraint=KeepToMel(mel=MEL),
+        from_v=FromV(schedule=LinearBetas(first=1e-4, last=0.05, n_steps=50)),
         patch=4,
     ),
     "gains": lambda: SpectralGainNetwork(mel=MEL, channels=8, layers=2, step_channels=8),
@@ -140,7 +140,7 @@ def test_radius_is_exact(name):
 def test_parts_of_a_finish_are_refused_inside_of_a_network(part):
     """They see further than a network's radius says."""
     with pytest.raises(ConfigError, match=r"belongs to the model's finish"):
-        DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, constraint=KeepToMel(MEL, **{part: 4}))
+        DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, constraint=KeepToMel(mel=MEL, **{part: 4}))
 
 
 def test_radius_of_a_mel_is_exact():

@@ -23,7 +23,7 @@ SPECS = {
 
 
 def low_band(spec, iterations: int = 8) -> tuple[LowBand, KeepToMel]:
-    finish = KeepToMel(spec, iterations=iterations).double()
+    finish = KeepToMel(mel=spec, iterations=iterations).double()
     assert finish.low is not None
     return finish.low, finish
 
@@ -200,4 +200,4 @@ def test_a_share_of_the_way_lies_between():
 @pytest.mark.parametrize(("settings", "said"), [({"iterations": -1}, "iterations=-1"), ({"share": 0.0}, "share=0.0")])
 def test_what_cannot_be_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
-        KeepToMel(HIFIGAN, **settings)
+        KeepToMel(mel=HIFIGAN, **settings)

@@ -194,7 +194,7 @@ def test_a_stage_does_little_twice(monkeypatch):
 
 def a_finish() -> KeepToMel:
     torch.manual_seed(0)
-    finish = KeepToMel(HIFIGAN, onsets=8, rounds=2, iterations=4, share=0.8, postfilter=4)
+    finish = KeepToMel(mel=HIFIGAN, onsets=8, rounds=2, iterations=4, share=0.8, postfilter=4)
     torch.nn.init.normal_(finish.onsets.stack.output.weight, std=0.3)
     torch.nn.init.normal_(finish.postfilter.said.weight)
     torch.nn.init.constant_(finish.postfilter.decided[2].bias, 1.0)

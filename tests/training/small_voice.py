@@ -24,5 +24,5 @@ def small_model(onsets: int = 0) -> DiffusionModel:
     )
     network = SpectralGainNetwork(mel=HIFIGAN, channels=4, layers=1, step_channels=8)
     denoiser = Denoiser(network=network, schedule=StraightPath(), prediction=X0Prediction())
-    finish = KeepToMel(HIFIGAN, onsets=onsets) if onsets else None
+    finish = KeepToMel(mel=HIFIGAN, onsets=onsets) if onsets else None
     return DiffusionModel(mel=HIFIGAN, denoiser=denoiser, prior=prior, finish=finish)

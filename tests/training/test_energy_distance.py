@@ -95,7 +95,7 @@ def test_a_model_without_gains_learns_as_well(bursts):
 def test_nothing_learns_through_the_iterations_of_the_finish(bursts):
     """A voice that has them is trained as without, and speaks otherwise."""
     plain, iterated = small_model(onsets=8), small_model(onsets=8)
-    iterated.finish = KeepToMel(HIFIGAN, onsets=8, iterations=2)
+    iterated.finish = KeepToMel(mel=HIFIGAN, onsets=8, iterations=2)
     iterated.finish.load_state_dict(plain.finish.state_dict())
     said = []
     for model in (plain, iterated):

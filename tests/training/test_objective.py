@@ -89,7 +89,7 @@ def test_importance_leaves_the_expected_loss_alone():
 def test_hybrid_teaches_the_variance():
     torch.manual_seed(0)
     network = DiffWave(n_mels=80, hop_length=256, channels=4, layers=2, outputs=2)
-    objective = Hybrid(model=model(network, prediction=LearnedVariance(EpsPrediction())))
+    objective = Hybrid(model=model(network, prediction=LearnedVariance(mean=EpsPrediction())))
     objective(WAVE, MEL)["loss"].backward()
     gradient = network.output.weight.grad
     assert gradient.shape[0] == 2

@@ -17,7 +17,7 @@ NAMES = {**SPECS, "rvc_40k": convention("rvc_40k"), "speecht5_16k": convention("
 
 
 def pair(name: str, **settings: float) -> tuple[KeepToMel, FastLowBand]:
-    finish = KeepToMel(NAMES[name], **settings)
+    finish = KeepToMel(mel=NAMES[name], **settings)
     assert finish.low is not None
     return finish, FastLowBand(finish, finish.low)
 
@@ -26,7 +26,7 @@ def inputs(name: str, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Waveforms of other phases than the mels' [2, samples], and the bands of those."""
     spec = NAMES[name]
     waves, targets = (torch.cat([voice(spec, 40, seed) for seed in seeds]) for seeds in ((1, 2), (3, 4)))
-    bands = bands_of(KeepToMel(spec).double(), spec, targets)
+    bands = bands_of(KeepToMel(mel=spec).double(), spec, targets)
     return waves[:, : frames * spec.hop_length].float(), bands[:, :frames].float()
 
 

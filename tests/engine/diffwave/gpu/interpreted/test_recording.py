@@ -97,7 +97,7 @@ def test_a_batch_is_what_it_is_without_recording():
 def test_a_learned_variance_and_no_mel(kind):
     plain = model("v", kind=kind)
     if kind == "with_variance":
-        plain.denoiser.prediction = LearnedVariance(VPrediction())
+        plain.denoiser.prediction = LearnedVariance(mean=VPrediction())
     fast, times = RecordedModel(plain), uniform(plain.denoiser.schedule, 2)
     sampler = SAMPLERS["ancestral"]
     (made,) = fast.each(mels(3), sampler=sampler, times=times, seeds=[0])
