@@ -42,7 +42,7 @@ class LongMel:
         return torch.cat(list(islice(self.pieces(), LONG // PIECE)), dim=1)
 
 
-def in_pieces(file: MelFile) -> MelFile | LongMel:
+def cut_if_long(file: MelFile) -> MelFile | LongMel:
     """A mel that was read, made ready for pieces if it is long."""
     frames = file.mel.shape[1]
     return LongMel.of(frames, lambda start, end: file.mel[:, start:end], file.spec) if frames > LONG else file

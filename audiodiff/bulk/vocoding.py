@@ -12,7 +12,7 @@ from audiodiff.audio import load_audio, save_audio
 from audiodiff.audio.scratch import sweep
 from audiodiff.bulk import Job, is_done, mark_of
 from audiodiff.bulk.f0_files import read_f0
-from audiodiff.bulk.long_mels import LongMel, in_pieces, open_long, open_recording, vocode_long
+from audiodiff.bulk.long_mels import LongMel, cut_if_long, open_long, open_recording, vocode_long
 from audiodiff.bulk.marks import digest_of
 from audiodiff.bulk.voice_choice import voice_for
 from audiodiff.diffusion import tempered
@@ -186,7 +186,7 @@ def find_mel(path: Path, vocoder: Vocoder, request: Request) -> MelFile | LongMe
         return analysed(path, vocoder.mel_spec, resample=request.resample)
     n_mels = (request.spec or vocoder.mel_spec).n_mels
     mel = open_long(path, request.spec, n_mels, transposed=request.transposed)
-    return in_pieces(read_mel(path, request.spec, transposed=request.transposed)) if mel is None else mel
+    return cut_if_long(read_mel(path, request.spec, transposed=request.transposed)) if mel is None else mel
 
 
 def analysed(path: Path, spec: MelSpec, *, resample: bool) -> MelFile | LongMel:

@@ -23,7 +23,7 @@ def model_card(bundle: Bundle, address: str | None = None) -> str:
     header, body = split_card(bundle.card)
     header["library_name"] = "audiodiff"
     header["tags"] = list(dict.fromkeys((*header.get("tags", []), *TAGS)))
-    body = body.strip() or described(bundle)
+    body = body.strip() or plain_card(bundle)
     use = f'vocoder = Vocoder.from_pretrained("{address}")'
     if address is not None and use not in body:
         body += f"\n\n## Use\n\n```python\nfrom audiodiff import Vocoder\n\n{use}\n```"
@@ -44,7 +44,7 @@ def split_card(card: str) -> tuple[Header, str]:
     return (header, parts[2]) if isinstance(header, dict) else ({}, card)
 
 
-def described(bundle: Bundle) -> str:
+def plain_card(bundle: Bundle) -> str:
     """Card of a bundle that nobody has written about."""
     model, mel = bundle.model, bundle.model.mel
     denoiser = model.denoiser

@@ -33,7 +33,7 @@ class FramesFirstVocoder(VocoderStage):
         """
         if spectrogram.ndim == 2:
             return self.speak(spectrogram.T.unsqueeze(0))[0]
-        return self.speak(spectrogram.transpose(1, 2), unpadded(spectrogram) if lengths is None else lengths)
+        return self.speak(spectrogram.transpose(1, 2), sounding_frames(spectrogram) if lengths is None else lengths)
 
 
 class SpeechT5Vocoder(FramesFirstVocoder):
@@ -60,7 +60,7 @@ class FastSpeech2ConformerVocoder(FramesFirstVocoder):
         super().__init__(vocoder, standardized(convention("espnet_22k"), mean, std), **options)
 
 
-def unpadded(spectrogram: Float[Tensor, "batch frames n_mels"]) -> list[int]:
+def sounding_frames(spectrogram: Float[Tensor, "batch frames n_mels"]) -> list[int]:
     """The frames of every item up to the last one that is not zero in all bands, at least one."""
     sounding = spectrogram.ne(0).any(dim=2)
     return [int(frames.nonzero().max()) + 1 if frames.any() else 1 for frames in sounding]

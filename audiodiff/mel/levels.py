@@ -15,7 +15,7 @@ _ANY = 1e5
 """Bound of a mel whose convention is not known."""
 
 
-def bounds(spec: MelSpec) -> tuple[float, float]:
+def possible_values(spec: MelSpec) -> tuple[float, float]:
     """The lowest and the highest value that a mel of this convention may hold."""
     weights = spec.n_fft / spec.sample_rate if spec.mel_norm == "slaney" else spec.n_fft / 16
     loudest = weights * (_MARGIN * spec.win_length / 2) ** spec.power
@@ -31,7 +31,7 @@ def bounds(spec: MelSpec) -> tuple[float, float]:
 
 def check_values(mel: Tensor, spec: MelSpec | None, name: str = "the mel") -> None:
     """Raise `MelError` for a mel with values that no sound has in its convention."""
-    lowest, highest = (-_ANY, _ANY) if spec is None else bounds(spec)
+    lowest, highest = (-_ANY, _ANY) if spec is None else possible_values(spec)
     low, high = float(mel.min()), float(mel.max())
     if low < lowest or high > highest:
         raise MelError(

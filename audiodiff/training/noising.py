@@ -26,7 +26,7 @@ class Noisy:
     cond: Conditioning
 
 
-def add_noise(model: DiffusionModel, wave: Wave, mel: Mel, times: DrawTimes) -> Noisy:
+def noised_batch(model: DiffusionModel, wave: Wave, mel: Mel, times: DrawTimes) -> Noisy:
     """Draw a time for every item of the batch and take it there."""
     cond = model.prior.condition(mel)
     return noised(model, model.prior.encode(wave, cond), cond, times)

@@ -20,7 +20,7 @@ from audiodiff.diffusion import (
 )
 from audiodiff.errors import ConfigError
 from audiodiff.models.diffusion_model import DiffusionModel
-from audiodiff.training.noising import DrawTimes, add_noise, balanced
+from audiodiff.training.noising import DrawTimes, balanced, noised_batch
 from audiodiff.types import Mel, Time, Wave
 
 Losses = dict[str, Float[Tensor, ""]]
@@ -76,7 +76,7 @@ class Simple(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
-        noisy = add_noise(self.model, wave, mel, self.times)
+        noisy = noised_batch(self.model, wave, mel, self.times)
         denoiser, prior = self.model.denoiser, self.model.prior
         output = denoiser.output(noisy.x_t, noisy.t, noisy.cond)
         target = denoiser.prediction.target(noisy.x_0, noisy.eps, noisy.t, denoiser.schedule)
@@ -107,6 +107,6 @@ class Hybrid(nn.Module):
 
     def forward(self, wave: Wave, mel: Mel) -> Losses:
         """`wave` is [batch, hop_length · frames], `mel` [batch, n_mels, frames]."""
-        noisy = add_noise(self.model, wave, mel, self.times)
+        noisy = noised_batch(self.model, wave, mel, self.times)
         output = self.model.denoiser.output(noisy.x_t, noisy.t, noisy.cond)
         return {"loss": balanced(self.distance(output, noisy.x_0, noisy.eps, noisy.t), noisy.t, self.times)}
