@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audiodiff.audio.decoding import check_complete, checked_header, opened_audio
+from audiodiff.audio.decoding import AudioHeader, check_complete, checked_header, opened_audio
 from audiodiff.audio.io import check_wave
 from audiodiff.types import Hertz, Samples
 
@@ -25,7 +25,7 @@ def audio_blocks(path: str | os.PathLike[str], sample_rate: Hertz | None = None)
     """Yield the samples of `load_audio` from first to last; it raises what that does, some of it only at the end."""
     with opened_audio(path) as file:
         header = checked_header(file, path)
-        blocks = _decoded(file, path)
+        blocks = _decoded(file, header, path)
         if sample_rate in (None, header.sample_rate):
             yield from blocks
         else:
@@ -36,7 +36,7 @@ def audio_length(path: str | os.PathLike[str], sample_rate: Hertz) -> Samples:
     """Number of samples of a recording at a rate, from decoding all of it; raises `AudioError` as `load_audio` does."""
     with opened_audio(path) as file:
         header = checked_header(file, path)
-        return resampled_length(sum(map(len, _decoded(file, path))), header.sample_rate, sample_rate)
+        return resampled_length(sum(map(len, _decoded(file, header, path))), header.sample_rate, sample_rate)
 
 
 def resampled_length(n_samples: Samples, from_rate: Hertz, to_rate: Hertz) -> Samples:
@@ -60,9 +60,9 @@ def resampled_blocks(blocks: Iterable[Block], from_rate: Hertz, to_rate: Hertz) 
     yield torch.from_numpy(np.pad(rest, (0, missing - len(rest))))
 
 
-def _decoded(file: "SoundFile", path: str | os.PathLike[str]) -> Iterator[Block]:
+def _decoded(file: "SoundFile", header: AudioHeader, path: str | os.PathLike[str]) -> Iterator[Block]:
     """The samples of an open file, mono and checked."""
-    header, taken = checked_header(file, path), 0
+    taken = 0
     while len(samples := np.asarray(file.read(BLOCK, dtype="float32", always_2d=True), np.float32)):
         taken += len(samples)
         wave = torch.from_numpy(samples.mean(axis=1, dtype=np.float32))

@@ -16,7 +16,8 @@ from audiodiff.types import Hertz, Seconds
 F0_RANGE = (60.0, 600.0)
 FRAME_PERIOD: Seconds = 0.005
 GROSS_CENTS = 600
-_FEWEST_FRAMES = 11
+FEWEST_VOICED = 11
+"""Frames by which a voice is measured, at least."""
 PERIODICITY_WINDOW: Seconds = 0.04
 
 Track = Float64[np.ndarray, " frames"]
@@ -61,7 +62,7 @@ def import_world() -> Any:  # noqa: ANN401 (compiled, without types)
 def f0_errors(reference: Track, generated: Track) -> Measured:
     """RMSE in cents over the frames voiced in both, the same without gross errors, and the percentage of those."""
     both = (reference > 0) & (generated > 0)
-    if both.sum() < _FEWEST_FRAMES:
+    if both.sum() < FEWEST_VOICED:
         reason = f"only {both.sum()} frames are voiced in both"
         return dict.fromkeys(("f0_cents", "f0_fine", "f0_gross"), reason)
     cents = 1200 * np.log2(generated[both] / reference[both])

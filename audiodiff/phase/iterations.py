@@ -8,7 +8,7 @@ from torch import Tensor
 
 from audiodiff.audio.stft import Stft
 from audiodiff.phase.griffin_lim import TINY
-from audiodiff.phase.mel_constraint import LOUDEST_GAIN, MelConstraint
+from audiodiff.phase.mel_constraint import LEAST_FACTOR, LOUDEST_GAIN, MelConstraint
 
 SpectrumRows = Float[Tensor, "frames bins"]
 BandRows = Float[Tensor, "frames n_mels"]
@@ -127,7 +127,7 @@ class Rescaling:
         for rows, piece, product in self.to_bands:
             torch.mm(rows, piece, out=product)
         # A share of the target is added, so that a band that is silent now is not amplified without bound.
-        self.gain.add_(bands, alpha=1 / LOUDEST_GAIN).clamp_min_(1e-20)
+        self.gain.add_(bands, alpha=1 / LOUDEST_GAIN).clamp_min_(LEAST_FACTOR)
         torch.div(bands, self.gain, out=self.gain)
         for rows, piece, product in self.to_bins:
             torch.mm(rows, piece, out=product)

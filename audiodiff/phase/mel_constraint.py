@@ -54,6 +54,6 @@ class MelConstraint(nn.Module):
     ) -> Float[Tensor, "*batch frames bins"]:
         """The same with the frames first, which is faster where they lie so."""
         powers = magnitudes if self.power == 1 else magnitudes.pow(self.power)
-        gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(1e-20)
+        gain = bands / F.linear(powers, self.filters).add(bands, alpha=1 / LOUDEST_GAIN).clamp_min(LEAST_FACTOR)
         factor = F.linear(gain, self.shares) + self.uncovered
         return magnitudes * (factor if self.power == 1 else factor.clamp_min(LEAST_FACTOR).pow(1 / self.power))

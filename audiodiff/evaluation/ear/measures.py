@@ -11,7 +11,7 @@ from audiodiff.evaluation.ear.pulse_alignment import moved_onto
 from audiodiff.evaluation.ear.pulse_modulation import PULSE_BANDS, pulse_measures
 from audiodiff.evaluation.ear.residual import RESIDUAL_RATE, crest_change
 from audiodiff.evaluation.ear.voicing import voicing_measures
-from audiodiff.evaluation.pitch import f0_track
+from audiodiff.evaluation.pitch import FEWEST_VOICED, f0_track
 from audiodiff.evaluation.spectral import Measured
 from audiodiff.evaluation.waveform import Signal
 from audiodiff.types import Hertz
@@ -23,7 +23,6 @@ _WIDE = ("residual_crest", "high_periodicity", "group_delay", "pre_echo")
 EAR = (*_ON_VOICED, "high_periodicity", "pre_echo", "voicing_f1", "f0_deviation", *distillmos.OPINIONS)
 HEARD = ("residual_crest", *PULSE_BANDS, "pre_echo", "high_periodicity", "voicing_f1")
 """Those that tables of voices show, in the order of the tables."""
-_FEWEST_FRAMES = 11
 
 
 def ear_measures(
@@ -47,7 +46,7 @@ def ear_measures(
 
 def voice_measures(reference: Signal, generated: Signal, sample_rate: Hertz, voiced: Voiced) -> Measured:
     """Measures on the voiced frames of the recording."""
-    if len(voiced) < _FEWEST_FRAMES:
+    if len(voiced) < FEWEST_VOICED:
         return dict.fromkeys(_ON_VOICED, f"only {len(voiced)} frames of the recording are voiced")
     return {
         "residual_crest": crest_change(reference, generated, sample_rate, voiced),

@@ -7,11 +7,11 @@ from audiodiff.evaluation.ear.frames import VOICED_PERIOD, voiced_frames
 from audiodiff.evaluation.ear.onsets import pre_echo
 from audiodiff.evaluation.ear.pulse_modulation import PULSE_BANDS, pulse_measures
 from audiodiff.evaluation.ear.residual import RESIDUAL_RATE, crest_change
+from audiodiff.evaluation.pitch import FEWEST_VOICED
 from audiodiff.source.pitch_track import FRAME, track_pitch
 from audiodiff.types import Hertz
 
 _EVERY = round(VOICED_PERIOD / FRAME)
-_FEWEST_FRAMES = 11
 
 
 class PhaseMeasures:
@@ -31,7 +31,7 @@ class PhaseMeasures:
         f0 = track_pitch(theirs, sample_rate).f0[::_EVERY]
         voiced = voiced_frames(theirs, np.where(f0 < 500, f0, 0.0), sample_rate)
         found: dict[str, float | str] = {"pre_echo": pre_echo(theirs, ours, sample_rate)}
-        if len(voiced) >= _FEWEST_FRAMES:
+        if len(voiced) >= FEWEST_VOICED:
             found["residual_crest"] = crest_change(theirs, ours, sample_rate, voiced)
             found |= pulse_measures(theirs, ours, sample_rate, voiced)
         return {name: value for name in self.names if isinstance(value := found.get(name), float)}
