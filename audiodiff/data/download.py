@@ -24,6 +24,7 @@ class Archive:
 
     @property
     def name(self) -> str:
+        """The name of the file, without its folders."""
         return self.url.rsplit("/", 1)[-1]
 
 

@@ -19,7 +19,7 @@ from audiodiff.vocoder import Vocoder
 
 _MODEL = "microsoft/speecht5_tts"
 _MELS = convention("speecht5_16k")
-"""The sentence that it says."""
+"""The convention of the mels that it says."""
 _LONGEST = 20.0
 """Frames for each letter at most, which is transformers' own bound."""
 

@@ -18,8 +18,8 @@ def compiled(model: DiffusionModel) -> DiffusionModel:
 
     On a processor the blocks of a `DiffWave` or the convolutions of a `SpectralGainNetwork` are one function in C, and
     the iterations below a kilohertz another, which the first call compiles. On a GPU that Triton knows it is a
-    `RecordedModel`, if its network is a `DiffWave` that the kernel `supports`. Other networks, and this one in float16
-    on a GPU, are compiled by torch when they are first called.
+    `RecordedModel`, if its network is a `DiffWave` that the kernel `supports`. Unless all is in C, torch compiles every
+    `DiffWave` and `GatedStack` of denoiser and finish when it is first called; what else there is runs as ever.
     """
     network = model.denoiser.network
     device = next(network.parameters()).device

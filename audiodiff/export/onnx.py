@@ -48,16 +48,16 @@ def export_sampler(
     model = UnrolledSampler(bundle, sampler, times).eval()
     example = sampler_example(bundle, model, frames)
     facts = {"part": "sampler", "draws": model.n_draws, "network_calls": model.n_calls, "frames": frames or 0}
-    write_graph(path, model, example, "wave", described(bundle) | facts, weights)
+    write_graph(path, model, example, "wave", graph_facts(bundle) | facts, weights)
 
 
 def export_network(path: str | os.PathLike[str], bundle: Bundle, weights: Weights = "exact") -> None:
-    """Write the network alone, as a function of `x_t`, `t`, `mel` and, where the prior has one, its `mean`."""
-    facts = described(bundle) | {"part": "network"}
+    """Write the network alone, as a function of `x_t`, `t`, `mel` and, where the prior has them, `mean` and `scale`."""
+    facts = graph_facts(bundle) | {"part": "network"}
     write_graph(path, NetworkAlone(bundle).eval(), network_example(bundle), "output", facts, weights)
 
 
-def described(bundle: Bundle) -> dict[str, Any]:
+def graph_facts(bundle: Bundle) -> dict[str, Any]:
     """A graph's metadata, whatever part of the model it is."""
     spec = bundle.model.mel
     return {

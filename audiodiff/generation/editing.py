@@ -38,6 +38,8 @@ Project = Callable[[Tensor], Tensor]
 class Editor:
     """Edits clips [batch, samples] that are no longer than the generator's own; length and loudness are kept.
 
+    `interpolate` alone makes new clips, as long and as loud as the generator's.
+
     `request` is their condition, by default none. `n_steps` is that of a run from pure noise; a
     run from less noise takes its share. The generator must be one of mels (a `MelLatent` prior).
 

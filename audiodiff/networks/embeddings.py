@@ -25,6 +25,7 @@ class RisingSinusoids(nn.Module):
         self.register_buffer("frequencies", 10 ** (torch.arange(64) * 4.0 / 63), persistent=False)
 
     def forward(self, step: _Step) -> _Features:
+        """The features [batch, 128] of steps, which need not be whole."""
         low = step.floor()
         return torch.lerp(self._whole(low), self._whole(low + 1), (step - low).unsqueeze(-1))
 
@@ -55,6 +56,7 @@ class FallingSinusoids(nn.Module):
         self.register_buffer("frequencies", 10 ** (torch.arange(64) * -4.0 / 63), persistent=False)
 
     def forward(self, step: _Step) -> _Features:
+        """The features [batch, 128] of steps."""
         angle = step.unsqueeze(-1) * self.frequencies.double()
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
@@ -82,6 +84,7 @@ class StepEmbedding(nn.Module):
         self.projection2 = nn.Linear(hidden or channels, channels)
 
     def forward(self, t: Time) -> Float[Tensor, "batch channels"]:
+        """The embedding of noise times from 0 to 1, one for all items or one for each."""
         step = (t.reshape(-1).double() * self.n_steps - 1).clamp_min(0)
         features = self.sinusoids(step).to(self.projection1.weight.dtype)
         return F.silu(self.projection2(F.silu(self.projection1(features))))

@@ -14,6 +14,7 @@ class FrameNorm(nn.Module):
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, x: Frames) -> Frames:
+        """Frames of zero mean and unit variance, but for what was learnt."""
         return self.norm(x.mT).mT
 
 
@@ -27,6 +28,7 @@ class GatedBlock(nn.Module):
         self.output = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Frames, shift: Float[Tensor, "batch channels 1"] | None = None) -> Frames:
+        """The frames and what is added to them; `shift` moves the normalized ones, as the step says."""
         h = self.norm(x) if shift is None else self.norm(x) + shift
         gate, value = self.dilated(h).chunk(2, dim=1)
         return x + self.output(gate.sigmoid() * value.tanh())

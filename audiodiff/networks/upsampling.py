@@ -45,6 +45,7 @@ class MelUpsampler(nn.Module):
         return repeat(self(mel), blocks)
 
     def forward(self, mel: Mel) -> Stretched:
+        """The mel at the sample rate, `hop_length` samples for every frame."""
         x = mel.unsqueeze(1)
         x = F.leaky_relu(self.conv1(x), 0.4)
         return F.leaky_relu(self.conv2(x), 0.4).squeeze(1)

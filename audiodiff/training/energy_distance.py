@@ -40,6 +40,7 @@ class EnergyDistance(nn.Module):
         self.tilt, self.onset_tilt = ((ratio - 1) / (ratio + 1) for ratio in (excess, onset_excess))
 
     def forward(self, wave: Wave, reference: Wave, plain: Wave) -> Float[Tensor, ""]:
+        """The distance of waveforms [batch, samples]; `plain` is `wave` without what is to mend its onsets."""
         found, wanted, before = (self._energy(x) for x in (wave, reference, plain.detach()))
         floor = FLOOR * wanted.amax(dim=-1, keepdim=True) + 1e-12
         louder = 0.5 * ((found + floor).log() - (wanted + floor).log())

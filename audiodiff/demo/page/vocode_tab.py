@@ -40,7 +40,7 @@ FORGOTTEN = "this result is no longer kept: press Vocode again"
 
 @dataclass(frozen=True)
 class Heard:
-    """The parts of the page that show and play a visitor's result."""
+    """A visitor's result as it is kept for the page, and the recording that its mel came from, if any."""
 
     take: Take
     reference: Pcm | None

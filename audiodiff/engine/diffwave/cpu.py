@@ -25,7 +25,7 @@ from audiodiff.types import Samples, Time, Wave
 FEW_BITS = (torch.bfloat16,)
 """Precisions of the blocks' products under autocast, beside the weights' own."""
 _Kept = tuple[torch.dtype, ParameterVersion]
-"""The samples that a stretched mel was made for, and the upsampler."""
+"""The precision that a mel was stretched in, and the state of the upsampler that did it."""
 _KEPT = 1 << 19
 """Samples whose stretched mel is kept from step to step: of 80 bands that is 160 MiB."""
 
@@ -76,8 +76,8 @@ class FastDiffWave(nn.Module):
         weight = self.network.input.weight
         autocast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if autocast else weight.dtype
-        native = weight.device.type == "cpu" and not torch.is_grad_enabled() and dtype in (weight.dtype, *FEW_BITS)
-        return dtype if native else None
+        usable = weight.device.type == "cpu" and not torch.is_grad_enabled() and dtype in (weight.dtype, *FEW_BITS)
+        return dtype if usable else None
 
     def _output(self, dtype: torch.dtype, waves: Inputs, t: Time, cond: Conditioning) -> Outputs:
         network, weights = self.network, self._weights(dtype)

@@ -12,7 +12,7 @@ from audiodiff.types import Hertz, Samples, Seconds
 VOICED_PERIOD: Seconds = 0.01
 VOICED_RANGE = (60.0, 500.0)
 _EDGE: Seconds = 0.05
-"""SignalFrames nearer to either end than this are left out, so that every window lies within the recording."""
+"""Frames nearer to either end than this are left out, so that every window lies within the recording."""
 _LEVEL_REACH: Seconds = 0.00907
 _SOFTEST = 0.1
 """Voiced frames below this share of the loud ones' RMS are left out: there, the noise of the room is compared."""
