@@ -18,7 +18,8 @@ def read_f0(path: Path) -> OneF0:
         if suffix == ".npy":
             found = np.load(path, allow_pickle=False)
         else:
-            found = np.array([float(line) for line in path.read_text(encoding="utf-8").split()])
+            lines = path.read_text(encoding="utf-8-sig").splitlines()  # a mark of the order of bytes is no number
+            found = np.array([float(line) for line in lines if line.strip()])
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"cannot read an f0 from {path}: {error}") from error
     if found.ndim != 1 or found.dtype.kind not in "fiu":

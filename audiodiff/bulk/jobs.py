@@ -27,7 +27,7 @@ class Job:
     rivals: int = 0
     """Number of other jobs that have the same target."""
     problem: str = ""
-    """A reason why there is nothing to be done, such as a folder that holds no recording."""
+    """A reason why nothing is done, such as a folder that holds no recording or a target that is an input."""
 
     def claim(self) -> None:
         """Make the folder of the target; raises `OutputError` where that fails, or where the target is not unique.
@@ -64,13 +64,19 @@ def find_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
             if len(inputs) == 1:
                 raise
             idle.append(Job(given, out / f"{given.stem}.wav", problem=str(error)))
-    if out.suffix.lower() in RESULTS:
-        if len(found) + len(idle) > 1:
-            raise OutputError(f"{out} is one file, but there are {len(found) + len(idle)} inputs: give a folder")
-        return [Job(source, out) for source, _ in found]
-    targets = [out / f"{name}.wav" for _, name in found]
-    counts = Counter(targets)
-    jobs = [Job(source, target, counts[target] - 1) for (source, _), target in zip(found, targets, strict=True)]
+    one_file = out.suffix.lower() in RESULTS
+    if one_file and len(found) + len(idle) > 1:
+        raise OutputError(f"{out} is one file, but there are {len(found) + len(idle)} inputs: give a folder")
+    targets = [out if one_file else out / f"{name}.wav" for _, name in found]
+    counts, sources = Counter(targets), {real_path(source) for source, _ in found}
+    problems = [
+        f"{target} is an input itself: give another folder or name" if real_path(target) in sources else ""
+        for target in targets
+    ]
+    jobs = [
+        Job(source, target, counts[target] - 1, problem)
+        for (source, _), target, problem in zip(found, targets, problems, strict=True)
+    ]
     return jobs + idle
 
 

@@ -188,8 +188,9 @@ def read_config(folder: Path) -> Tree:
         raise BundleError(f"{folder} is no bundle: {path.name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict) or config.get("format") != _FORMAT:
-        found = config.get("format") if isinstance(config, dict) else type(config).__name__
+    if not isinstance(config, dict) or "format" not in config:
+        raise BundleError(f"{path} is no config of a bundle of audiodiff: it says no format")
+    if (found := config["format"]) != _FORMAT:
         raise BundleError(f"{path} has format {found!r}, this audiodiff reads format {_FORMAT}: update audiodiff")
     check_name(config.get("name"))
     return config

@@ -29,6 +29,8 @@ class Target:
         if self.suffix not in WRITERS:
             known = ", ".join(suffix[1:] for suffix in WRITERS)
             raise OutputError(f"no mel format {file_format!r}: choose one of {known}")
+        if folder.suffix.lower() in WRITERS and not folder.is_dir():
+            raise OutputError(f"{folder} has the name of a file, and results go into a folder: give one")
         self.taken: set[Path] = set()
 
     @property

@@ -80,8 +80,11 @@ def read_pickle(path: Path) -> Any:  # noqa: ANN401 (whatever was pickled, as fa
         with torch.serialization.safe_globals([Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = next((line for line in str(error).splitlines() if "global" in line.lower()), str(error))
-        raise CheckpointError(f"{path} was not loaded, it holds more than tensors: {reason.strip()[:200]}") from error
+        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line), "").strip()[:200]
+        fault = (
+            f"was not loaded, it holds more than tensors: {reason}" if reason else "is damaged or no torch checkpoint"
+        )
+        raise CheckpointError(f"{path} {fault}") from error
     except Exception as error:  # damaged bytes make the unpickler fail in every way there is
         raise CheckpointError(f"{path} is damaged or no checkpoint: {type(error).__name__}: {error}"[:300]) from error
 

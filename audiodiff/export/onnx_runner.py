@@ -29,10 +29,12 @@ class OnnxVocoder:
         usual = mel.ndim == 2 and len(mel) == n_mels and mel.shape[1] > 0 and length in (0, mel.shape[1])
         if not usual or not np.isfinite(mel).all():
             raise ValueError(f"got a mel of shape {mel.shape}: expected [{n_mels}, {length or 'frames'}], all finite")
-        frames, draws = mel.shape[1], range(self.facts["draws"])
-        noise = np.stack([gaussian(seed, draw, frames * self.facts["hop_length"]) for draw in draws])
-        feeds = {"mel": mel[None], "noise": noise[:, None]}
-        return np.asarray(self.session.run(None, feeds)[0])[0]
+        draws = [gaussian(seed, draw, mel.shape[1] * self.facts["hop_length"]) for draw in range(self.facts["draws"])]
+        feeds = {"mel": mel[None], "noise": np.stack(draws)[:, None]}
+        spoken = np.asarray(self.session.run(None, feeds)[0])[0]
+        if np.isfinite(spoken).all():
+            return spoken
+        raise ValueError(f"no sound comes of a mel from {mel.min():g} to {mel.max():g}: is it of this convention?")
 
 
 def uniform(seed: int, count: int) -> np.ndarray:
@@ -52,7 +54,7 @@ def gaussian(seed: int, draw: int, samples: int) -> np.ndarray:
 
 if __name__ == "__main__":
     vocoder, seed = OnnxVocoder(sys.argv[1]), int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    pcm = np.rint(32768 * vocoder(np.load(sys.argv[2]), seed)).clip(-32768, 32767)  # OUT stays if this fails
     with wave.open(sys.argv[3], "wb") as file:
         file.setparams((1, 2, vocoder.facts["sample_rate"], 0, "NONE", ""))
-        pcm = np.rint(32768 * vocoder(np.load(sys.argv[2]), seed)).clip(-32768, 32767)
         file.writeframes(pcm.astype("<i2").tobytes())

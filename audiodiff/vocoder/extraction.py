@@ -18,6 +18,10 @@ def extracted(samples: Tensor, spec: MelSpec, sample_rate: Hertz | None) -> Mel:
     """
     if samples.ndim not in (1, 2):
         raise AudioError(f"got a waveform of shape {tuple(samples.shape)}: expected [samples] or [batch, samples]")
+    if not samples.numel():
+        raise AudioError(
+            f"got an empty waveform of shape {tuple(samples.shape)}: expected at least one frame of samples"
+        )
     rate = spec.sample_rate if sample_rate is None else real_number(sample_rate)
     if rate is None or (sample_rate is not None and not RATES[0] <= rate <= RATES[-1]):
         raise ConfigError(f"got sample_rate={sample_rate!r:.60}: expected {RATES[0]} to {RATES[-1]} Hz")

@@ -65,6 +65,18 @@ def test_results_are_never_taken_for_inputs(mels):
         find_jobs([mels], mels)
 
 
+def test_no_input_is_replaced(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"a recording")
+    rows = [{"id": one, "path": f"{other}.wav", "duration": 1.0, "sample_rate": 22050} for one, other in ("ab", "ba")]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
+    for given, out in (("a.wav", "a.wav"), ("a.wav", "."), ("list.jsonl", "."), ("a.wav", "link.wav")):
+        for job in find_jobs([tmp_path / given], tmp_path / out):
+            with pytest.raises(InputError, match="is an input itself"):
+                job.claim()
+
+
 def test_rivals_for_a_name_are_refused_when_it_is_their_turn(tmp_path):
     jobs = find_jobs([Path("x/a.npy"), Path("y/a.npy"), Path("y/b.npy")], tmp_path)
     assert [job.rivals for job in jobs] == [1, 1, 0]

@@ -95,6 +95,9 @@ def test_damaged_bundles_are_refused(bundle, tmp_path):
     edit(folder, lambda config: config.update(format=99))
     with pytest.raises(BundleError, match="99"):
         load_bundle(folder)
+    (folder / CONFIG).write_text('{"model_type": "vits"}')
+    with pytest.raises(BundleError, match="no config of a bundle"):
+        load_bundle(folder)
     (folder / CONFIG).write_text("{")
     with pytest.raises(BundleError, match="damaged"):
         load_bundle(folder)

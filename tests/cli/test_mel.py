@@ -94,6 +94,8 @@ def test_misspelt_names_are_refused_before_anything_is_done(run, tmp_path):
         run("extract", CLIP, "-c", "hifigan", "-o", "out")
     with pytest.raises(OutputError, match="choose one of"):
         run("extract", CLIP, "-c", "hifigan_22k", "-o", "out", "--format", "txt")
+    with pytest.raises(OutputError, match="results go into a folder"):
+        run("extract", CLIP, "-c", "hifigan_22k", "-o", "out.npy")
     with pytest.raises(ConfigError, match="neither a mel convention"):
         run("check", CLIP, "--for", "nobody")
     assert not (tmp_path / "out").exists()

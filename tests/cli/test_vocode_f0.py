@@ -126,6 +126,7 @@ def test_what_cannot_be_an_f0_is_refused_in_a_sentence(vocode, mel, tmp_path, co
     [
         ("f0.csv", "150", "expected an .npy or a .txt file"),
         ("f0.txt", "high", "cannot read an f0"),
+        ("f0.txt", "0.00 150\n0.01 150\n", "cannot read an f0"),
         ("no.npy", None, "cannot read an f0"),
     ],
 )

@@ -68,6 +68,12 @@ def test_pickled_code_does_not_run(write, place, name, marker, tmp_path):
     assert not marker.exists()
 
 
+def test_what_is_no_pickle_is_not_said_to_hold_more(tmp_path):
+    (tmp_path / "weights.pt").write_text("weights, one day")
+    with pytest.raises(CheckpointError, match=r"weights\.pt is damaged or no torch checkpoint$"):
+        convert(tmp_path / "weights.pt")
+
+
 def test_the_payload_would_run(marker, tmp_path):
     """The tests above would be worthless with a payload that does nothing."""
     zipped(Payload(marker), tmp_path / "weights.pt")

@@ -154,6 +154,17 @@ def test_the_runner_refuses(mel, exported):
         OnnxVocoder(str(exported[1]))(mel)
 
 
+@pytest.mark.parametrize("exported", ["whitened", "source_filter", "diffwave_source"], indirect=True)
+def test_a_mel_that_no_sound_comes_of_is_refused_and_an_older_result_stays(exported, tmp_path):
+    np.save(tmp_path / "mel.npy", np.full((80, 7), 3e38, np.float32))
+    (tmp_path / "out.wav").write_bytes(b"older")
+    command = [sys.executable, RUNNER, exported[1], tmp_path / "mel.npy", tmp_path / "out.wav"]
+    failed = subprocess.run(command, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert "ValueError: no sound comes of a mel from 3e+38 to 3e+38" in failed.stderr
+    assert (tmp_path / "out.wav").read_bytes() == b"older"
+
+
 @pytest.mark.parametrize("name", ["inversion", "whitened"])
 def test_priors_that_are_not_exported_are_refused(name, tmp_path):
     bundle = tiny_voices.VOICES[name]()._bundle
