@@ -14,6 +14,7 @@ from audiodiff.bulk.jobs import Job
 from audiodiff.errors import ConfigError
 from audiodiff.errors.sentences import sentence
 from audiodiff.models.diffusion_model import DiffusionModel
+from audiodiff.training.process_group import leave_group
 from audiodiff.training.quiet import quiet_lightning
 
 
@@ -64,6 +65,7 @@ def vocode_everywhere(
         warnings.filterwarnings("ignore", message="predict returned None")  # on purpose
         trainer = _trainer(device, devices, nodes)
         trainer.predict(module, DataLoader(indices, batch_size=None), return_predictions=False)
+    leave_group()
     return module.failures if trainer.is_global_zero else None
 
 

@@ -27,6 +27,7 @@ from audiodiff.models.diffusion_model import DiffusionModel
 from audiodiff.training.checkpoints import signals_end_it
 from audiodiff.training.guard import replay
 from audiodiff.training.module import Training
+from audiodiff.training.process_group import leave_group
 from audiodiff.training.quiet import quiet_lightning
 from audiodiff.training.watch import Watch
 
@@ -72,6 +73,7 @@ def train(config: DictConfig) -> Path:
     if trainer.is_global_zero and best_score(trainer) == float("inf"):
         write_bundle(config, run / "checkpoints" / "last.ckpt")
     trainer.strategy.barrier()
+    leave_group()
     return run / "bundle"
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 import torch
+import torch.distributed as dist
 from typer.testing import CliRunner
 
 from audiodiff.bundle.format import load_bundle
@@ -45,6 +46,12 @@ def test_a_run_that_breaks_leaves_its_best_bundle(tmp_path):
     with open(run_folder / "csv" / "metrics.csv", newline="") as file:
         scores = [float(row["valid/mr_stft"]) for row in csv.DictReader(file) if row["valid/mr_stft"]]
     assert len(scores) == 2
+
+
+def test_a_job_of_processes_leaves_their_group(tmp_path):
+    """At the interpreter's end its threads would abort a process that had done all of its work."""
+    train(small(tmp_path, FAST, *TWO_STEPS, "+trainer.strategy=ddp"))
+    assert not dist.is_initialized()
 
 
 def test_the_metric_that_chooses_must_be_logged(tmp_path):

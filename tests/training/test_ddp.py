@@ -13,6 +13,7 @@ import torch
 from torch.testing import assert_close
 
 from audiodiff.noise import seed_of
+from audiodiff.training.process_group import leave_group
 from tests.training.test_resume import Killed, logged
 from tests.training.test_stopping import Ages, rarely
 from tests.training.toys import ITEMS, Noisy, Numbers, Record, run
@@ -42,6 +43,8 @@ def one_rank(rank: int, port: int, folder, kwargs) -> None:
         "average": average._average_model.module.objective.state_dict(),
     }
     torch.save(found, folder / f"rank{rank}.pt")
+    trainer.strategy.barrier()
+    leave_group()
 
 
 def job(folder, **kwargs) -> list[int]:
