@@ -12,7 +12,7 @@ from audiodiff.errors import InputError, OutputError
 from audiodiff.mel.formats import READERS
 
 RESULTS = frozenset({".wav", ".flac"})
-"""Suffixes that make OUT a file; any other OUT is a folder."""
+"""Suffixes that make OUT a file; any other OUT, and a folder that is there by such a name, is a folder."""
 
 SOURCES = frozenset(READERS) | AUDIO_SUFFIXES
 """Endings that are looked for in a folder."""
@@ -64,7 +64,8 @@ def find_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
             if len(inputs) == 1:
                 raise
             idle.append(Job(given, out / f"{given.stem}.wav", problem=str(error)))
-    one_file = out.suffix.lower() in RESULTS
+    found = list(dict.fromkeys(found))  # one that is named twice is done once
+    one_file = out.suffix.lower() in RESULTS and not out.is_dir()
     if one_file and len(found) + len(idle) > 1:
         raise OutputError(f"{out} is one file, but there are {len(found) + len(idle)} inputs: give a folder")
     targets = [out if one_file else out / f"{name}.wav" for _, name in found]

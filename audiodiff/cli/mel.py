@@ -18,7 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="Mel spectrograms: extract, look at
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Mels = Annotated[list[Path], typer.Argument(help="Mel files: .safetensors .npz .npy .pt .ark .scp .h5")]
+Mels = Annotated[
+    list[Path], typer.Argument(help="Mel files, or folders of them: .safetensors .npz .npy .pt .ark .scp .h5")
+]
 _As = Annotated[str | None, typer.Option("--as", help="The convention of files that do not name their own.")]
 Transposed = Annotated[bool, typer.Option("--transposed", help="The files hold [frames, bands].")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
@@ -30,9 +32,9 @@ Format = Annotated[
 @app.command("list")
 def list_conventions() -> None:
     """List the mel conventions known by name."""
-    from audiodiff.cli.mel_show import conventions_table
+    from audiodiff.cli.mel_show import print_conventions
 
-    console.print(conventions_table())
+    print_conventions(console)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from audiodiff.cli.mel_files import Outcome
+from audiodiff.cli.mel_files import Outcome, mel_files
 from audiodiff.errors.sentences import in_flags
 from audiodiff.mel import MelSpec, read_mels
 from audiodiff.mel.compatibility import Verdict, check_compatibility
@@ -13,7 +13,7 @@ from audiodiff.mel.compatibility import Verdict, check_compatibility
 def check_files(files: list[Path], want: MelSpec, spec: MelSpec | None, transposed: bool, console: Console) -> Outcome:
     """Print a verdict for every mel; those that do not fit count as failures."""
     outcome = Outcome()
-    for file in files:
+    for file, _ in mel_files(files, outcome):
         try:
             for key, mel in read_mels(file, spec, transposed=transposed):
                 report = check_compatibility(mel.mel, mel.spec, want)

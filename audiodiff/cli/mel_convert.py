@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from torch import Tensor
 
-from audiodiff.cli.mel_files import Outcome, Target
+from audiodiff.cli.mel_files import Outcome, Target, mel_files
 from audiodiff.errors import MelError, MelMismatchError
 from audiodiff.mel import MelFile, MelSpec, read_mels, write_mel
 from audiodiff.mel.conversion import Compatibility, MelConverter
@@ -25,11 +25,11 @@ def convert_files(
 ) -> Outcome:
     """Convert every mel of `files`, with a line for each; `spec` is the convention of those that name none."""
     outcome = Outcome()
-    for file in files:
+    for file, below in mel_files(files, outcome):
         try:
             for key, mel in read_mels(file, spec, transposed=transposed):
-                how = convert_one(mel, want, approximate, target.path(key))
-                console.print(f"{file} -> {target.folder / key}{target.suffix}: {how}", markup=False)
+                path = target.path(below / key)
+                console.print(f"{file} -> {path}: {convert_one(mel, want, approximate, path)}", markup=False)
                 outcome.done += 1
         except Exception as error:  # one odd input never ends the run over the others
             outcome.fail(file, error)

@@ -1,11 +1,13 @@
 """Results of `audiodiff mel`: their files, and the report on them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiodiff.errors import OutputError
+from audiodiff.audio.decoding import files_below
+from audiodiff.errors import MelError, OutputError
 from audiodiff.errors.sentences import sentence
-from audiodiff.mel.formats import CARRIERS, WRITERS
+from audiodiff.mel.formats import CARRIERS, READERS, WRITERS
 
 
 @dataclass
@@ -19,6 +21,21 @@ class Outcome:
         """Note what went wrong, with the name of the file unless the error has it."""
         said = sentence(error)
         self.failures.append(said if str(path) in said else f"{path}: {said}")
+
+
+def mel_files(given: list[Path], outcome: Outcome) -> Iterator[tuple[Path, Path]]:
+    """The files that are named and those in folders that are, each with its folder below that one.
+
+    A folder without mels is a failure of `outcome`.
+    """
+    for path in given:
+        if not path.is_dir():
+            yield path, Path()
+            continue
+        found = files_below(path, frozenset(READERS))
+        if not found:
+            outcome.fail(path, MelError(f"no mels in this folder; looked for {', '.join(sorted(READERS))}"))
+        yield from ((file, file.parent.relative_to(path)) for file in found)
 
 
 class Target:

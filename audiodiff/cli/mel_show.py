@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.measure import Measurement
+from rich.table import Column, Table
 from torch import Tensor
 from torch.nn import functional as F
 
 from audiodiff.audio.atomic import written_whole
-from audiodiff.cli.mel_files import Outcome
+from audiodiff.cli.mel_files import Outcome, mel_files
 from audiodiff.errors import OutputError
 from audiodiff.mel import ALIASES, CONVENTIONS, MelFile, MelSpec, names_of, read_mels
 from audiodiff.mel.guesser import guess
@@ -24,8 +25,6 @@ DEFAULTS = {field.name: field.default for field in fields(MelSpec)}
 def conventions_table() -> Table:
     """Every named convention with its other names, one row each."""
     table = Table("convention", "Hz", "fft/window/hop", "bands", "from … to Hz", "stored as", box=SIMPLE)
-    for column in table.columns:
-        column.no_wrap = True
     aliases = {alias for names in ALIASES.values() for alias in names}
     for name, spec in CONVENTIONS.items():
         if name not in aliases:
@@ -34,12 +33,19 @@ def conventions_table() -> Table:
     return table
 
 
+def print_conventions(console: Console) -> None:
+    """Print that table as wide as it is: a narrow terminal wraps its lines, and nothing is cut off in a pipe."""
+    table = conventions_table()
+    width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    Console(file=console.file, width=max(width, console.width), highlight=False).print(table)
+
+
 def show_files(
     files: list[Path], spec: MelSpec | None, picture: Path | None, transposed: bool, console: Console
 ) -> Outcome:
     """Print the contract, the figures and a sketch of every mel, and draw the first one into `picture`."""
     outcome = Outcome()
-    for file in files:
+    for file, _ in mel_files(files, outcome):
         try:
             for key, mel in read_mels(file, spec, transposed=transposed):
                 console.print(facts_table(key, mel))
@@ -56,7 +62,7 @@ def show_files(
 def facts_table(key: str, file: MelFile) -> Table:
     """The declared or guessed convention of a mel, and its figures."""
     mel, spec = file.mel, file.spec
-    table = Table("", key, box=SIMPLE)
+    table = Table("", Column(key, overflow="fold"), box=SIMPLE)
     table.add_row("convention", " = ".join(names_of(spec)) or "has no name" if spec else f"not declared. {guess(mel)}")
     table.add_row("shape", f"{mel.shape[0]} bands, {mel.shape[1]} frames")
     if spec:

@@ -16,6 +16,7 @@ FLAGS = {
     "spec=vocoder.mel_spec": "--as model",
     "name it as spec=": "name it with --as",
     'convert="approximate"': "--convert approximate",
+    "transposed=True": "--transposed",
 }
 """Names of options in Python, and the flags that stand for them."""
 _ADVICE = re.compile(

@@ -7,7 +7,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from audiodiff.errors import TrainingError
 from audiodiff.errors.sentences import sentence
@@ -50,7 +50,7 @@ def run_sweep(overrides: list[str]) -> None:
 def ranking(scores: dict[int, tuple[float, list[str]]]) -> Table:
     """The runs by their best score, each with the settings that not all of them have."""
     common = set.intersection(*(set(settings) for _, settings in scores.values()))
-    table = Table("run", "settings", "best")
+    table = Table("run", Column("settings", overflow="fold"), "best")
     for number, (score, settings) in sorted(scores.items(), key=lambda item: item[1][0]):
         own = [setting for setting in settings if setting not in common]
         table.add_row(str(number), " ".join(own), f"{score:.4f}")

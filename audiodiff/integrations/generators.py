@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import convention
-from audiodiff.mel.spec import MelSpec
+from audiodiff.streaming.inputs import SpecOrName
 from audiodiff.types import Mel, Wave
 from audiodiff.vocoder import Vocoder
 
@@ -23,7 +23,7 @@ class VocosVocoder(VocoderStage):
     >>> infer_process(reference, reference_text, text, model, VocosVocoder(vocoder), mel_spec_type="vocos")
     """
 
-    def __init__(self, vocoder: Vocoder | None = None, spec: MelSpec = F5, **options: Unpack[StageOptions]) -> None:
+    def __init__(self, vocoder: Vocoder | None = None, spec: SpecOrName = F5, **options: Unpack[StageOptions]) -> None:
         super().__init__(vocoder, spec, **options)
 
     def decode(self, features: Mel) -> Wave:
@@ -38,7 +38,7 @@ class HiftVocoder(VocoderStage):
     """
 
     def __init__(
-        self, vocoder: Vocoder | None = None, spec: MelSpec = COSYVOICE2, **options: Unpack[StageOptions]
+        self, vocoder: Vocoder | None = None, spec: SpecOrName = COSYVOICE2, **options: Unpack[StageOptions]
     ) -> None:
         super().__init__(vocoder, spec, **options)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import convention
-from audiodiff.mel.spec import MelSpec
+from audiodiff.streaming.inputs import SpecOrName
 from audiodiff.types import Mel
 from audiodiff.vocoder import Vocoder
 
@@ -17,7 +17,9 @@ MATCHA = convention("matcha_22k")
 class MatchaVocoder(VocoderStage):
     """For the `vocoder` of `matcha.cli.to_waveform`, in place of the HiFi-GAN generator."""
 
-    def __init__(self, vocoder: Vocoder | None = None, spec: MelSpec = MATCHA, **options: Unpack[StageOptions]) -> None:
+    def __init__(
+        self, vocoder: Vocoder | None = None, spec: SpecOrName = MATCHA, **options: Unpack[StageOptions]
+    ) -> None:
         super().__init__(vocoder, spec, **options)
 
     def forward(self, mel: Mel, lengths: Tensor | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from audiodiff.errors import ConfigError
 from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import convention
-from audiodiff.mel.spec import MelSpec
+from audiodiff.streaming.inputs import SpecOrName
 from audiodiff.types import Mel, Samples
 from audiodiff.vocoder import Vocoder
 
@@ -18,7 +18,7 @@ class SpeechbrainVocoder(VocoderStage):
     """Stands where SpeechBrain has `HIFIGAN.from_hparams(...)`; `spec` is what the recipe's yaml says."""
 
     def __init__(
-        self, vocoder: Vocoder | None = None, spec: MelSpec = RECIPES, **options: Unpack[StageOptions]
+        self, vocoder: Vocoder | None = None, spec: SpecOrName = RECIPES, **options: Unpack[StageOptions]
     ) -> None:
         super().__init__(vocoder, spec, **options)
 

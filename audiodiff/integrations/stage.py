@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from audiodiff.bundle.for_mel import speaks_any_mel
+from audiodiff.errors import ConfigError
 from audiodiff.mel.contract import Convert, relation_for
 from audiodiff.mel.spec import MelSpec
-from audiodiff.streaming.inputs import contract_of
+from audiodiff.streaming.inputs import SpecOrName, contract_of, spec_of
 from audiodiff.types import Hertz, Mel, Wave
 from audiodiff.vocoder import Vocoder
 
@@ -28,17 +29,18 @@ class StageOptions(TypedDict, total=False):
 
 
 class VocoderStage(nn.Module):
-    """A vocoder for mels of the convention `spec`, which are those that a TTS pipeline makes.
+    """A vocoder for mels of the convention `spec`, or of that name, which are those that a TTS pipeline makes.
 
-    Raises `MelMismatchError` at once where the contract lets no such mel through to the vocoder: frames at other
-    times never, estimates only with `convert="approximate"`. A voice for every mel speaks this one's convention, and is
-    taken where `vocoder` is None. As a module it moves with the pipeline that it is a part of, and takes its precision.
+    Raises `ConfigError` for what is no vocoder or no convention. Raises `MelMismatchError` at once where the contract
+    lets no such mel through to the vocoder: frames at other times never, estimates only with `convert="approximate"`. A
+    voice for every mel speaks this one's convention, and is taken where `vocoder` is None. As a module it moves with
+    the pipeline that it is a part of, and takes its precision.
     """
 
     def __init__(
         self,
         vocoder: Vocoder | None,
-        spec: MelSpec,
+        spec: SpecOrName,
         *,
         n_steps: int | None = None,
         sampler: str | None = None,
@@ -46,8 +48,11 @@ class VocoderStage(nn.Module):
         convert: Convert = "exact",
     ) -> None:
         super().__init__()
+        spec = spec_of(spec, "spec")
         if vocoder is None:
             vocoder = Vocoder.from_pretrained(ANY_MEL, mel=spec)
+        elif not isinstance(vocoder, Vocoder):
+            raise ConfigError(f"got vocoder={vocoder!r:.60}: expected one, as Vocoder.from_pretrained(NAME) loads it")
         elif speaks_any_mel(vocoder.model):
             vocoder = vocoder.for_mel(spec)
         contract = contract_of(spec, vocoder.mel_spec, convert)

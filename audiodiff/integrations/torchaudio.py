@@ -7,7 +7,7 @@ from torch import Tensor
 
 from audiodiff.integrations.stage import StageOptions, VocoderStage
 from audiodiff.mel.conventions import TACOTRON2_22K
-from audiodiff.mel.spec import MelSpec
+from audiodiff.streaming.inputs import SpecOrName
 from audiodiff.types import Mel, Wave
 from audiodiff.vocoder import Vocoder
 
@@ -22,7 +22,7 @@ class Tacotron2Vocoder(VocoderStage):
     """The vocoder of a Tacotron2 bundle whose mels are of the convention `spec`."""
 
     def __init__(
-        self, vocoder: Vocoder | None = None, spec: MelSpec = GRIFFINLIM, **options: Unpack[StageOptions]
+        self, vocoder: Vocoder | None = None, spec: SpecOrName = GRIFFINLIM, **options: Unpack[StageOptions]
     ) -> None:
         super().__init__(vocoder, spec, **options)
 

@@ -106,7 +106,7 @@ def _as_mel(stored: Stored, spec: MelSpec | None, transposed: bool, name: str) -
     bands = frozenset({spec.n_mels}) if spec else USUAL_BANDS
     if mel.shape[0] not in bands and mel.shape[1] in bands:
         advice = "it is not transposed: leave out" if transposed else "it looks transposed: transpose it, or pass"
-        raise MelMismatchError(f"{name} has shape {shape}; {advice} `transposed`")
+        raise MelMismatchError(f"{name} has shape {shape}; {advice} transposed=True")
     if spec and mel.shape[0] != spec.n_mels:
         raise MelMismatchError(f"{name} has {mel.shape[0]} mel bands (shape {shape}), expected {spec.n_mels}")
     check_values(mel, spec, name)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from dataclasses import replace
 from typing import Any, SupportsIndex, Unpack, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -181,7 +182,9 @@ class Vocoder(LoadedVocoder):
     ) -> Tensor: ...
 
     @overload
-    def pitch(self, mel: NumpyArray, *, spec: SpecOrName | None = None, convert: Convert = "exact") -> NumpyArray: ...
+    def pitch(
+        self, mel: NumpyArray | Iterable[NumpyArray], *, spec: SpecOrName | None = None, convert: Convert = "exact"
+    ) -> NumpyArray: ...
 
     @on_processor()
     def pitch(
@@ -189,8 +192,9 @@ class Vocoder(LoadedVocoder):
     ) -> Any:
         """The f0 of one mel, in pieces or whole, for `f0`; `ConfigError` for a voice without a `SourceFilter` prior."""
         contract = contract_of(spec, self.mel_spec, convert)
-        form = Form.of(mel, 2) if is_array(mel) else Form(numpy=False, batched=False)
-        pieces = [mel] if is_array(mel) else items_of(mel, "a mel")
+        pieces = [mel] if is_array(mel) else list(items_of(mel, "a mel"))
+        numpy = bool(pieces) and all(isinstance(piece, np.ndarray) for piece in pieces)
+        form = Form.of(mel, 2) if is_array(mel) else Form(numpy, batched=False)
         with torch.inference_mode():
             found = pitch_of(self.model, (self._placed(contract.mel(piece)) for piece in pieces))
         return form.restore(found[None])

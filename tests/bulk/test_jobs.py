@@ -56,6 +56,16 @@ def test_a_file_of_a_format_that_is_not_written_is_no_folder(mels, tmp_path):
     assert len(find_jobs([mels], tmp_path / "named.mp3")) == 3
 
 
+def test_a_folder_is_a_folder_whatever_its_name(mels, tmp_path):
+    (tmp_path / "named.wav").mkdir()
+    assert results([mels / "a.npy"], tmp_path / "named.wav") == {"a.npy": f"{tmp_path.as_posix()}/named.wav/a.wav"}
+
+
+def test_what_is_named_twice_is_done_once(mels):
+    jobs = find_jobs([mels / "a.npy", mels / "a.npy", mels, mels], OUT)
+    assert [job.rivals for job in jobs] == [0, 0, 0]
+
+
 def test_results_are_never_taken_for_inputs(mels):
     out = mels / "spoken"
     out.mkdir()

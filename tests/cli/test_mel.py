@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from audiodiff.audio import load_audio
 from audiodiff.cli.mel import app
 from audiodiff.errors import AudiodiffError, ConfigError, OutputError
-from audiodiff.mel import MelSpectrogram, convention, read_mel, write_mel
+from audiodiff.mel import ALIASES, CONVENTIONS, MelSpectrogram, convention, read_mel, write_mel
 from tests.conftest import CLIP
 
 HIFIGAN, TACOTRON2, DIFFWAVE = (convention(name) for name in ("hifigan_22k", "tacotron2_22k", "diffwave_22k"))
@@ -36,10 +36,15 @@ def mel(clip):
     return lambda spec: MelSpectrogram(spec)(clip[None])[0]
 
 
-def test_list_names_every_convention(run):
+def test_list_names_every_convention(run, monkeypatch):
+    """And nothing of them is cut off where there are 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
     output = run("list").output
-    for name in ("hifigan_22k", "matcha_22k", "vocos_24k", "speecht5_16k"):
+    for name in (*CONVENTIONS, *(alias for names in ALIASES.values() for alias in names)):
         assert name in output
+    assert (
+        "wavegrad_ivanvovk_22k          22050   1024/1024/300    80      80 … 8000 htk       log10 of energy" in output
+    )
 
 
 @pytest.mark.parametrize("file_format", ["safetensors", "npz", "npy", "h5"])
@@ -180,6 +185,22 @@ def test_convert_refuses_other_frame_times(run, tmp_path, mel):
     refused = run("convert", "a.npz", "--to", "cosyvoice2_24k", "-o", "out", "--approximate")
     assert refused.exit_code == 2
     assert "a.npz: a mel with 86.13 frames per second" in refused.output
+
+
+@pytest.mark.parametrize("command", ["show", "check", "convert"])
+def test_folders_stand_for_the_mels_in_them(run, tmp_path, mel, command):
+    for name in ("in/a.npz", "in/deep/a.npz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_mel(tmp_path / name, mel(HIFIGAN), HIFIGAN)
+    (tmp_path / "in" / "readme.txt").touch()
+    (tmp_path / "empty").mkdir()
+    options = {"show": (), "check": ("--for", "hifigan_22k"), "convert": ("--to", "tacotron2_22k", "-o", "out")}
+    result = run(command, "in", "empty", *options[command])
+    assert result.exit_code == 1
+    assert "1 of 3 failed:\n  empty: no mels in this folder" in result.output
+    if command == "convert":
+        found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.safetensors")}
+        assert found == {"a.safetensors", "deep/a.safetensors"}
 
 
 @pytest.mark.parametrize("command", ["show", "check", "convert"])

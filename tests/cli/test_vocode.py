@@ -136,7 +136,7 @@ def test_a_transposed_mel_needs_a_flag(vocode, mel, tmp_path):
     np.save(tmp_path / "a.npy", mel.T)
     result = vocode(tmp_path / "a.npy", "-o", tmp_path / "out")
     assert result.returncode == 2
-    assert "transposed" in result.stderr
+    assert "pass --transposed" in result.stderr
     assert vocode(tmp_path / "a.npy", "-o", tmp_path / "out", "--transposed").returncode == 0
 
 

@@ -180,3 +180,16 @@ def test_torchaudio_s_lengths_go_out_as_samples():
     mel = mel_like(stage.spec, frames=6, batch=2)
     assert stage(mel)[1] is None
     assert stage(mel, torch.tensor([6, 2]))[1].tolist() == [6 * 256, 2 * 256]
+
+
+def test_a_convention_may_be_named():
+    stage = SpeechbrainVocoder(voice_for(convention("speechbrain_22k")), "speechbrain_22k")
+    assert stage.spec == convention("speechbrain_22k")
+    with pytest.raises(ConfigError, match="speechbrain_22k"):
+        SpeechbrainVocoder(None, "speechbrain")
+
+
+@pytest.mark.parametrize("given", ["ljspeech-fast", torch.nn.Identity(), 3])
+def test_what_is_no_vocoder_is_refused_in_a_sentence(given):
+    with pytest.raises(ConfigError, match=r"expected one, as Vocoder\.from_pretrained"):
+        MatchaVocoder(given)

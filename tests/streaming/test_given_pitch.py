@@ -1,5 +1,6 @@
 """f0 that a caller gives, by every way in which a voice can be asked to speak."""
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -44,6 +45,10 @@ def test_pitch_in_pieces_is_the_pitch(vocoder):
     mel = mel_of(90)
     whole = vocoder.pitch(mel, spec=HIFIGAN)
     assert_close(vocoder.pitch(mel.split(17, dim=1), spec=HIFIGAN), whole, rtol=1e-10, atol=0)
+    pieces = [piece.numpy() for piece in mel.split(17, dim=1)]
+    found = vocoder.pitch(pieces, spec=HIFIGAN)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_allclose(found, whole, rtol=1e-10)
     assert vocoder.pitch([]).shape == (0,)
 
 
