@@ -1,5 +1,7 @@
 /* Products by vectors of the processor that a file is compiled for: of rows and panels of a vector's columns. */
 
+#pragma once
+
 #include "vectors.h"
 
 enum { GROUP = 12 }; /* rows whose sums fit the registers */

@@ -1,5 +1,7 @@
 /* Vectors of the processor that a file is compiled for. */
 
+#pragma once
+
 #include <stdint.h>
 
 #if defined(__AVX512F__)

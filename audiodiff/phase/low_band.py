@@ -72,7 +72,7 @@ class LowBand(nn.Module):
         first = int(places[at][0]) // factor
         self.early = -(-first // self.hop) * self.hop - first  # samples by which a frame begins before a whole hop
         self.ahead = (-first - self.early) // self.hop  # hops by which it begins before its own
-        self.segments = -(-len(taps) // self.hop)
+        self.taps, self.segments = len(taps), -(-len(taps) // self.hop)
 
         hertz = torch.arange(stft.bins) * mel.sample_rate / stft.n_fft
         fraction = ((1.1 * LOW_BAND_TOP - hertz) / (0.2 * LOW_BAND_TOP)).clamp(0, 1)
@@ -80,7 +80,10 @@ class LowBand(nn.Module):
             none, whole = LATE_FOOT if mel.f_min > LOWEST_HARMONIC else LOW_BAND_FOOT
             fraction = fraction * ((hertz - mel.f_min - none) / (whole - none)).clamp(0, 1)
         low = hertz < 1.1 * LOW_BAND_TOP
-        angles = 2 * torch.pi * torch.outer(taps, torch.arange(int(low.sum())).double()) / stft.n_fft
+        middle = (
+            taps.mean()
+        )  # from which phases count: real parts see what is even around it, imaginary ones what is odd
+        angles = 2 * torch.pi * torch.outer(taps - middle, torch.arange(int(low.sum())).double()) / stft.n_fft
         parts = torch.cat([angles.cos(), -angles.sin()], dim=1) * window.unsqueeze(1)
         missing = self.segments * self.hop - len(taps)
         self.register_buffer("transform", F.pad(parts * factor, (0, 0, 0, missing)).float(), persistent=False)

@@ -24,13 +24,12 @@ _WINOGRAD = torch.tensor(
 ).div(24)
 """Transform of three weights for four values (Lavin and Gray 2016)."""
 
-_Places = Float[Tensor, "frames places channels"]
 _Step = Float[Tensor, " channels"]
 
 
 @dataclass(frozen=True, eq=False)
 class PackedGains:
-    """A network's weights as `stack.c` wants them: in panels of a vector's outputs, filled up with zeros.
+    """A network's weights as `winograd.h` wants them: in panels of a vector's outputs, filled up with zeros.
 
     `first`, and each of `weights`, is [36, channels / wide, inputs, wide]; `last` is [outputs / wide, channels, wide].
     """
@@ -58,73 +57,73 @@ class PackedGains:
         )
 
 
-class _Stack(ctypes.Structure):
-    """The arguments of `stack.c`."""
-
-    _fields_ = [
-        *((name, c_int64) for name in ("frames", "places", "inputs", "channels", "layers", "outputs")),
-        *((name, c_void_p) for name in ("planes", "step", "first", "first_bias", "weights", "biases")),
-        *((name, c_void_p) for name in ("last", "last_bias", "now", "next", "said")),
-    ]
-
-
 class _Spectra(ctypes.Structure):
-    """The arguments of `planes.c`."""
+    """The arguments of `planes.h`."""
 
     _fields_ = [
         *((name, c_int64) for name in ("frames", "bins", "filled", "own")),
-        *((name, c_void_p) for name in ("mean", "residual", "envelope", "scale", "advance", "place", "said")),
-        *((name, c_void_p) for name in ("planes", "found")),
+        *((name, c_void_p) for name in ("mean", "residual", "envelope", "scale", "advance", "place", "found")),
         *((name, c_float) for name in ("faint", "least_energy", "kept")),
     ]
 
 
-class GainKernel:
-    """The functions, compiled; may be called from many threads. `wide` floats fit a vector."""
+class _Stack(ctypes.Structure):
+    """The arguments of `winograd.h`."""
 
-    def __init__(self, stack: ctypes.CDLL, planes: ctypes.CDLL) -> None:
-        self.wide = c_int.in_dll(stack, "gains_wide").value
-        self._stack = function_of(stack, "gains_stack", c_void_p, c_int)
-        self._planes = function_of(planes, "gains_planes", c_void_p, c_int)
-        self._found = planes.gains_found
-        self._found.argtypes, self._found.restype = [c_void_p, c_int], None
+    _fields_ = [
+        *((name, c_int64) for name in ("frames", "places", "inputs", "channels", "layers", "outputs")),
+        *((name, c_void_p) for name in ("step", "first", "first_bias", "weights", "biases", "last", "last_bias")),
+        *((name, c_void_p) for name in ("now", "next")),
+    ]
+
+
+class GainKernel:
+    """The function, compiled; may be called from many threads. `wide` floats fit a vector."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.wide = c_int.in_dll(library, "gains_wide").value
+        self._found = function_of(library, "gains_found", c_void_p, c_void_p, c_int)
 
     def found(
         self, network: SpectralGainNetwork, weights: PackedGains, step: _Step, kept: float, *rows: Tensor
     ) -> Tensor:
         """The spectrum that the network's `found` says of one item; spectra, envelope and scale are [frames, bins]."""
-        relative, together = network.relative, network.together
-        mean, residual, envelope, scale = (row.contiguous() for row in rows)
-        frames, bins = envelope.shape
-        whole = _next(bins, together)
-        planes = envelope.new_empty(frames, whole // together, together * relative.planes)
-        said = planes.new_empty(frames, whole // together, weights.outputs)
-        found = torch.empty_like(mean)
-        shape = frames, bins, whole, relative.place.shape[1]
-        arrays = mean, residual, envelope, scale, relative.advance, relative.place, said, planes, found
-        limits = FAINT_MAGNITUDE, LEAST_POWER, kept
-        spectra = _Spectra(*shape, *(array.data_ptr() for array in arrays), *limits)
-        self._planes(ctypes.byref(spectra), torch.get_num_threads())
-        self.said(weights, planes, step, said)
-        self._found(ctypes.byref(spectra), torch.get_num_threads())
+        found = torch.empty_like(rows[0], memory_format=torch.contiguous_format)
+        self.write(found, network, weights, step, kept, *(row.contiguous() for row in rows))
         return found
 
-    def said(self, weights: PackedGains, planes: _Places, step: _Step, said: _Places) -> None:
-        """Write the output of the convolutions [frames, places, outputs] to `said`; all arrays are contiguous."""
-        (frames, places, inputs), channels = planes.shape, len(weights.first_bias)
-        step = filled(step, self.wide)
-        now, after = planes.new_empty(2, frames, places, channels)
-        shape = frames, places, inputs, channels, len(weights.weights), weights.outputs
-        arrays = planes, step, weights.first, weights.first_bias, weights.weights, weights.biases
-        arrays += weights.last, weights.last_bias, now, after, said
-        stack = _Stack(*shape, *(array.data_ptr() for array in arrays))
-        self._stack(ctypes.byref(stack), torch.get_num_threads())
+    def write(
+        self,
+        found: Tensor,
+        network: SpectralGainNetwork,
+        weights: PackedGains,
+        step: _Step,
+        kept: float,
+        *rows: Tensor,
+    ) -> None:
+        """Write it; all arrays are contiguous."""
+        relative, together = network.relative, network.together
+        frames, bins = rows[2].shape
+        whole, step = _next(bins, together), filled(step, self.wide)
+        arrays = *rows, relative.advance, relative.place, found
+        limits = FAINT_MAGNITUDE, LEAST_POWER, kept
+        spectra = _Spectra(frames, bins, whole, relative.place.shape[1], *_pointers(arrays), *limits)
+        channels, layers = len(weights.first_bias), len(weights.weights)
+        shape = frames, whole // together, together * relative.planes, channels, layers, weights.outputs
+        between = found.new_empty(2, frames, whole // together, channels) if layers > 1 else found.new_empty(2, 0)
+        arrays = step, weights.first, weights.first_bias, weights.weights, weights.biases, weights.last
+        stack = _Stack(*shape, *_pointers((*arrays, weights.last_bias, *between)))
+        self._found(ctypes.byref(spectra), ctypes.byref(stack), torch.get_num_threads())
+
+
+def _pointers(arrays: Sequence[Tensor]) -> list[int]:
+    return [array.data_ptr() for array in arrays]
 
 
 @cache
 def gain_kernel() -> GainKernel:
-    """Compile the functions, once in a process; raises `ConfigError` where no C compiler can."""
-    return GainKernel(*(compiled_library(Path(__file__).with_name(name)) for name in ("stack.c", "planes.c")))
+    """Compile the function, once in a process; raises `ConfigError` where no C compiler can."""
+    return GainKernel(compiled_library(Path(__file__).with_name("gains.c")))
 
 
 def _transformed(convolution: nn.Conv2d, wide: int, inputs: int) -> Tensor:

@@ -21,8 +21,8 @@ class _Iteration(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("windows", "samples", "frames", "hop", "taps", "bins", "bands")),
         *((name, c_int64) for name in ("first_iterations", "last_iterations", "power")),
-        *((name, c_void_p) for name in ("start", "known", "transform", "inverse", "filters", "shares")),
-        *((name, c_void_p) for name in ("uncovered", "fraction", "change")),
+        *((name, c_void_p) for name in ("start", "known", "even", "odd", "even_back", "odd_back")),
+        *((name, c_void_p) for name in ("filters", "shares", "uncovered", "fraction", "change")),
         *((name, c_float) for name in ("share", "largest_gain", "least")),
     ]
 
@@ -55,23 +55,40 @@ class FastLowBand(LowBand):
 
     @staticmethod
     def knows(low: LowBand) -> bool:
-        """Check whether a `LowBand` is one that this computes."""
-        where = low.transform
-        return where.device.type == "cpu" and where.dtype == torch.float32 and low.power in (1, 2)
+        """Check whether a `LowBand` is one that this computes: its window is the same from either end."""
+        whole, bins = low.transform[: low.taps], len(low.fraction)
+        if whole.device.type != "cpu" or whole.dtype != torch.float32 or low.power not in (1, 2):
+            return False
+        mirrored = whole.flip(0) * whole.new_tensor([1.0] * bins + [-1.0] * bins)
+        return torch.allclose(whole, mirrored, rtol=0, atol=1e-5 * float(whole.abs().max()))
 
     def _changes(self, windows: Hops, known: BandValues) -> Hops:
         if torch.is_grad_enabled():
             return super()._changes(windows, known)
         kernel = iteration_kernel()
         if self._matrices is None:
-            matrices = self.transform, self.inverse, self.filters.T, self.shares.T
+            matrices = *self._halves(), self.filters.T, self.shares.T
             self._matrices = [panels(matrix, kernel.wide) for matrix in matrices]
         windows, known = windows.contiguous(), known.contiguous()
         change = torch.empty_like(windows)
-        shape = len(windows), windows[0].numel(), known.shape[1], self.hop, len(self.transform)
+        shape = len(windows), windows[0].numel(), known.shape[1], self.hop, self.taps
         kernel(
             *(*shape, len(self.fraction), known.shape[2] - 1, *self.counts, int(self.power)),
             *(windows, known, *self._matrices, self.uncovered, self.fraction, change),
             *(self.share, LARGEST_BAND_GAIN, LEAST_FACTOR),
         )
         return change
+
+    def _halves(self) -> list[Tensor]:
+        """Transform and inverse of what is even and what is odd around the middle of a frame, from there to its end."""
+        middle, bins = self.taps // 2, len(self.fraction)
+        there, back = self.transform[middle : self.taps], self.inverse[:, middle : self.taps]
+        once = there.new_ones(len(there))
+        if self.taps % 2:
+            once[0] = 0.5  # the tap in the middle is both its own mirror image and itself
+        return [
+            there[:, :bins] * once.unsqueeze(1),
+            there[:, bins:] * once.unsqueeze(1),
+            back[:bins] * once,
+            back[bins:] * once,
+        ]

@@ -1,6 +1,6 @@
 /* Fast Griffin-Lim below a kilohertz (`LowBand`), by vectors of the processor that it is compiled for: all iterations of
-   one window before the next window, so that it stays in the first cache. Transforms, filterbank and its inverse are
-   matrices. */
+   one window before the next window, so that it stays in the first cache. Filterbank, its inverse and transforms are
+   matrices, the latter of what is even and what is odd around the middle of a frame, which takes half of the products. */
 
 #include <math.h>
 #include <omp.h>
@@ -10,43 +10,80 @@
 #include "panels.h"
 
 /* Windows of `samples`, in which lie `frames`, one every `hop` samples, each of `taps` samples. `known` is the mel's
-   bands of each frame, and whether there is such a frame. Matrices are [columns / WIDE][rows][WIDE]: `transform` from
-   taps to the real parts of all bins and then the imaginary ones, `inverse` back, `filters` from bins to bands, `shares`
-   back. `power` is 1 for a mel of magnitudes, 2 for one of powers. */
+   bands of each frame, and whether there is such a frame. Matrices are [columns / WIDE][rows][WIDE]: `even` and `odd`
+   from the halves of a frame, middle first, to the real and the imaginary parts of all bins, `even_back` and `odd_back`
+   back, `filters` from bins to bands, `shares` back. `power` is 1 for a mel of magnitudes, 2 for one of powers. */
 typedef struct {
     int64_t windows, samples, frames, hop, taps, bins, bands, first_iterations, last_iterations, power;
-    const float *start, *known, *transform, *inverse, *filters, *shares, *uncovered, *fraction;
+    const float *start, *known, *even, *odd, *even_back, *odd_back, *filters, *shares, *uncovered, *fraction;
     float *change;
     float share, largest_gain, least;
 } Iteration;
 
 /* A thread's own. */
 typedef struct {
-    float *now, *before, *scaled, *correction, *spectrum, *levels, *gains, *factors;
+    float *now, *before, *scaled, *correction, *halves, *spectrum, *levels, *gains, *factors;
 } Room;
 
-/* y[rows][columns] = x[rows][inputs] · panels, or that added to y. */
+INLINE int64_t half_of(const Iteration *of) { return (of->taps + 1) / 2; }
+
+/* y[rows][columns] = x[rows][inputs] · panels. */
 INLINE void multiply_all(int64_t rows, const float *x, int64_t along, int64_t inputs, const float *panels,
-                         int64_t columns, float *y, int64_t apart, int added) {
+                         int64_t columns, float *y, int64_t apart) {
     for (int64_t c = 0; c < columns; c += WIDE, panels += inputs * WIDE)
-        multiply(rows, x, along, inputs, panels, added ? y + c : ZEROS, added ? apart : 0, y + c, apart);
+        multiply(rows, x, along, inputs, panels, ZEROS, 0, y + c, apart);
+}
+
+/* Real and imaginary parts of all frames of `now`. */
+INLINE void transform(const Iteration *of, const Room *room) {
+    const int64_t half = half_of(of), columns = whole_vectors(half), bins = whole_vectors(of->bins);
+    for (int64_t frame = 0; frame < of->frames; frame++) {
+        const float *right = room->now + frame * of->hop + of->taps / 2;
+        const float *left = room->now + frame * of->hop + of->taps - 1 - of->taps / 2;
+        float *even = room->halves + frame * 2 * columns, *odd = even + columns;
+        for (int64_t j = 0; j < half; j++) {
+            even[j] = right[j] + left[-j];
+            odd[j] = right[j] - left[-j];
+        }
+    }
+    multiply_all(of->frames, room->halves, 2 * columns, half, of->even, of->bins, room->spectrum, 2 * bins);
+    multiply_all(of->frames, room->halves + columns, 2 * columns, half, of->odd, of->bins, room->spectrum + bins,
+                 2 * bins);
+}
+
+/* The way back: `correction` is the sum of the overlapping frames. */
+INLINE void transform_back(const Iteration *of, const Room *room) {
+    const int64_t half = half_of(of), columns = whole_vectors(half), bins = whole_vectors(of->bins);
+    multiply_all(of->frames, room->spectrum, 2 * bins, of->bins, of->even_back, half, room->halves, 2 * columns);
+    multiply_all(of->frames, room->spectrum + bins, 2 * bins, of->bins, of->odd_back, half, room->halves + columns,
+                 2 * columns);
+    memset(room->correction, 0, of->samples * sizeof *room->correction);
+    for (int64_t frame = 0; frame < of->frames; frame++) {
+        float *right = room->correction + frame * of->hop + of->taps / 2;
+        float *left = room->correction + frame * of->hop + of->taps - 1 - of->taps / 2;
+        const float *even = room->halves + frame * 2 * columns, *odd = even + columns;
+        for (int64_t j = 0; j < half; j++)
+            right[j] += even[j] + odd[j];
+        for (int64_t j = 0; j < half; j++)
+            left[-j] += even[j] - odd[j];
+    }
 }
 
 /* `scaled` is `now` with the magnitudes of all frames scaled to the mel; the difference is summed up by itself, since
    what it loses to rounding would grow from one iteration to the next. */
 static void scale(const Iteration *of, const float *known, const Room *room) {
-    const int64_t bins = of->bins, bands = of->bands, parts = whole_vectors(2 * bins);
+    const int64_t bins = of->bins, bands = of->bands;
     const int64_t level_columns = whole_vectors(bins), gain_columns = whole_vectors(bands);
-    multiply_all(of->frames, room->now, of->hop, of->taps, of->transform, 2 * bins, room->spectrum, parts, 0);
+    transform(of, room);
     for (int64_t frame = 0; frame < of->frames; frame++) {
-        const float *re = room->spectrum + frame * parts, *im = re + bins;
+        const float *re = room->spectrum + frame * 2 * level_columns, *im = re + level_columns;
         float *level = room->levels + frame * level_columns;
         for (int64_t k = 0; k < bins; k++) {
             const float energy = re[k] * re[k] + im[k] * im[k];
             level[k] = of->power == 1 ? sqrtf(energy > of->least ? energy : of->least) : energy;
         }
     }
-    multiply_all(of->frames, room->levels, level_columns, bins, of->filters, bands, room->gains, gain_columns, 0);
+    multiply_all(of->frames, room->levels, level_columns, bins, of->filters, bands, room->gains, gain_columns);
     for (int64_t frame = 0; frame < of->frames; frame++) {
         float *gain = room->gains + frame * gain_columns;
         const float *wanted = known + frame * (bands + 1);
@@ -55,9 +92,9 @@ static void scale(const Iteration *of, const float *known, const Room *room) {
             gain[b] = wanted[b] * (1 + 1 / of->largest_gain) / (found > of->least ? found : of->least);
         }
     }
-    multiply_all(of->frames, room->gains, gain_columns, bands, of->shares, bins, room->factors, level_columns, 0);
+    multiply_all(of->frames, room->gains, gain_columns, bands, of->shares, bins, room->factors, level_columns);
     for (int64_t frame = 0; frame < of->frames; frame++) {
-        float *re = room->spectrum + frame * parts, *im = re + bins;
+        float *re = room->spectrum + frame * 2 * level_columns, *im = re + level_columns;
         const float *factor = room->factors + frame * level_columns, exists = known[frame * (bands + 1) + bands];
         for (int64_t k = 0; k < bins; k++) {
             float more = factor[k] + of->uncovered[k];
@@ -68,8 +105,7 @@ static void scale(const Iteration *of, const float *known, const Room *room) {
             im[k] *= more;
         }
     }
-    memset(room->correction, 0, of->samples * sizeof *room->correction);
-    multiply_all(of->frames, room->spectrum, parts, 2 * bins, of->inverse, of->taps, room->correction, of->hop, 1);
+    transform_back(of, room);
     for (int64_t n = 0; n < of->samples; n++)
         room->scaled[n] = room->now[n] + room->correction[n];
 }
@@ -102,24 +138,18 @@ const int low_band_wide = WIDE;
 /* Write change[windows][samples], what the iterations make of `start` less `start`, on so many threads; returns 1, and
  * writes nothing, where there is no memory. */
 int low_band_iterate(const Iteration *of, int threads) {
-    const int64_t wave = of->samples + WIDE, spectrum = of->frames * whole_vectors(2 * of->bins);
-    const int64_t levels = of->frames * whole_vectors(of->bins), gains = of->frames * whole_vectors(of->bands);
-    const int64_t room_size = 4 * wave + spectrum + 2 * levels + gains;
+    const int64_t halves = of->frames * 2 * whole_vectors(half_of(of)), levels = of->frames * whole_vectors(of->bins);
+    const int64_t gains = of->frames * whole_vectors(of->bands), wave = of->samples;
+    const int64_t room_size = 4 * wave + halves + 4 * levels + gains;
     float *const rooms = calloc(threads * room_size, sizeof *rooms);
     if (!rooms)
         return 1;
 #pragma omp parallel num_threads(threads)
     {
         float *const own = rooms + omp_get_thread_num() * room_size;
-        float *const behind = own + 4 * wave + spectrum;
-        const Room room = {own,
-                           own + wave,
-                           own + 2 * wave,
-                           own + 3 * wave,
-                           own + 4 * wave,
-                           behind,
-                           behind + levels,
-                           behind + levels + gains};
+        float *const parts = own + 4 * wave + halves, *const behind = parts + 2 * levels;
+        const Room room = {own, own + wave, own + 2 * wave, own + 3 * wave, own + 4 * wave, parts, behind,
+                           behind + levels, behind + levels + gains};
 #pragma omp for schedule(static)
         for (int64_t window = 0; window < of->windows; window++) {
             const float *start = of->start + window * of->samples;

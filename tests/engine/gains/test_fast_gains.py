@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from torch import Tensor
 from torch.testing import assert_close
 
 from audiodiff.engine.gains.fast_gains import FastGains
@@ -43,24 +44,37 @@ def test_same_function(together, layers, channels, frames, threads, monkeypatch)
 
 
 @needs_compiler
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 7, 8, 9, 33])
-@pytest.mark.parametrize("places", [1, 3, 4, 5, 47, 48, 49, 53, 97])
+@pytest.mark.parametrize("bins", [1, 2, 5, 7, 10, 93, 96, 97, 105, 194])
 @torch.no_grad()
-def test_every_shape_is_as_near_as_its_transform_allows(places, frames):
+def test_every_shape_is_as_near_as_its_transform_allows(bins, frames, threads, monkeypatch):
     """What lies around the arrays is NaN to the function, and what it does not own stays as it is."""
     plain, around = network(channels=32, layers=6), 64
-    kernel, state = gain_kernel(), torch.Generator().manual_seed(places)
-    planes = torch.full([2 * around + frames * places * 44], torch.nan)
-    inner = planes[around:-around].view(frames, places, 44).normal_(generator=state)
-    step = torch.randn(8, generator=state)
-    said = torch.full([2 * around + frames * places * 12], 7.0)
-    owned = said[around:-around].view(frames, places, 12)
-    kernel.said(PackedGains.of(plain, kernel.wide), inner, plain.step(step), owned)
-    assert (said[:around] == 7).all()
-    assert (said[-around:] == 7).all()
-    exact = copy.deepcopy(plain).double().said(inner.view(1, frames, 2 * places, 22).double(), step[None].double())
-    found = owned.view(1, frames, 2 * places, 3, 2)
-    assert_close(found / exact.std(), exact / exact.std().float(), rtol=0, atol=2e-5)
+    plain.relative.advance, plain.relative.place = plain.relative.advance[:bins], plain.relative.place[:bins]
+    state = torch.Generator().manual_seed(bins)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+
+    def amid(dtype: torch.dtype, value: float) -> tuple[Tensor, Tensor]:
+        """Frames of bins, and the memory that they lie in."""
+        memory = torch.full([2 * around + frames * bins], value, dtype=dtype)
+        return memory[around:-around].view(frames, bins), memory
+
+    rows = [amid(dtype, torch.nan)[0] for dtype in (torch.complex64, torch.complex64, torch.float32, torch.float32)]
+    for row in rows:
+        row.copy_(torch.randn(frames, bins, dtype=row.dtype, generator=state))
+    for row in rows[2:]:
+        row.mul_(0.3).exp_()
+    step, (found, memory) = torch.randn(8, generator=state), amid(torch.complex64, 7.0)
+    kernel = gain_kernel()
+    kernel.write(found, plain, PackedGains.of(plain, kernel.wide), plain.step(step), 0.8, *rows)
+    assert (memory[:around] == 7).all()
+    assert (memory[-around:] == 7).all()
+    wide = [row[None].to(torch.complex128 if row.is_complex() else torch.float64) for row in rows]
+    kept = torch.full([1, 1, 1], 0.8, dtype=torch.float64)
+    exact = copy.deepcopy(plain).double().found(step[None].double(), kept, *wide)[0]
+    size = exact.abs().square().mean().sqrt()
+    assert_close(found.to(exact) / size, exact / size, rtol=0, atol=2e-5)
 
 
 @needs_compiler

@@ -1,30 +1,30 @@
 /* What a SpectralGainNetwork does around its convolutions, in one pass over each frame's bins: the planes that they see
    (`RelativePlanes`), and the spectrum that their gains say. */
 
+#pragma once
+
 #include <math.h>
-#include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "panels.h"
+#include "vectors.h"
 
 #define FOR_BINS _Pragma("GCC ivdep") for (int64_t k = 0; k < bins; k++)
 
 enum { TURNED = 5, LEVELS = 4, PLANES = 2 * TURNED + LEVELS, GAINS = 3 };
 
-/* Spectra are [frames][bins][2], `envelope` and `scale` [frames][bins], `place` [bins][own], `advance` [bins][2],
-   `planes` [frames][filled][PLANES + own] and `said` [frames][filled][GAINS][2]. */
+/* Spectra are [frames][bins][2], `envelope` and `scale` [frames][bins], `place` [bins][own], `advance` [bins][2]; planes
+   and gains have `filled` bins. */
 typedef struct {
     int64_t frames, bins, filled, own;
-    const float *mean, *residual, *envelope, *scale, *advance, *place, *said;
-    float *planes, *found;
+    const float *mean, *residual, *envelope, *scale, *advance, *place;
+    float *found;
     float faint, least_energy, kept;
 } Spectra;
 
 /* Whitened and compressed, a frame of mean + residual: a row each of its real and its imaginary parts, between zeros. */
 typedef struct {
     float *re, *im;
-} Frame;
+} Compressed;
 
 /* ln(x) of a positive normal float, to 1e-7 of 1: x = 2^n · m with m from sqrt(1/2) to sqrt(2), and the series of
    2·atanh((m - 1) / (m + 1)). */
@@ -42,7 +42,7 @@ INLINE float logarithm(float x) {
 INLINE float level(float magnitude, float faint) { return logarithm(magnitude + faint) / 3; }
 
 /* `to` of a frame; of one that is not there zeros. */
-static void compress(const Spectra *of, int64_t frame, Frame to) {
+static void compress(const Spectra *of, int64_t frame, Compressed to) {
     if (frame < 0 || frame >= of->frames) {
         memset(to.re, 0, of->bins * sizeof *to.re);
         memset(to.im, 0, of->bins * sizeof *to.im);
@@ -60,8 +60,10 @@ static void compress(const Spectra *of, int64_t frame, Frame to) {
     }
 }
 
-/* The planes of a frame, whose compressed neighbours are `earlier` and `later`; `rows` is [PLANES][bins]. */
-static void write_planes(const Spectra *of, int64_t frame, Frame earlier, Frame now, Frame later, float *rows) {
+/* The planes [filled][PLANES + own] of a frame, whose compressed neighbours are `earlier` and `later`; `rows` is
+   [PLANES][bins]. */
+static void write_planes(const Spectra *of, int64_t frame, Compressed earlier, Compressed now, Compressed later, float *rows,
+                         float *planes) {
     const int64_t bins = of->bins, width = PLANES + of->own;
     const float *mean = of->mean + frame * bins * 2, *residual = of->residual + frame * bins * 2;
     const float *envelope = of->envelope + frame * bins, *scale = of->scale + frame * bins;
@@ -94,7 +96,6 @@ static void write_planes(const Spectra *of, int64_t frame, Frame earlier, Frame 
         rows[12 * bins + k] = (logarithm(envelope[k]) + 2) / 3;
         rows[13 * bins + k] = level(scale[k] / envelope[k], faint);
     }
-    float *planes = of->planes + frame * of->filled * width;
     for (int64_t k = 0; k < bins; k++, planes += width) {
         for (int j = 0; j < PLANES; j++)
             planes[j] = rows[j * bins + k];
@@ -103,50 +104,54 @@ static void write_planes(const Spectra *of, int64_t frame, Frame earlier, Frame 
     memset(planes, 0, (of->filled - bins) * width * sizeof *planes);
 }
 
-/* Write the planes of all frames, on so many threads; returns 1, and writes nothing, where there is no memory. */
-int gains_planes(const Spectra *of, int threads) {
-    const int64_t size = 6 * (of->bins + 2) + PLANES * of->bins;
-    float *const rooms = calloc(threads * size, sizeof *rooms);
-    if (!rooms)
-        return 1;
-#pragma omp parallel num_threads(threads)
-    {
-        const int64_t bins = of->bins, count = omp_get_num_threads(), own = omp_get_thread_num();
-        const int64_t first = own * of->frames / count, end = (own + 1) * of->frames / count;
-        float *const room = rooms + own * size;
-        Frame near[3];
-        for (int i = 0; i < 3; i++)
-            near[i] = (Frame){room + 2 * i * (bins + 2) + 1, room + (2 * i + 1) * (bins + 2) + 1};
-        compress(of, first - 1, near[0]);
-        compress(of, first, near[1]);
-        for (int64_t frame = first; frame < end; frame++) {
-            compress(of, frame + 1, near[2]);
-            write_planes(of, frame, near[0], near[1], near[2], room + 6 * (bins + 2));
-            const Frame oldest = near[0];
-            near[0] = near[1], near[1] = near[2], near[2] = oldest;
-        }
-    }
-    free(rooms);
-    return 0;
+/* The planes of one frame after the other: `near` is the compressed one before `next`, `next` itself and one behind. */
+typedef struct {
+    Compressed near[3];
+    float *rows;
+    int64_t next;
+} Planes;
+
+INLINE int64_t planes_room(const Spectra *of) { return 6 * (of->bins + 2) + PLANES * of->bins; }
+
+/* Begin with a frame; `room` is planes_room zeros. */
+static Planes begin_planes(const Spectra *of, int64_t frame, float *room) {
+    Planes planes = {.rows = room + 6 * (of->bins + 2), .next = frame};
+    for (int i = 0; i < 3; i++)
+        planes.near[i] = (Compressed){room + 2 * i * (of->bins + 2) + 1, room + (2 * i + 1) * (of->bins + 2) + 1};
+    compress(of, frame - 1, planes.near[0]);
+    compress(of, frame, planes.near[1]);
+    return planes;
 }
 
-/* Write (kept + gain) · residual + gain · mean + gain · phase · scale, with the three gains said, on so many threads. */
-void gains_found(const Spectra *of, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t frame = 0; frame < of->frames; frame++)
-        for (int64_t k = 0; k < of->bins; k++) {
-            const int64_t at = frame * of->bins + k;
-            const float *said = of->said + (frame * of->filled + k) * 2 * GAINS;
-            const float mean_re = of->mean[2 * at], mean_im = of->mean[2 * at + 1];
-            const float kept_re = of->residual[2 * at], kept_im = of->residual[2 * at + 1];
-            const float re = (mean_re + kept_re) / of->envelope[at], im = (mean_im + kept_im) / of->envelope[at];
-            const float energy = re * re + im * im;
-            const float size = sqrtf(energy > of->least_energy ? energy : of->least_energy) + of->faint;
-            const float phase_re = re / size * of->scale[at], phase_im = im / size * of->scale[at];
-            const float g = of->kept + said[0], h = said[1];
-            of->found[2 * at] = g * kept_re - h * kept_im + said[2] * mean_re - said[3] * mean_im +
-                                said[4] * phase_re - said[5] * phase_im;
-            of->found[2 * at + 1] = g * kept_im + h * kept_re + said[2] * mean_im + said[3] * mean_re +
-                                    said[4] * phase_im + said[5] * phase_re;
-        }
+static void write_next(const Spectra *of, Planes *planes, float *to) {
+    Compressed *near = planes->near;
+    compress(of, planes->next + 1, near[2]);
+    write_planes(of, planes->next, near[0], near[1], near[2], planes->rows, to);
+    const Compressed oldest = near[0];
+    near[0] = near[1], near[1] = near[2], near[2] = oldest;
+    planes->next++;
+}
+
+/* (kept + gain) · residual + gain · mean + gain · phase · scale of a frame, with the three gains said of each bin. */
+static void write_found(const Spectra *of, int64_t frame, const float *said) {
+    const int64_t bins = of->bins;
+    const float *mean = of->mean + frame * bins * 2, *residual = of->residual + frame * bins * 2;
+    const float *envelope = of->envelope + frame * bins, *scale = of->scale + frame * bins;
+    const float kept = of->kept, faint = of->faint, least_energy = of->least_energy;
+    float *found = of->found + frame * bins * 2;
+    FOR_BINS { /* the phase times the scale: what divides and takes roots is done by vectors */
+        const float re = (mean[2 * k] + residual[2 * k]) / envelope[k];
+        const float im = (mean[2 * k + 1] + residual[2 * k + 1]) / envelope[k];
+        const float energy = re * re + im * im;
+        const float unit = scale[k] / (sqrtf(energy > least_energy ? energy : least_energy) + faint);
+        found[2 * k] = re * unit;
+        found[2 * k + 1] = im * unit;
+    }
+    for (int64_t k = 0; k < bins; k++, said += 2 * GAINS) {
+        const float g = kept + said[0], re = found[2 * k], im = found[2 * k + 1];
+        found[2 * k] = g * residual[2 * k] - said[1] * residual[2 * k + 1] + said[2] * mean[2 * k] -
+                       said[3] * mean[2 * k + 1] + said[4] * re - said[5] * im;
+        found[2 * k + 1] = g * residual[2 * k + 1] + said[1] * residual[2 * k] + said[2] * mean[2 * k + 1] +
+                           said[3] * mean[2 * k] + said[4] * im + said[5] * re;
+    }
 }
