@@ -32,7 +32,7 @@ INLINE float logarithm(float x) {
     int32_t kind;
     memcpy(&kind, &x, sizeof kind);
     const int32_t n = (kind - 0x3f3504f3) >> 23;
-    kind -= n << 23;
+    kind -= n * (1 << 23);
     float m;
     memcpy(&m, &kind, sizeof m);
     const float s = (m - 1) / (m + 1), q = s * s;
