@@ -80,9 +80,7 @@ class LowBand(nn.Module):
             none, whole = LATE_FOOT if mel.f_min > LOWEST_HARMONIC else LOW_BAND_FOOT
             fraction = fraction * ((hertz - mel.f_min - none) / (whole - none)).clamp(0, 1)
         low = hertz < 1.1 * LOW_BAND_TOP
-        middle = (
-            taps.mean()
-        )  # from which phases count: real parts see what is even around it, imaginary ones what is odd
+        middle = taps.mean()  # phases count from there: real parts see what is even around it, others what is odd
         angles = 2 * torch.pi * torch.outer(taps - middle, torch.arange(int(low.sum())).double()) / stft.n_fft
         parts = torch.cat([angles.cos(), -angles.sin()], dim=1) * window.unsqueeze(1)
         missing = self.segments * self.hop - len(taps)

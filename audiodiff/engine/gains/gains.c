@@ -83,9 +83,9 @@ int gains_found(const Spectra *spectra, const Stack *of, int threads) {
     const int64_t deepest = of->inputs > channels ? of->inputs : channels, widest = whole_vectors(of->outputs);
     const int64_t zeros = of->places * deepest, half = IN * (OUT * columns_of(of) + 2) * deepest;
     const int64_t partial = IN * OUT * columns_of(of) * channels, tiles = IN * GROUP * deepest;
-    const int64_t products = IN * GROUP * (channels > widest ? channels : widest), seen = KEPT * of->places * of->inputs;
-    const int64_t sizes[] = {zeros, half,          partial,          tiles, products, planes_room(spectra),
-                             seen,  KEPT * inner, KEPT * inner, of->places * of->outputs};
+    const int64_t products = IN * GROUP * (channels > widest ? channels : widest);
+    const int64_t seen = KEPT * of->places * of->inputs, kept = KEPT * inner, said = of->places * of->outputs;
+    const int64_t sizes[] = {zeros, half, partial, tiles, products, planes_room(spectra), seen, kept, kept, said};
     enum { PARTS = sizeof sizes / sizeof *sizes };
     int64_t size = 0;
     for (int i = 0; i < PARTS; i++)

@@ -62,8 +62,8 @@ static void compress(const Spectra *of, int64_t frame, Compressed to) {
 
 /* The planes [filled][PLANES + own] of a frame, whose compressed neighbours are `earlier` and `later`; `rows` is
    [PLANES][bins]. */
-static void write_planes(const Spectra *of, int64_t frame, Compressed earlier, Compressed now, Compressed later, float *rows,
-                         float *planes) {
+static void write_planes(const Spectra *of, int64_t frame, Compressed earlier, Compressed now, Compressed later,
+                         float *rows, float *planes) {
     const int64_t bins = of->bins, width = PLANES + of->own;
     const float *mean = of->mean + frame * bins * 2, *residual = of->residual + frame * bins * 2;
     const float *envelope = of->envelope + frame * bins, *scale = of->scale + frame * bins;

@@ -1,6 +1,6 @@
 /* Fast Griffin-Lim below a kilohertz (`LowBand`), by vectors of the processor that it is compiled for: all iterations of
    one window before the next window, so that it stays in the first cache. Filterbank, its inverse and transforms are
-   matrices, the latter of what is even and what is odd around the middle of a frame, which takes half of the products. */
+   matrices, transforms those of what is even and what is odd around the middle of a frame: half of the products. */
 
 #include <math.h>
 #include <omp.h>
