@@ -25,7 +25,7 @@ def convert_files(
 ) -> Outcome:
     """Convert every mel of `files`, with a line for each; `spec` is the convention of those that name none."""
     outcome = Outcome()
-    for file, below in mel_files(files, outcome):
+    for file, below in mel_files(files, outcome, results=target.folder):
         try:
             for key, mel in read_mels(file, spec, transposed=transposed):
                 path = target.path(below / key)

@@ -1,10 +1,11 @@
 """Results of `audiodiff mel`: their files, and the report on them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiodiff.audio.decoding import files_below
+from audiodiff.audio.decoding import files_below, real_path
 from audiodiff.errors import MelError, OutputError
 from audiodiff.errors.sentences import sentence
 from audiodiff.mel.formats import CARRIERS, READERS, WRITERS
@@ -20,19 +21,25 @@ class Outcome:
     def fail(self, path: Path, error: Exception) -> None:
         """Note what went wrong, with the name of the file unless the error has it."""
         said = sentence(error)
-        self.failures.append(said if str(path) in said else f"{path}: {said}")
+        named = re.search(rf"(?<!\w){re.escape(str(path))}(?!\w)", said)  # "in" is no part of "inputs"
+        self.failures.append(said if named else f"{path}: {said}")
 
 
-def mel_files(given: list[Path], outcome: Outcome) -> Iterator[tuple[Path, Path]]:
+def mel_files(given: list[Path], outcome: Outcome, results: Path | None = None) -> Iterator[tuple[Path, Path]]:
     """The files that are named and those in folders that are, each with its folder below that one.
 
-    A folder without mels is a failure of `outcome`.
+    What lies below `results` is no input of a folder. A folder without mels is a failure of `outcome`.
     """
     for path in given:
         if not path.is_dir():
             yield path, Path()
             continue
         found = files_below(path, frozenset(READERS))
+        if results is not None and real_path(results) == real_path(path):
+            outcome.fail(path, OutputError("results would be written between the inputs: give another folder"))
+            continue
+        if results is not None:
+            found = [file for file in found if real_path(results) not in real_path(file).parents]
         if not found:
             outcome.fail(path, MelError(f"no mels in this folder; looked for {', '.join(sorted(READERS))}"))
         yield from ((file, file.parent.relative_to(path)) for file in found)

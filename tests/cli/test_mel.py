@@ -203,6 +203,19 @@ def test_folders_stand_for_the_mels_in_them(run, tmp_path, mel, command):
         assert found == {"a.safetensors", "deep/a.safetensors"}
 
 
+def test_results_in_a_folder_are_not_converted_again(run, tmp_path, mel):
+    (tmp_path / "in").mkdir()
+    write_mel(tmp_path / "in" / "a.npz", mel(HIFIGAN), HIFIGAN)
+    for _ in range(2):
+        result = run("convert", "in", "--to", "tacotron2_22k", "-o", "in/out", "--overwrite")
+        assert result.exit_code == 0
+        assert [path.name for path in (tmp_path / "in" / "out").iterdir()] == ["a.safetensors"]
+    refused = run("convert", "in", "--to", "tacotron2_22k", "-o", "in", "--format", "npz", "--overwrite")
+    assert refused.exit_code == 2
+    assert "in: results would be written between the inputs" in refused.output
+    assert read_mel(tmp_path / "in" / "a.npz").spec == HIFIGAN
+
+
 @pytest.mark.parametrize("command", ["show", "check", "convert"])
 def test_bad_mels_are_one_sentence_each(run, tmp_path, command):
     np.save(tmp_path / "nan.npy", np.full((80, 10), np.nan, dtype=np.float32))
